@@ -53,7 +53,7 @@ def _check_boxes(annotations: Annotations, sizes: dict[int | str, Size]) -> Iter
         return
     likely = " or ".join(f"{each} ({MEANINGS[each]})" for each in doubt.likely)
     raise InputError(
-        f"{annotations.path}: {doubt.shown}; the boxes fit as {likely}: write each bbox as "
+        f"{annotations.path}: {doubt.shown}; the boxes fit as {likely}; write each bbox as "
         f"{MEANINGS['xywh']}, as in COCO files"
     )
 

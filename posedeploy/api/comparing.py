@@ -97,5 +97,5 @@ def compare(
 def _list_artifacts(artifacts: ArtifactSource | Iterable[ArtifactSource]) -> Iterator[Artifact | Path]:
     for source in list_models(artifacts):
         if isinstance(source, Model):
-            raise InputError(f"{get_path(source)}: a checkpoint; expected an artifact: export it first")
+            raise InputError(f"{get_path(source)}: a checkpoint; expected an artifact; export it first")
         yield source

@@ -24,7 +24,7 @@ def describe_weaknesses(calibration: Calibration, *, takes_one_person: bool = Fa
     """
     if takes_one_person and calibration.source == "images":
         yield (
-            "this network takes images of one person, and whole images were used for calibration: pass crops "
+            "this network takes images of one person, and whole images were used for calibration; pass crops "
             "of one person each as `calibration`; if the images are such crops, this warning does not apply"
         )
     if calibration.source == "synthetic people" and calibration.pixels:

@@ -44,7 +44,7 @@ def convert_opset(model: onnx.ModelProto, opset: int, prepared: Prepared) -> onn
         if nearest is None:
             raise
         raise ExportError(
-            f"{error}. The {bound} opset that works for this network is {nearest}: use `opset={nearest}`, or "
+            f"{error}. The {bound} opset that works for this network is {nearest}; use `opset={nearest}`, or "
             "leave the option out"
         ) from error
 

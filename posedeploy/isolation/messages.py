@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from posedeploy.isolation.tasks import ChildFailedError
 
-OUT_OF_MEMORY = "the system ended it, probably because memory ran out; free some and try again"
+OUT_OF_MEMORY = "the system ended it, probably because memory ran out; free some memory and try again"
 
 
 def memory_hint(failure: ChildFailedError) -> str:
     """Return a clause with the memory limit of the child and the remedy."""
     if failure.memory_limit is None:
-        return "there was not enough memory: free some and try again"
+        return "there was not enough memory: free some memory and try again"
     return f"its memory limit was {failure.memory_limit >> 20:,} MiB: free some memory and try again"
 
 

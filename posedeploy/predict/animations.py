@@ -186,7 +186,7 @@ def _check_pages(path: Path, content: bytes) -> int:
     """
     offsets = directories(content)
     if len(offsets) > MAX_PAGES:
-        raise InputError(f"{path}: too many pages; expected at most {MAX_PAGES:,}: split the file")
+        raise InputError(f"{path}: too many pages; expected at most {MAX_PAGES:,}; split the file")
     for offset in offsets:
         with suppress(struct.error, LookupError, ValueError, OverflowError):  # decoding reports the damage
             tags = read_numbers(content, offset)

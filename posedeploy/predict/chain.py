@@ -232,6 +232,6 @@ def _check_spec(spec: ModelSpec) -> None:
     batch = spec.inputs[0].shape[0] if spec.inputs and spec.inputs[0].shape else 1
     if isinstance(batch, int) and batch != 1:
         raise InputError(
-            f"input {spec.inputs[0]} has a fixed batch of {batch}; prediction needs a batch of 1: export the "
+            f"input {spec.inputs[0]} has a fixed batch of {batch}; prediction needs a batch of 1; export the "
             "network again without `batch`, or with `dynamic`"
         )

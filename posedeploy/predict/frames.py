@@ -27,7 +27,7 @@ def explain_size_limit(name: str, width: int, height: int) -> str:
     """Return the message for a video whose frames are too large to be decoded."""
     return (
         f"{name}: the video has {width:,} x {height:,} px; expected at most {MAX_FRAME_PIXELS:,} px per "
-        "frame: scale it down"
+        "frame; scale it down"
     )
 
 

@@ -134,7 +134,7 @@ def check_size(path: Path, header: ImageHeader, max_pixels: int = MAX_PIXELS) ->
     if max(header.width, header.height) > MAX_SIDE or header.width * header.height > allowed:
         raise InputError(
             f"{path}: the image has {header.width:,} x {header.height:,} px of {header.bits} bits; expected "
-            f"at most {MAX_SIDE:,} px per side and {allowed:,} px in total: scale it down"
+            f"at most {MAX_SIDE:,} px per side and {allowed:,} px in total; scale it down"
         )
     if min(header.width, header.height) < 1:
         raise InputError(

@@ -80,7 +80,7 @@ def _open_file(path: Path, fps: float | None) -> Source:
     try:
         if size == 0:
             raise InputError(
-                f"{path}: the file is empty (0 bytes); expected an image or a video: copy it again"
+                f"{path}: the file is empty (0 bytes); expected an image or a video; copy it again"
             )
         check_declared_size(path)
         if is_animated(path):

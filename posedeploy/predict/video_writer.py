@@ -104,7 +104,7 @@ class VideoWriter:
         if max(self._size) > MAX_SIDE:
             raise OutputError(
                 f"{self._path.name}: the pictures have {width}x{height} px; expected at most {MAX_SIDE} px "
-                "per side for H.264: scale the input down, or write no video with `no_draw`"
+                "per side for H.264; scale the input down, or write no video with `no_draw`"
             )
         self._container = av.open(
             str(self._path), "w", format="mp4", container_options={"movflags": "+faststart"}

@@ -76,7 +76,7 @@ def configure(
 
 def _remedy(runtime: str, options: RunOptions) -> str:
     if options.precision == "tf32":
-        return "TF32 needs a GPU: use `device=cuda`, or `precision=fp32`"
+        return "TF32 needs a GPU; use `device=cuda`, or `precision=fp32`"
     if runtime == "pytorch":
         return "use `device=cuda`, or `precision=fp32`"
     return f"export it with `precision={options.precision}`, or use `precision=fp32`"

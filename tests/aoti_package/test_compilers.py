@@ -143,7 +143,7 @@ def test_a_damaged_package_needs_no_versions(tmp_path: Path) -> None:
     [
         (11, "with CXX set to a compiler that links the C++ library that torch loads, such as g++"),
         (4, "the code contains an instruction that this processor lacks; export it again on this machine"),
-        (9, "the system ended it, probably because memory ran out; free some and try again"),
+        (9, "the system ended it, probably because memory ran out; free some memory and try again"),
     ],
 )
 def test_the_remedy_depends_on_the_signal_and_the_libraries(path: Path, signal_number: int, end: str) -> None:

@@ -36,7 +36,7 @@ def test_plausible_annotations_pass(tmp_path: Path) -> None:
 def test_boxes_with_corner_coordinates_are_refused(tmp_path: Path) -> None:
     message = (
         r"a\.json: the person 0 of image 1: the box .* as left, top, width, height in px .*; the boxes fit "
-        r"as xyxy \(left, top, right, bottom in px\).*: write each bbox as left, top, width, height in px"
+        r"as xyxy \(left, top, right, bottom in px\).*; write each bbox as left, top, width, height in px"
     )
     with pytest.raises(InputError, match=message):
         check_annotations(annotations(tmp_path, np.ones(2), corners=True))

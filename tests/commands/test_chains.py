@@ -72,7 +72,7 @@ def test_joints_of_other_tools_are_lifted(lifters: Path, done: Invoke, refused: 
     np.save("coco.npy", synthetic_people("coco-17", 2))
     message = refused("predict", gtrs, "coco.npy")
     assert "coco.npy: the joints are not in the order of human36: " in message
-    assert message.endswith("They fit coco-17: add --joints coco-17")
+    assert message.endswith("They fit coco-17; add --joints coco-17")
     result = done("predict", gtrs, "coco.npy", "--joints", "coco")
     assert "coco.npy: the joints of coco-17 are mapped to those of human36" in words(result.stderr)
     missing = synthetic_people("human36", 1, scored=True)

@@ -111,7 +111,7 @@ COCO_BOXES = (
 def test_boxes_of_other_tools_are_read(crops: Path, done: Invoke, refused: Callable[..., str]) -> None:
     predict = ("predict", crops / "out" / "mobile.onnx", "photo.png", "--no-draw", "--boxes")
     Path("xyxy.json").write_text("[[100, 40, 200, 240]]")
-    assert "the boxes fit as xyxy: add --box-format xyxy" in refused(*predict, "xyxy.json")
+    assert "the boxes fit as xyxy; add --box-format xyxy" in refused(*predict, "xyxy.json")
     done(*predict, "xyxy.json", "--box-format", "xyxy")
     (xyxy,) = _poses()["annotations"]
     Path("coco.json").write_text(COCO_BOXES)

@@ -188,5 +188,5 @@ def test_too_many_pages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for module in (animations, tiff_header):
         monkeypatch.setattr(module, "MAX_PAGES", 3)
     (tmp_path / "a.tif").write_bytes(_tiff([(4, 4)] * 4))
-    with pytest.raises(InputError, match=r"a\.tif: too many pages; expected at most 3: split the file"):
+    with pytest.raises(InputError, match=r"a\.tif: too many pages; expected at most 3; split the file"):
         Animation(tmp_path / "a.tif")

@@ -97,7 +97,7 @@ def test_an_image_with_too_many_px_is_refused_before_decoding(
     with pytest.raises(
         InputError,
         match=rf"big\.png: the image has {size[0]:,} x {size[1]:,} px of 8 bits; expected at most 65,535 px "
-        "per side and 268,435,456 px in total: scale it down",
+        "per side and 268,435,456 px in total; scale it down",
     ):
         read_image(tmp_path / "big.png")
 

@@ -85,7 +85,7 @@ def test_the_message_depends_on_what_happened_and_when(
     [
         ("start", 0, "MemoryError", r"its memory limit was 1,024 MiB: free some memory and try again$"),
         ("start", 0, "exit status 1", r"limit was 1,024 MiB: .* again; if that is enough, install ai_edge"),
-        ("import", 9, "", r"memory ran out; free some and try again$"),
+        ("import", 9, "", r"memory ran out; free some memory and try again$"),
         ("load", 6, "what():  std::bad_alloc", r"file; its memory limit was 1,024 MiB: free some "),
     ],
 )  # fmt: skip
@@ -109,4 +109,4 @@ def test_a_bug_stays_one_and_memory_that_runs_out_is_reported() -> None:
     assert explain_failure(bug, Path("a.tflite"), LITERT) is bug
     short = ChildFailedError("error", "load", "", error_type="MemoryError")
     text = str(explain_failure(short, Path("a.tflite"), LITERT))
-    assert text.startswith("a.tflite: litert ") and text.endswith("free some and try again")
+    assert text.startswith("a.tflite: litert ") and text.endswith("free some memory and try again")

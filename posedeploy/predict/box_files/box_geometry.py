@@ -159,7 +159,7 @@ def _advice_without_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFor
 def _advice(likely: Sequence[BoxFormat], box_format: BoxFormat) -> str:
     choices = " or ".join(f"`box_format={other}` ({MEANINGS[other]})" for other in likely)
     return (
-        f"the boxes fit as {' and '.join(likely)}: add {choices}, or `box_format={box_format}` if it is right"
+        f"the boxes fit as {' and '.join(likely)}; add {choices}, or `box_format={box_format}` if it is right"
     )
 
 

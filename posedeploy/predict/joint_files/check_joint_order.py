@@ -74,7 +74,7 @@ def check_order(people: Sequence[FilePerson], own: JointSet, source: str, *, is_
     if (fit.is_wrong or fit.ratio > GOOD_RATIO) and better is not None and fits_better:
         raise InputError(
             f"{source}: the joints are not in the order of {own.name}: {fit.worst}. They fit "
-            f"{better[0].name}: add `joints={better[0].name}`"
+            f"{better[0].name}; add `joints={better[0].name}`"
         )
     if fit.is_wrong and not is_stated:
         raise InputError(
@@ -110,7 +110,7 @@ def _advice(content: JointsContent, names: list[str], wanted: JointSet) -> str:
         return ", which cannot be computed from them" if names else ""
     best = choose_set(content.people[:MAX_SAMPLED], [KNOWN_SETS[name] for name in usable])
     if best is not None and best[1].is_good:
-        return f". They fit {best[0].name}: add `joints={best[0].name}`"
+        return f". They fit {best[0].name}; add `joints={best[0].name}`"
     return f". Pass their set with `joints` ({', '.join(usable)})"
 
 

@@ -61,7 +61,7 @@ def _scale(
         )
     if image_size is None:
         raise InputError(
-            f"{source}: x and y are from {low:.3g} to {high:.3g}, so they are normalized; expected px: add "
+            f"{source}: x and y are from {low:.3g} to {high:.3g}, so they are normalized; expected px; add "
             "`image_size=HxW`, the height and width of the image, to scale them"
         )
     scale = np.array([image_size[1], image_size[0], 1.0])

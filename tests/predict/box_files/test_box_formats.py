@@ -38,7 +38,7 @@ def test_another_format_is_detected_and_named(written: str, kind: str, tmp_path:
     boxes = AS[written].tolist()
     as_json(tmp_path / "b.json", boxes if kind == "plain" else [coco(bbox=box) for box in boxes])
     with pytest.raises(
-        InputError, match=rf"as left, top, width, height in px .*: add `box_format={written}` \("
+        InputError, match=rf"as left, top, width, height in px .*; add `box_format={written}` \("
     ):
         read_people(tmp_path / "b.json", image)
 
@@ -47,7 +47,7 @@ def test_one_box_is_enough_to_detect_the_format(tmp_path: Path, image: Path) -> 
     as_json(tmp_path / "b.json", [(100, 40, 200, 240)])
     message = (
         r"b\.json: box 0: the box \[100, 40, 200, 240\] as left, top, width, height in px extends to 300, "
-        rf"280 in the image of {WIDTH}x{HEIGHT} px; the boxes fit as xyxy: add `box_format=xyxy` \(left, "
+        rf"280 in the image of {WIDTH}x{HEIGHT} px; the boxes fit as xyxy; add `box_format=xyxy` \(left, "
         r"top, right, bottom in px\), or `box_format=xywh` if it is right"
     )
     with pytest.raises(InputError, match=message):
@@ -59,7 +59,7 @@ def test_one_box_is_enough_to_detect_the_format(tmp_path: Path, image: Path) -> 
 def test_a_format_without_valid_boxes_is_refused(tmp_path: Path, image: Path) -> None:
     as_json(tmp_path / "b.json", [(100, 40, 90, 35)])
     with pytest.raises(
-        InputError, match=r"right, bottom in px has no size.* the boxes fit as xywh and cxcywh: add"
+        InputError, match=r"right, bottom in px has no size.* the boxes fit as xywh and cxcywh; add"
     ):
         read_people(tmp_path / "b.json", image, box_format="xyxy")
     as_json(tmp_path / "b.json", [(9000, 40, 90, 35), (9000, 50, 90, 35)])

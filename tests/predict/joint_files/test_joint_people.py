@@ -125,11 +125,11 @@ def test_poses_json_is_read(tmp_path: Path) -> None:
 
 def test_joints_in_another_order_are_refused_with_the_likely_set(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"not in the order of human36: .*They fit coco-17: add `joints=coco-17`"
+        InputError, match=r"not in the order of human36: .*They fit coco-17; add `joints=coco-17`"
     ):
         found(given(tmp_path, synthetic_people("coco-17", 1)))
     with pytest.raises(
-        InputError, match=r"not in the order of coco-17: .*They fit human36: add `joints=human36`"
+        InputError, match=r"not in the order of coco-17: .*They fit human36; add `joints=human36`"
     ):
         found(given(tmp_path, HUMAN36, joint_set="coco"))
     moved = HUMAN36.copy()
@@ -162,7 +162,7 @@ def test_implausible_people_and_an_upward_y_axis_are_reported(tmp_path: Path) ->
             "openpose18",
             "human36",
             "18 joints per person, as in human36-18 and openpose18; this network expects the 17 of "
-            r"human36: pelvis .* r_wri\. They fit openpose18: add `joints=openpose18`",
+            r"human36: pelvis .* r_wri\. They fit openpose18; add `joints=openpose18`",
         ),
         (
             "coco-17",
@@ -200,7 +200,7 @@ def test_unusable_joint_sets_are_refused(tmp_path: Path) -> None:
 def test_normalized_joints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"x and y are from 0\.\d+ to 0\.\d+, so they are normalized; expected px: add `image_size=HxW`",
+        match=r"x and y are from 0\.\d+ to 0\.\d+, so they are normalized; expected px; add `image_size=HxW`",
     ):
         given(tmp_path, HUMAN36 / (640, 480))
     source = given(tmp_path, HUMAN36 / (640, 480), image_size=(480, 640))
