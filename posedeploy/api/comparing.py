@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Unpack
 
+from posedeploy import plugins
 from posedeploy.api.model_args import (
     ArtifactSource,
     ModelArgs,
@@ -15,7 +16,6 @@ from posedeploy.api.model_args import (
     optional_path,
 )
 from posedeploy.api.open_models import open_with_args
-from posedeploy.api.parity_case import compare_with_pytorch
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.budget import parse_budget
@@ -40,6 +40,9 @@ def compare(
     max_mm: float | None = None,
     budget: str | Iterable[str] | None = None,
     noise_floor: bool = False,
+    reference: StrPath | None = None,
+    save_reference: StrPath | None = None,
+    collected_outputs: StrPath | None = None,
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> ParityReport:
@@ -63,10 +66,17 @@ def compare(
             (keypoints refined between the cells of heatmaps, 95th percentile), ``0.5mm``, ``0.99oks`` or
             ``2%`` (keypoints found by only one of the two models); one, or several in a list.
         noise_floor: measure the noise floor of PyTorch even if the verdict does not need it.
+        reference: compare with the outputs of PyTorch in this reference file, on its inputs. Neither torch
+            nor the checkpoint is needed.
+        save_reference: write the inputs, and the outputs of PyTorch on them, to this reference file
+            (safetensors).
+        collected_outputs: the outputs that the artifact returned on another device for the inputs in
+            ``reference``, in a safetensors file; the artifact is not run here.
         model_args: the fields of ``ModelKeywords``; they describe the artifacts and their checkpoint.
 
     Raises:
-        PoseDeployError: an artifact or its checkpoint cannot be opened, or the only artifact cannot run.
+        PoseDeployError: an artifact, its checkpoint or the reference file cannot be opened, or the only
+            artifact cannot run.
     """
     args = ModelArgs.of(model_args)
     options = ParityOptions(
@@ -78,20 +88,75 @@ def compare(
         max_mm=max_mm,
         budget=None if budget is None else parse_budget([budget] if isinstance(budget, str) else [*budget]),
         noise_floor=noise_floor,
+        save_reference=optional_path(save_reference),
     )
+    stored, collected = optional_path(reference), optional_path(collected_outputs)
+    _check_reference(stored, collected, options, args)
     # All are opened before any is compared, so that a missing file is reported at once.
     opened = [open_with_args(source, args) for source in _list_artifacts(artifacts)]
+    if save_reference is not None and len(opened) > 1:
+        raise InputError(
+            f"`save_reference={save_reference}`: one reference file holds the inputs of one artifact, and "
+            f"{len(opened)} were passed; pass one"
+        )
+    compare_one = _comparison(stored, collected, options, args, on_progress)
     results: list[Parity] = []
     errors: dict[str, str] = {}
     for artifact in opened:
         run_options = RunOptions(device, precision or required_precision(artifact), threads)
         try:
-            results.append(compare_with_pytorch(artifact, run_options, options, args, on_progress))
+            results.append(compare_one(artifact, run_options))
         except (DeviceError, MissingPackageError) as error:
             if len(opened) == 1:
                 raise
             errors[str(artifact.path)] = str(error)
     return ParityReport(tuple(results), errors)
+
+
+def _comparison(
+    reference: Path | None,
+    collected: Path | None,
+    options: ParityOptions,
+    args: ModelArgs,
+    on_progress: OnProgress,
+) -> Callable[[Artifact, RunOptions], Parity]:
+    """Return the function that compares an artifact with the reference file, or else with PyTorch."""
+    if reference is not None:
+        compare_with_reference = plugins.load("posedeploy.api.replay:compare_with_reference", "replay")
+        return lambda artifact, run: compare_with_reference(
+            artifact, run, options, reference, collected, on_progress
+        )
+    compare_with_pytorch = plugins.load("posedeploy.api.pytorch_parity:compare_with_pytorch")
+    return lambda artifact, run: compare_with_pytorch(artifact, run, options, args, on_progress)
+
+
+def _check_reference(
+    reference: Path | None, collected: Path | None, options: ParityOptions, args: ModelArgs
+) -> None:
+    """Check that no option describes another reference, or other inputs, than the reference file."""
+    if reference is None and collected is not None:
+        raise InputError(
+            f"`collected_outputs={collected}`: they belong to the inputs of a reference file; also pass "
+            "`reference=FILE`"
+        )
+    if reference is None:
+        return
+    described = {
+        "images": options.images,
+        "checkpoint": options.checkpoint,
+        "network": args.network,
+        "mesh": args.mesh,
+        "stages": args.stages,
+        "weights": args.weights,
+        "noise_floor": options.noise_floor or None,
+        "save_reference": options.save_reference,
+    }
+    for name, value in described.items():
+        if value is not None:
+            raise InputError(
+                f"`reference` and `{name}`: the reference file replaces PyTorch and its inputs; leave out "
+                "one of the two"
+            )
 
 
 def _list_artifacts(artifacts: ArtifactSource | Iterable[ArtifactSource]) -> Iterator[Artifact | Path]:

@@ -18,7 +18,7 @@ class ParityOptions:
     rtol: tolerance of an output, relative to its largest value. max_px, max_mm: tolerances of keypoints, and
     of 3D joints and vertices. None means the default of the precision in which the candidate runs. budget:
     decides on paired poses instead of the tolerances, which must then be None. noise_floor: measure the noise
-    floor even if the verdict does not need it.
+    floor even if the verdict does not need it. save_reference: the reference file to write.
     """
 
     images: Path | None = None
@@ -29,6 +29,7 @@ class ParityOptions:
     max_mm: float | None = None
     budget: Budget | None = None
     noise_floor: bool = False
+    save_reference: Path | None = None
 
     def __post_init__(self) -> None:
         for name, value in self._tolerances().items():

@@ -21,11 +21,16 @@ SEED = 20181129
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """One input of a network. placements: of each image or person of the batch; empty if unknown."""
+    """One input of a network.
+
+    placements: of each image or person of the batch; empty if unknown. image: (H, W, 3) uint8, which the
+    tensors were made of; None for other inputs.
+    """
 
     name: str
     tensors: Tensors
     placements: tuple[Placed, ...] = ()
+    image: Array | None = None
 
 
 def with_fixed_size(
@@ -209,7 +214,7 @@ def _build_input(spec: ModelSpec, name: str, image: Array) -> NetworkInput:
         raise InputError(f"{name}: {error}") from error
     tensor = spec.inputs[0].name
     stacked = np.concatenate([tensors[tensor] for tensors, _ in prepared])
-    return NetworkInput(name, {tensor: stacked}, tuple(placement for _, placement in prepared))
+    return NetworkInput(name, {tensor: stacked}, tuple(placement for _, placement in prepared), image)
 
 
 def _generate_noise(tensor: TensorSpec, stream: np.random.RandomState) -> Array:

@@ -181,6 +181,30 @@ def parity(
         bool,
         typer.Option(help="Always measure the noise floor of PyTorch."),
     ] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare with PyTorch's outputs in this reference file, without PyTorch.",
+            show_default=False,
+        ),
+    ] = None,
+    save_reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the inputs and PyTorch's outputs to this file, for --reference.",
+            show_default=False,
+        ),
+    ] = None,
+    collected_outputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --reference: the outputs that the model returned on another device, such as a phone.",
+            show_default=False,
+        ),
+    ] = None,
     runtime: common_options.RuntimeName = None,
     checkpoint: model_options.Checkpoint = None,
     family: model_options.FamilyName = None,
@@ -215,6 +239,9 @@ def parity(
             max_mm=max_mm,
             budget=budget or None,
             noise_floor=noise_floor,
+            reference=reference,
+            save_reference=save_reference,
+            collected_outputs=collected_outputs,
             on_progress=on_progress,
             **model_options.model_keywords(family, network, contract, mesh, stages, weights),
         )

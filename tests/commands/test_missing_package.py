@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -39,13 +39,11 @@ def _link(name: str, site: Path) -> None:
             _link(wanted[0], site)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return a function that runs the command line in an environment with the packages of ``DEVICE``."""
-    folder = tmp_path_factory.mktemp("device")
+def _environment(folder: Path, packages: Iterable[str]) -> Run:
+    """Return a function that runs the command line in a new environment with these packages."""
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python3*/site-packages")
-    for name in DEVICE:
+    for name in packages:
         _link(name, site)
     (site / "posedeploy").symlink_to(ROOT / "posedeploy")
 
@@ -54,6 +52,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a function that runs the command line in an environment with the packages of ``DEVICE``."""
+    return _environment(tmp_path_factory.mktemp("device"), DEVICE)
 
 
 def _refused(process: subprocess.CompletedProcess[str]) -> str:
@@ -106,6 +110,7 @@ def test_a_video_is_read_and_written_by_opencv_without_pyav(run: Run, human: Pat
         (("bench", "{human}/human.pth"), "torch", "torch"),
         (("bench",), "torch", "torch"),
         (("parity", "{out}/human.onnx"), "torch", "torch"),
+        (("parity", "{out}/human.onnx", "--reference", "r.safetensors"), "safetensors", "replay"),
         (("inspect", "{human}/human.pth"), "torch", "torch"),
         (
             ("evaluate", "{out}/human.onnx", "--annotations", "people.json", "--images", "."),
@@ -127,6 +132,17 @@ def test_every_other_command_reports_the_missing_package(
     out = human / "out"
     arguments = fill(arguments, out=out, human=human)
     assert _refused(run(*arguments)) == _missing(package, extra), arguments
+
+
+def test_an_artifact_is_compared_with_a_reference_file_without_torch(
+    human: Path, network: tuple[str, str], done: Invoke, tmp_path: Path
+) -> None:
+    run = _environment(tmp_path / "environment", (*DEVICE, "safetensors"))
+    done("parity", human / "out" / "human.onnx", "--save-reference", "r.safetensors", *network)
+    process = run("parity", human / "out" / "human.onnx", "--reference", "r.safetensors")
+    assert process.returncode == 0, process.stderr
+    assert "within tolerance of PyTorch in fp32" in process.stdout
+    assert process.stderr == ""
 
 
 def test_an_artifact_is_timed_without_a_comparison(run: Run, human: Path) -> None:

@@ -1,0 +1,80 @@
+"""Outputs that a model returned on another device, such as a phone, for the inputs of a reference file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posedeploy.api.stored_inputs import StoredPairs
+from posedeploy.benchmarks.reference_file import digest_of, load_arrays
+from posedeploy.errors import InputError
+from posedeploy.input_files import check_regular
+from posedeploy.printable import listed
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import TO_CHANNELS_FIRST, Array, Artifact, RuntimeInfo, Tensors, TensorSpec
+
+WHAT = "a file of collected outputs"
+
+
+class CollectedRunner(Runner):
+    """Returns the outputs in a safetensors file for the inputs of a reference file.
+
+    The outputs for the input number N are named ``N/output/NAME``. They have the layout of the manifest:
+    maps are channels first.
+
+    Raises:
+        InputError: the file cannot be read, or lacks an output, or has one of another shape or dtype.
+    """
+
+    def __init__(self, artifact: Artifact, pairs: StoredPairs, path: Path) -> None:
+        if artifact.provenance is None:
+            raise InputError(
+                f"{artifact.path}: a third-party model, whose outputs are unknown until it runs; leave out "
+                "`collected_outputs`"
+            )
+        check_regular(path, WHAT)
+        self._path, self._arrays = path, load_arrays(path, WHAT)
+        self._numbers = {
+            digest_of(candidate.tensors): number
+            for number, (_, candidate) in zip(pairs.numbers, pairs, strict=True)
+        }
+        self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
+        precision = artifact.inference_precision or artifact.precision
+        self.runtime_info = RuntimeInfo(artifact.target, "unknown version", "another device", precision, None)
+        self._check()
+
+    def _check(self) -> None:
+        expected = {
+            f"{number}/output/{tensor.name}": tensor
+            for number in self._numbers.values()
+            for tensor in self.outputs
+        }
+        missing = [name for name in expected if name not in self._arrays]
+        if missing:
+            raise InputError(
+                f"{self._path}: not {WHAT} of this reference file: it lacks {listed(missing)}, and has "
+                f"{listed([*self._arrays]) or 'no arrays'}"
+            )
+        for name, tensor in expected.items():
+            if reason := _find_misfit(self._arrays[name], tensor):
+                raise InputError(f"{self._path}: {name} {reason}")
+
+    def _run(self, tensors: Tensors) -> Tensors:
+        number = self._numbers[digest_of(tensors)]
+        return {
+            tensor.name: self._arrays[f"{number}/output/{tensor.name}"].astype("float32")
+            for tensor in self.outputs
+        }
+
+
+def _find_misfit(array: Array, tensor: TensorSpec) -> str:
+    """Return why an array is not this output; empty if it is."""
+    if array.dtype.kind != "f":
+        return f"has the dtype {array.dtype.name}, expected float32; dequantize the outputs"
+    if tensor.accepts(array.shape):
+        return ""
+    actual, expected = ("x".join(map(str, shape)) for shape in (array.shape, tensor.shape))
+    is_channels_last = array.ndim == 4 and tensor.accepts(
+        tuple(array.shape[axis] for axis in TO_CHANNELS_FIRST)
+    )
+    fix = f"; transpose it with {TO_CHANNELS_FIRST}, because it is channels last" if is_channels_last else ""
+    return f"has the shape {actual}, expected {expected}{fix}"

@@ -1,0 +1,201 @@
+"""Comparison of one artifact with its checkpoint in PyTorch, with the noise floor of PyTorch if needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.open_models import open_pytorch_runner
+from posedeploy.api.parity_case import ParityCase, list_peak_outputs, run_artifact
+from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
+from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.reference_model import load_reference_model
+from posedeploy.api.saved_reference import save_reference
+from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
+from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
+from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
+from posedeploy.benchmarks.parity import PairedInputs, Parity, select_image
+from posedeploy.benchmarks.recorded_runner import RecordedRunner
+from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
+from posedeploy.checkpoints.float64 import in_float64
+from posedeploy.convert.export_options import ignore_progress
+from posedeploy.errors import DeviceError, first_line
+from posedeploy.reduced_precision import DTYPES, ReducedPrecision
+from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Artifact, Model, ModelSpec, OnProgress, Precision, Ranges, RunOptions
+
+
+def compare_with_pytorch(
+    artifact: Artifact,
+    options: RunOptions,
+    settings: ParityOptions,
+    args: ModelArgs,
+    on_progress: OnProgress = ignore_progress,
+) -> Parity:
+    """Compare one artifact with its checkpoint.
+
+    An FP32 candidate on a CPU that is within the tolerance of PyTorch on the CPU passes. Otherwise, the noise
+    floor is measured. If it exceeds the tolerance, PyTorch in FP64 is the reference.
+    """
+    on_progress(f"loading {artifact.path} and its checkpoint", None)
+    model = load_reference_model(artifact, settings.checkpoint, args)
+    inputs: list[ParityInputs] = []
+
+    def build_pairs(spec: ModelSpec, ranges: Ranges) -> PairedInputs:
+        inputs.append(build_parity_inputs(model.spec, spec, settings.images, ranges, artifact.calibration))
+        return inputs[0].pairs
+
+    case = run_artifact(artifact, options, settings, build_pairs, on_progress)
+    save = partial(_save, settings.save_reference, model, case.pairs)
+    on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
+    with _open_recorded(model, on_cpu) as reference:
+        runtime_info = case.candidate.runtime_info
+        is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
+        if (is_plain or case.budget is not None) and not settings.noise_floor:
+            result = case.compare(reference, None)
+            if result.passed or case.tolerance.is_fixed or case.budget is not None:
+                save(reference, result)
+                return result
+        on_device = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
+        return _NoiseCase(case, model, inputs[0], settings, save).compare(reference, on_device)
+
+
+def _save(path: Path | None, model: Model, pairs: PairedInputs, reference: Runner, result: Parity) -> None:
+    """Write the inputs and the reference's outputs to ``path``, if the user asked for it."""
+    if path is not None:
+        save_reference(path, model, pairs, reference, result)
+
+
+@contextmanager
+def _open_recorded(model: Model, options: RunOptions) -> Iterator[RecordedRunner]:
+    with open_pytorch_runner(model, options) as runner:
+        yield RecordedRunner(adapt_runner(runner, model.spec))
+
+
+@dataclass(frozen=True)
+class _NoiseCase:
+    """A case that is judged above the noise of PyTorch."""
+
+    case: ParityCase
+    model: Model
+    inputs: ParityInputs
+    settings: ParityOptions
+    save: Callable[[Runner, Parity], None]
+
+    def compare(self, reference: RecordedRunner, options: RunOptions) -> Parity:
+        """Measure the noise floor with these options in the candidate's precision, and compare."""
+        reported = self.case.candidate.runtime_info.precision
+        precision = to_torch_precision(reported)
+        if precision is None:
+            note = f"no noise floor: PyTorch has no counterpart to the reported precision {reported!r}"
+            return self._compare(reference, note)
+        try:
+            with _open_recorded(in_float64(self.model), options) as exact:
+                floor = self._floor(exact, options, precision)
+                floor = replace(floor, jpeg=self._compare_poses(reference, self.inputs.jpegs))
+                case = replace(self.case, tolerance=self._widen_tolerance(floor))
+                if floor.exceeds(case.tolerance):
+                    result = replace(case.compare(exact, floor), reference_precision="fp64")
+                    self.save(exact, result)
+                    return result
+        except (DeviceError, _UnmeasurableError) as error:
+            return self._compare(reference, f"no noise floor: {first_line(error)}")
+        result = case.compare(reference, floor)
+        self.save(reference, result)
+        return result
+
+    def _compare(self, reference: RecordedRunner, note: str) -> Parity:
+        """Compare without a noise floor, and note why there is none."""
+        result = replace(self.case.compare(reference, None), floor_note=note)
+        self.save(reference, result)
+        return result
+
+    def _widen_tolerance(self, floor: NoiseFloor) -> Tolerance:
+        """Return the tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch.
+
+        A lower precision is the user's choice and widens nothing.
+        """
+        poses, tolerance = floor.poses, self.case.tolerance
+        if poses is None or floor.precision != "fp32":
+            return tolerance
+        error_mm = max(poses.error_mm or 0.0, poses.error_vertices_mm or 0.0)
+        px = tolerance.px if self.settings.max_px is not None else _widen(tolerance.px, poses.error_px)
+        mm = tolerance.mm if self.settings.max_mm is not None else _widen(tolerance.mm, error_mm)
+        return replace(tolerance, px=px, mm=mm)
+
+    def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
+        inputs = self.inputs.noise_floor_inputs
+        tensors = [each.tensors for each in inputs]
+        with (
+            _convert_errors(self.model),
+            _open_recorded(*_in_precision(self.model, options, precision)) as runner,
+        ):
+            report = self.case.report_steps("measuring the noise floor of PyTorch for")
+            expected = [exact.run(each) for each in tensors]
+            floor = measure_noise(expected, runner, tensors, precision, options.device, report)
+            pairs = [(each, each) for each in inputs]
+            return replace(floor, poses=self._compare_poses(exact, pairs, runner, floor))
+
+    def _compare_poses(
+        self,
+        reference: Runner,
+        pairs: Sequence[tuple[NetworkInput, NetworkInput]],
+        other: Runner | None = None,
+        floor: NoiseFloor | None = None,
+    ) -> PoseParity | None:
+        """Compare the poses of ``reference`` on each first input with those of ``other`` on the second.
+
+        ``other`` defaults to ``reference``. Keypoints within the noise floor are ambiguous. The result is
+        None without inputs or a decoding.
+        """
+        decode = self.case.decode
+        if decode is None or not pairs:
+            return None
+        images: list[ImageParity] = []
+        bounds = bound_noise(list_peak_outputs(self.case.spec), floor) if floor is not None else {}
+        for first, second in pairs:
+            expected, outputs = reference.run(first.tensors), (other or reference).run(second.tensors)
+            for index, placement in enumerate(first.placements):
+                sides = select_image(expected, index), select_image(outputs, index)
+                images.append(compare_image(decode, *sides, placement, self.case.tolerance, bounds))
+        return PoseParity(tuple(images))
+
+
+def _widen(tolerance: float, noise: float) -> float:
+    return max(tolerance, FLOAT64_FACTOR * noise) if math.isfinite(noise) else tolerance
+
+
+class _UnmeasurableError(Exception):
+    """The user's own network does not run in another precision."""
+
+
+@contextmanager
+def _convert_errors(model: Model) -> Iterator[None]:
+    """Convert errors of the user's network, whose code may only work in FP32."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        if model.network is None:
+            raise
+        reason = f"{model.network} does not run in another precision ({first_line(error)})"
+        raise _UnmeasurableError(reason) from error
+
+
+def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Model, RunOptions]:
+    """Return the network and the options to run it in a precision on PyTorch.
+
+    PyTorch's runner on the CPU has FP32 only, so the network itself casts there.
+    """
+    if options.device == "cpu" and precision in DTYPES:
+        network = model.export_form or model.module
+        module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
+        return replace(model, module=module), options
+    return model, replace(options, precision=cast(Precision, precision))

@@ -1,0 +1,112 @@
+"""Comparison of an artifact with the outputs of PyTorch in a reference file, without PyTorch."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from posedeploy.api.collected_outputs import CollectedRunner
+from posedeploy.api.parity_case import record_outputs, run_artifact
+from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.stored_inputs import StoredPairs, select_inputs
+from posedeploy.benchmarks.noise_floor import NoiseFloor
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.reference_file import (
+    ReferenceFile,
+    StoredFloor,
+    digest_of,
+    open_reference,
+)
+from posedeploy.benchmarks.tolerances import to_torch_precision
+from posedeploy.convert.export_options import ignore_progress
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import (
+    Artifact,
+    ModelSpec,
+    OnProgress,
+    Ranges,
+    RunOptions,
+    RuntimeInfo,
+    Tensors,
+)
+
+NO_FLOOR = (
+    "no noise floor: the reference file has none of this precision; write it with `noise_floor`, from an "
+    "artifact that runs in this precision"
+)
+logger = logging.getLogger(__name__)
+
+
+def compare_with_reference(
+    artifact: Artifact,
+    options: RunOptions,
+    settings: ParityOptions,
+    path: Path,
+    collected: Path | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> Parity:
+    """Compare one artifact with the outputs in a reference file, on its inputs.
+
+    Images are prepared as the artifact requires. The noise floor is the recorded one, if it is of the
+    precision in which the artifact runs.
+
+    Args:
+        collected: the file of the outputs that the artifact returned elsewhere; None runs it here.
+
+    Raises:
+        InputError: the file is no reference file, is damaged, or has no input of a shape that the artifact
+            accepts.
+    """
+    on_progress(f"loading {artifact.path} and {path}", None)
+    reference = open_reference(path)
+    _check_checkpoint(artifact, reference)
+
+    def build_pairs(spec: ModelSpec, ranges: Ranges) -> StoredPairs:
+        return select_inputs(artifact, reference, spec, ranges)
+
+    if collected is None:
+        case = run_artifact(artifact, options, settings, build_pairs, on_progress)
+    else:
+        pairs = build_pairs(artifact.spec, {})
+        with CollectedRunner(artifact, pairs, collected) as collector:
+            case = record_outputs(str(artifact.path), artifact.spec, collector, pairs, settings, on_progress)
+    document = reference.document
+    floor = _recorded_floor(document.floor, case.candidate.runtime_info.precision)
+    with StoredRunner(reference) as runner:
+        result = case.compare(runner, floor)
+    if floor is None and result.budget is None and not result.passed:
+        result = replace(result, floor_note=NO_FLOOR)
+    return replace(result, reference_precision="fp64") if document.precision == "fp64" else result
+
+
+class StoredRunner(Runner):
+    """Returns the outputs of a reference file for the inputs in it."""
+
+    def __init__(self, reference: ReferenceFile) -> None:
+        document = reference.document
+        self._reference = reference
+        self._numbers = {digest_of(stored.inputs): number for number, stored in enumerate(reference)}
+        self.inputs, self.outputs = document.spec.inputs, document.spec.outputs
+        version = document.packages.get("torch", "unknown")
+        self.runtime_info = RuntimeInfo("pytorch", version, "as recorded", document.precision, None)
+
+    def _run(self, tensors: Tensors) -> Tensors:
+        return self._reference.read(self._numbers[digest_of(tensors)]).outputs
+
+
+def _check_checkpoint(artifact: Artifact, reference: ReferenceFile) -> None:
+    recorded, own = artifact.provenance, reference.document.checkpoint_sha256
+    if recorded is not None and recorded.checkpoint_sha256 != own:
+        logger.warning(
+            f"{reference.path}: written with a checkpoint whose SHA-256 is {own[:12]}..., but "
+            f"{artifact.path} was exported from {recorded.checkpoint_sha256[:12]}...; comparing with it, as "
+            "`reference` names it"
+        )
+
+
+def _recorded_floor(stored: StoredFloor | None, precision: str) -> NoiseFloor | None:
+    """Return the recorded noise floor, if it is of the precision in which the candidate runs."""
+    if stored is None or stored.precision != to_torch_precision(precision):
+        return None
+    return NoiseFloor(stored.device, stored.precision, stored.outputs, stored.inputs, stored.runs)

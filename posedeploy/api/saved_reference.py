@@ -1,0 +1,66 @@
+"""Write what PyTorch computed in a comparison to a reference file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from posedeploy import __version__, plugins
+from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.noise_floor import NoiseFloor
+from posedeploy.benchmarks.parity import PairedInputs, Parity
+from posedeploy.benchmarks.reference_file import (
+    ReferenceDocument,
+    StoredFloor,
+    StoredInput,
+    write_reference,
+)
+from posedeploy.printable import printable
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Array, Model, PlacedJoints
+
+
+def save_reference(path: Path, model: Model, pairs: PairedInputs, reference: Runner, result: Parity) -> None:
+    """Write the inputs of a comparison, and PyTorch's outputs on them, to a reference file.
+
+    Args:
+        reference: returns the outputs of ``model`` that ``result`` was judged against.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    document = ReferenceDocument(
+        spec=model.spec,
+        checkpoint=printable(model.source.name) if model.source else None,
+        checkpoint_sha256=model.sha256,
+        precision=result.reference_precision,
+        packages={"posedeploy": __version__, "torch": plugins.version_of("torch") or "unknown"},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        floor=_stored_floor(result.floor),
+    )
+    write_reference(path, document, _stored_inputs(pairs, reference))
+
+
+def _stored_floor(floor: NoiseFloor | None) -> StoredFloor | None:
+    if floor is None:
+        return None
+    return StoredFloor(floor.device, floor.precision, floor.outputs, floor.inputs, floor.runs)
+
+
+def _stored_inputs(pairs: PairedInputs, reference: Runner) -> Iterator[StoredInput]:
+    for network_input, _ in pairs:
+        yield StoredInput(
+            network_input.name,
+            network_input.tensors,
+            reference.run(network_input.tensors),
+            network_input.image,
+            _joints(network_input),
+        )
+
+
+def _joints(network_input: NetworkInput) -> Array | None:
+    placed = [each.joints for each in network_input.placements if isinstance(each, PlacedJoints)]
+    return np.concatenate(placed) if placed else None

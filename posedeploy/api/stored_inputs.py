@@ -1,0 +1,114 @@
+"""The inputs of a reference file that an artifact accepts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
+from posedeploy.benchmarks.reference_file import ReferenceFile, StoredInput
+from posedeploy.calibration.overlap import OverlapCheck
+from posedeploy.errors import InputError
+from posedeploy.printable import counted, listed
+from posedeploy.types import Artifact, ModelSpec, PlacedJoints, Ranges, Tensors
+
+logger = logging.getLogger(__name__)
+
+
+class StoredPairs:
+    """The inputs of a reference file that an artifact accepts, as pairs; each is read when it is used."""
+
+    def __init__(self, reference: ReferenceFile, numbers: tuple[int, ...], spec: ModelSpec) -> None:
+        self._reference, self._numbers, self._spec = reference, numbers, spec
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the inputs in the reference file."""
+        return self._numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
+        for number in self._numbers:
+            stored = self._reference.read(number)
+            yield NetworkInput(stored.name, stored.inputs), _candidate_input(stored, self._spec)
+
+
+def select_inputs(
+    artifact: Artifact, reference: ReferenceFile, spec: ModelSpec, ranges: Ranges
+) -> StoredPairs:
+    """Return the inputs of a shape that an artifact accepts; none of them may have calibrated it."""
+    accepted, others = list[int](), list[str]()
+    overlap = OverlapCheck(artifact.calibration)
+    for number, stored in enumerate(reference):
+        if not _accepts(spec, ranges, stored):
+            others.append(_describe_shapes(stored))
+            continue
+        accepted.append(number)
+        if stored.image is not None:
+            overlap.add(stored.name, stored.image)
+    if not accepted:
+        raise InputError(
+            f"{reference.path}: its inputs have other shapes ({listed(list(dict.fromkeys(others)))}) than "
+            f"{artifact.path} accepts ({', '.join(map(str, spec.inputs))}); compare this "
+            "artifact with PyTorch, with `save_reference=FILE`, to write one of its shapes"
+        )
+    if others:
+        logger.info(f"{counted(len(others), 'input')} of other shapes in {reference.path} are not used")
+    overlap.report(reference.path, len(accepted))
+    return StoredPairs(reference, tuple(accepted), spec)
+
+
+def _shape(spec: ModelSpec, stored: StoredInput) -> tuple[int, ...]:
+    """Return the shape of a candidate's image input that has the batch and size of a stored input."""
+    (array,) = stored.inputs.values()
+    batch, _, height, width = array.shape
+    return (batch, height, width, 3) if spec.inputs[0].layout == "NHWC" else (batch, 3, height, width)
+
+
+def _is_image(spec: ModelSpec, stored: StoredInput) -> bool:
+    """Return whether the candidate prepares the image itself."""
+    return spec.contract is not None and stored.image is not None
+
+
+def _accepts(spec: ModelSpec, ranges: Ranges, stored: StoredInput) -> bool:
+    """Return whether a candidate accepts a stored input, or its image in that batch and size."""
+    if _is_image(spec, stored):
+        shapes = {spec.inputs[0].name: _shape(spec, stored)}
+    else:
+        shapes = {name: array.shape for name, array in _renamed(spec, stored).items()}
+    if shapes.keys() != {tensor.name for tensor in spec.inputs}:
+        return False
+    return all(
+        tensor.accepts(shapes[tensor.name]) and _is_within(shapes[tensor.name], ranges.get(tensor.name))
+        for tensor in spec.inputs
+    )
+
+
+def _is_within(shape: tuple[int, ...], limits: tuple[tuple[int, ...], tuple[int, ...]] | None) -> bool:
+    if limits is None:
+        return True
+    return all(low <= length <= high for length, low, high in zip(shape, *limits, strict=True))
+
+
+def _renamed(spec: ModelSpec, stored: StoredInput) -> Tensors:
+    """Return the stored tensors with the candidate's names: a third-party model has its own name for one."""
+    if len(stored.inputs) == len(spec.inputs) == 1:
+        return dict(zip((spec.inputs[0].name,), stored.inputs.values(), strict=True))
+    return stored.inputs
+
+
+def _describe_shapes(stored: StoredInput) -> str:
+    return ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in stored.inputs.items())
+
+
+def _candidate_input(stored: StoredInput, spec: ModelSpec) -> NetworkInput:
+    if _is_image(spec, stored):
+        assert stored.image is not None, "checked above"
+        fixed = replace(spec, inputs=(replace(spec.inputs[0], shape=_shape(spec, stored)),))
+        return build_image_inputs(fixed, [(stored.name, stored.image)])[0]
+    joints = stored.joints
+    people = () if joints is None else tuple(joints[index : index + 1] for index in range(len(joints)))
+    return NetworkInput(stored.name, _renamed(spec, stored), tuple(map(PlacedJoints, people)))

@@ -1,0 +1,245 @@
+"""Reference files: the inputs of a comparison with PyTorch's outputs, to compare without PyTorch.
+
+A reference file is a safetensors file. Its metadata holds a ``ReferenceDocument`` as JSON, under the key
+``posedeploy.reference``. The arrays of the input number N, counted from 0, are ``N/image`` (the image,
+height x width x 3, uint8, BGR), ``N/joints`` (people x joints x 3: x px, y px, score), ``N/input/NAME`` and
+``N/output/NAME`` (the tensors of the reference network). ``N/image`` and ``N/joints`` exist where the network
+takes images or joints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from posedeploy import files
+from posedeploy.benchmarks.noise_floor import OutputNoise
+from posedeploy.errors import InputError
+from posedeploy.input_files import check_regular
+from posedeploy.limits import MAX_TEXT_BYTES
+from posedeploy.spec_checks import find_invalid_value
+from posedeploy.text_files import convert, parse_json
+from posedeploy.types import Array, ModelSpec, Tensors
+
+KEY = FORMAT = "posedeploy.reference"
+VERSION = 1
+WHAT = "a reference file"
+DTYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16",
+    "int8": "I8", "uint8": "U8", "uint16": "U16", "bool": "BOOL",
+}  # fmt: skip
+"""The names of NumPy's dtypes in safetensors files."""
+
+
+@dataclass(frozen=True)
+class StoredFloor:
+    """The noise floor of the reference: on a device, in a precision, by output."""
+
+    device: str
+    precision: str
+    outputs: Mapping[str, OutputNoise]
+    inputs: int
+    runs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceDocument:
+    """The metadata of a reference file.
+
+    spec: of the PyTorch network. checkpoint: its path when the file was written; None for the built-in
+    sample. precision: that of PyTorch, ``fp32`` or ``fp64``. names: of the inputs, in order. digests: a hash
+    of all arrays of each input. floor: None if it was not measured.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    spec: ModelSpec
+    checkpoint: str | None
+    checkpoint_sha256: str
+    precision: str
+    packages: Mapping[str, str]
+    created: str
+    names: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    floor: StoredFloor | None = None
+
+
+@dataclass(frozen=True)
+class StoredInput:
+    """One input of a reference file. image, joints: None for a network that takes no such input."""
+
+    name: str
+    inputs: Tensors
+    outputs: Tensors
+    image: Array | None = None
+    joints: Array | None = None
+
+    def arrays(self, number: int) -> Tensors:
+        """Return all arrays by their names in the file."""
+        named = {"image": self.image, "joints": self.joints}
+        named |= {f"input/{name}": array for name, array in self.inputs.items()}
+        named |= {f"output/{name}": array for name, array in self.outputs.items()}
+        return {f"{number}/{name}": array for name, array in named.items() if array is not None}
+
+
+@dataclass(frozen=True)
+class ReferenceFile:
+    """An open reference file, whose arrays are read when they are used."""
+
+    path: Path
+    document: ReferenceDocument
+    _keys: tuple[str, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.document.names)
+
+    def __iter__(self) -> Iterator[StoredInput]:
+        return (self.read(number) for number in range(len(self)))
+
+    def read(self, number: int) -> StoredInput:
+        """Return the input with this number.
+
+        Raises:
+            InputError: its arrays were changed since the file was written.
+        """
+        arrays = load_arrays(self.path, WHAT, [key for key in self._keys if key.startswith(f"{number}/")])
+        named = {key.partition("/")[2]: array for key, array in arrays.items()}
+        stored = StoredInput(
+            self.document.names[number],
+            {key.removeprefix("input/"): named[key] for key in named if key.startswith("input/")},
+            {key.removeprefix("output/"): named[key] for key in named if key.startswith("output/")},
+            named.get("image"),
+            named.get("joints"),
+        )
+        if digest_of(stored.arrays(number)) != self.document.digests[number]:
+            raise _damaged(self.path, f"the arrays of input {number} do not have their recorded hash")
+        return stored
+
+
+def digest_of(arrays: Tensors) -> str:
+    """Return a hash of arrays: of their names, dtypes, shapes and content, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_reference(path: Path, document: ReferenceDocument, inputs: Iterable[StoredInput]) -> None:
+    """Write a reference file; one input is in memory at a time.
+
+    Args:
+        document: its ``names`` and ``digests`` are replaced by those of the inputs.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    entries: dict[str, Any] = {}
+    names, digests = list[str](), list[str]()
+    with files.staged(path.parent) as stage, tempfile.TemporaryFile(dir=stage) as spilled:
+        for number, stored in enumerate(inputs):
+            arrays = stored.arrays(number)
+            names.append(stored.name)
+            digests.append(digest_of(arrays))
+            entries |= {name: _append(spilled, array) for name, array in arrays.items()}
+        document = replace(document, names=tuple(names), digests=tuple(digests))
+        entries["__metadata__"] = {KEY: msgspec.json.encode(document).decode()}
+        header = json.dumps(entries, separators=(",", ":")).encode()
+        header += b" " * (-len(header) % 8)
+        spilled.seek(0)
+        with (stage / path.name).open("wb") as stream:
+            stream.write(len(header).to_bytes(8, "little") + header)
+            while block := spilled.read(1 << 20):
+                stream.write(block)
+
+
+def _append(stream: BinaryIO, array: Array) -> dict[str, Any]:
+    """Write an array to the end of the data, and return its entry in the header."""
+    start = stream.tell()
+    stream.write(np.ascontiguousarray(array).data)
+    return {
+        "dtype": DTYPES[array.dtype.name],
+        "shape": list(array.shape),
+        "data_offsets": [start, stream.tell()],
+    }
+
+
+def open_reference(path: Path) -> ReferenceFile:
+    """Open a reference file.
+
+    Raises:
+        InputError: it is missing, damaged, of a newer version, or no reference file.
+    """
+    check_regular(path, WHAT)
+    try:
+        with safe_open(path, "np") as opened:
+            metadata, keys = opened.metadata() or {}, tuple(opened.keys())
+    except (SafetensorError, OSError) as error:
+        raise _other_file(path, f"it cannot be read as a safetensors file: {error}") from error
+    if KEY not in metadata:
+        raise _other_file(path, f"its metadata has no field {KEY}")
+    document = _parse(path, metadata[KEY])
+    counts = len(document.names), len(document.digests)
+    if counts[0] != counts[1] or not counts[0]:
+        raise _damaged(path, f"it has {counts[0]} names and {counts[1]} hashes of inputs")
+    if invalid := find_invalid_value(document.spec):
+        raise _damaged(path, invalid)
+    return ReferenceFile(path, document, keys)
+
+
+@dataclass(frozen=True)
+class _Head:
+    format: str = ""
+    version: int = 0
+
+
+def _parse(path: Path, text: str) -> ReferenceDocument:
+    if len(text) > MAX_TEXT_BYTES:
+        raise _damaged(path, f"its metadata has {len(text)} bytes, expected at most {MAX_TEXT_BYTES}")
+    content: dict[str, Any] = parse_json(text.encode(), path, WHAT, dict[str, Any])
+    try:
+        head = convert(content, _Head)
+        if head.format == FORMAT and head.version != VERSION:
+            remedy = "upgrade posedeploy" if head.version > VERSION else "save it again"
+            raise InputError(
+                f"{path}: the version of the reference file is {head.version}, expected {VERSION}; {remedy}"
+            )
+        return convert(content, ReferenceDocument)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def load_arrays(path: Path, what: str, keys: Iterable[str] | None = None) -> Tensors:
+    """Return the arrays with these names in a safetensors file, or all.
+
+    Args:
+        what: a noun phrase for messages.
+
+    Raises:
+        InputError: the file is damaged, or is no safetensors file.
+    """
+    try:
+        with safe_open(path, "np") as opened:
+            return {key: opened.get_tensor(key) for key in (opened.keys() if keys is None else keys)}
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # also for dtypes NumPy lacks
+        raise InputError(f"{path}: not {what}, or a damaged one: {error}; copy or save it again") from error
+
+
+def _other_file(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path}: not {WHAT}: {reason}; write one where PyTorch is installed: posedeploy parity MODEL "
+        "--save-reference FILE"
+    )
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(f"{path}: the reference file is damaged: {reason}; copy or save it again")

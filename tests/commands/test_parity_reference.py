@@ -1,0 +1,268 @@
+"""``parity --save-reference`` and ``--reference``: the comparison where PyTorch is not installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from posedeploy.benchmarks.reference_file import KEY, load_arrays, open_reference
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
+from posedeploy.types import Array, RunOptions, Tensors
+from tests.commands.conftest import Invoke, fill, words
+from tests.predict.conftest import write_image
+from tests.support.lifting import small_gtrs, write
+from tests.support.networks import write_crop_network
+
+Refused = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A model, the reference file that was written with it, and the report of that comparison."""
+
+    model: Path
+    reference: Path
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def saved(
+    human: Path, network: tuple[str, str], invoke: Invoke, tmp_path_factory: pytest.TempPathFactory
+) -> Saved:
+    folder = tmp_path_factory.mktemp("saved") / "référence 1"
+    folder.mkdir()
+    model, reference = human / "out" / "human.onnx", folder / "human.safetensors"
+    report = folder / "r.json"
+    result = invoke("parity", model, "--save-reference", reference, "--json", report, *network)
+    assert result.exit_code == 0, result.output
+    return Saved(model, reference, json.loads(report.read_text()))
+
+
+def _changed(saved: Saved, path: Path, **arrays: Array) -> Path:
+    """Write a copy of the reference file with other arrays and the same metadata."""
+    content = load_file(saved.reference)
+    document = open_reference(saved.reference).document
+    metadata = {KEY: msgspec.json.encode(document).decode()}
+    save_file(content | {name.replace("__", "/"): array for name, array in arrays.items()}, path, metadata)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "xml"])
+def test_the_result_equals_that_of_pytorch(
+    suffix: str, saved: Saved, human: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    model = human / "out" / f"human.{suffix}"
+    result = done("parity", model, "--reference", saved.reference, "--json", "replayed.json")
+    done("parity", model, "--json", "compared.json", *network)
+    (replayed,), (compared,) = (
+        json.loads(Path(name).read_text())["results"] for name in ("replayed.json", "compared.json")
+    )
+    assert replayed == compared
+    assert "within tolerance of PyTorch in fp32" in words(result.stdout)
+
+
+def test_the_file_holds_what_its_documentation_says(saved: Saved) -> None:
+    arrays, document = load_file(saved.reference), open_reference(saved.reference).document
+    assert document.names == tuple(saved.report["results"][0]["outputs"][0]["inputs"])
+    names = {name.partition("/")[2] for name in arrays}
+    assert names == {"image", "input/data", "output/heatmaps", "output/pafs"}
+    assert arrays["0/image"].dtype == np.uint8 and arrays["0/input/data"].dtype == np.float32
+    assert document.packages["torch"] == torch.__version__
+
+
+@pytest.mark.slow
+def test_a_network_on_joints_is_compared(done: Invoke, tmp_path: Path) -> None:
+    write(small_gtrs(), tmp_path / "g.pth")
+    done("export", "g.pth", "--to", "onnx", "-o", "out")
+    done("parity", "out/g.onnx", "--save-reference", "g.safetensors")
+    Path("g.pth").unlink()
+    done("parity", "out/g.onnx", "--reference", "g.safetensors", "--json", "r.json")
+    (entry,) = json.loads(Path("r.json").read_text())["results"]
+    assert entry["poses"]["people"] == 4 and entry["poses"]["error_mm"] < 1
+
+
+def test_the_users_images_are_part_of_the_file(
+    human: Path, network: tuple[str, str], photo: Array, done: Invoke, tmp_path: Path
+) -> None:
+    write_image(tmp_path / "föto.png", photo)
+    model = human / "out" / "human.onnx"
+    done("parity", model, "--images", "föto.png", "--save-reference", "r.safetensors", *network)
+    Path("föto.png").unlink()
+    done("parity", model, "--reference", "r.safetensors", "--json", "r.json")
+    (entry,) = json.loads(Path("r.json").read_text())["results"]
+    assert entry["outputs"][0]["inputs"][-1] == "föto.png"
+
+
+def test_a_wrong_artifact_fails(saved: Saved, invoke: Invoke, tmp_path: Path) -> None:
+    arrays = load_file(saved.reference)
+    number = len(open_reference(saved.reference)) - 1
+    heatmaps = arrays[f"{number}/output/heatmaps"].copy()
+    heatmaps[0, 3, 5, 7] += 1
+    collected = {name: array for name, array in arrays.items() if "/output/" in name}
+    save_file(collected | {f"{number}/output/heatmaps": heatmaps}, tmp_path / "c.safetensors")
+    arguments = ("--reference", saved.reference, "--collected-outputs", "c.safetensors")
+    result = invoke("parity", saved.model, *arguments)
+    assert result.exit_code == 1
+    assert f"heatmaps[0, 3, 5, 7] on {open_reference(saved.reference).document.names[number]}" in words(
+        result.stderr
+    )
+    assert "no noise floor: the reference file has none" in words(result.stdout)
+
+
+def _collect(model: Path, reference: Path) -> Tensors:
+    """Run a model on the inputs in a reference file, as a program on another device does."""
+    outputs: Tensors = {}
+    with open_runner(open_artifact(model), RunOptions(threads=1)) as runner:
+        for name, array in load_arrays(reference, "a file").items():
+            number, _, key = name.partition("/")
+            if key == "input/data":
+                results = runner.run({"data": array})
+                outputs |= {f"{number}/output/{output}": each for output, each in results.items()}
+    return outputs
+
+
+def test_outputs_of_another_device_are_compared_without_running_the_model(
+    saved: Saved, done: Invoke, tmp_path: Path
+) -> None:
+    save_file(_collect(saved.model, saved.reference), tmp_path / "phone.safetensors")
+    collected = ("--collected-outputs", "phone.safetensors")
+    result = done("parity", saved.model, "--reference", saved.reference, *collected, "--json", "r.json")
+    (entry,) = json.loads(Path("r.json").read_text())["results"]
+    assert entry["passed"] and entry["runtime_info"]["device"] == "another device"
+    assert "another device" in words(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda arrays: arrays.pop("1/output/pafs"), "it lacks 1/output/pafs"),
+        (
+            lambda arrays: arrays.update(
+                {"0/output/pafs": arrays["0/output/pafs"].transpose(0, 2, 3, 1).copy()}
+            ),
+            "transpose it with (0, 3, 1, 2), because it is channels last",
+        ),
+        (
+            lambda arrays: arrays.update({"0/output/pafs": arrays["0/output/pafs"][:, :2].copy()}),
+            "0/output/pafs has the shape 1x2x32x57, expected 1x38x32x57",
+        ),
+        (
+            lambda arrays: arrays.update({"0/output/pafs": arrays["0/output/pafs"].astype(np.int8)}),
+            "has the dtype int8, expected float32; dequantize the outputs",
+        ),
+        (dict.clear, "and has no arrays"),
+    ],
+    ids=["missing", "channels last", "shape", "integers", "empty"],
+)
+def test_collected_outputs_that_do_not_fit_are_refused(
+    change: Callable[[Tensors], object], message: str, saved: Saved, refused: Refused, tmp_path: Path
+) -> None:
+    arrays = {name: array for name, array in load_file(saved.reference).items() if "/output/" in name}
+    change(arrays)
+    save_file(arrays, tmp_path / "c.safetensors")
+    arguments = ("--reference", saved.reference, "--collected-outputs", "c.safetensors")
+    assert message in refused("parity", saved.model, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as a safetensors file"),
+        (b"{}", "cannot be read as a safetensors file"),
+        (b"<!DOCTYPE html><html></html>", "cannot be read as a safetensors file"),
+        (b"\xff" * 64, "cannot be read as a safetensors file"),
+        ((2).to_bytes(8, "little") + b"{}", "its metadata has no field posedeploy.reference"),
+    ],
+    ids=["empty", "json", "html", "bytes", "no metadata"],
+)
+def test_another_file_is_refused(content: bytes, message: str, saved: Saved, refused: Refused) -> None:
+    Path("r.safetensors").write_bytes(content)
+    line = refused("parity", saved.model, "--reference", "r.safetensors")
+    assert line.startswith("error: r.safetensors: not a reference file: ") and message in line
+
+
+def test_a_truncated_file_is_refused(saved: Saved, refused: Refused) -> None:
+    Path("r.safetensors").write_bytes(saved.reference.read_bytes()[:-100])
+    assert "r.safetensors: not a reference file: " in refused(
+        "parity", saved.model, "--reference", "r.safetensors"
+    )
+
+
+def test_changed_arrays_are_refused(saved: Saved, refused: Refused, tmp_path: Path) -> None:
+    maps = load_file(saved.reference)["2/output/pafs"] + 1
+    _changed(saved, tmp_path / "r.safetensors", **{"2__output__pafs": maps})
+    line = refused("parity", saved.model, "--reference", "r.safetensors")
+    assert "is damaged: the arrays of input 2 do not have their recorded hash" in line
+
+
+def test_a_newer_version_is_refused(saved: Saved, refused: Refused, tmp_path: Path) -> None:
+    metadata = {KEY: json.dumps({"format": "posedeploy.reference", "version": 2})}
+    save_file({"a": np.zeros(1)}, tmp_path / "r.safetensors", metadata)
+    line = refused("parity", saved.model, "--reference", "r.safetensors")
+    assert line.endswith("the version of the reference file is 2, expected 1; upgrade posedeploy")
+
+
+def test_an_artifact_of_another_shape_is_refused(
+    saved: Saved, done: Invoke, refused: Refused, tmp_path: Path
+) -> None:
+    write_crop_network("hg", tmp_path / "a.pth")
+    done("export", "a.pth", "--to", "onnx", "-o", "out")
+    line = refused("parity", "out/a.onnx", "--reference", saved.reference)
+    assert "its inputs have other shapes (data 1x3x256x456) than out/a.onnx accepts" in line
+
+
+def test_another_checkpoint_is_named(
+    saved: Saved, human: Path, network: tuple[str, str], invoke: Invoke, tmp_path: Path
+) -> None:
+    weights = torch.load(human / "human.pth", weights_only=True)
+    weights["pafs"][0, 7, 3, 5] = 99.0
+    torch.save(weights, tmp_path / "other.pth")
+    assert invoke("export", "other.pth", "--to", "onnx", "-o", "out", *network).exit_code == 0
+    result = invoke("parity", "out/other.onnx", "--reference", saved.reference)
+    assert result.exit_code == 1
+    assert "written with a checkpoint whose SHA-256 is" in words(result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--reference", "{r}", "--images", "a.png"),
+            "--reference and --images: the reference file replaces",
+        ),
+        (("--reference", "{r}", "--checkpoint", "a.pth"), "--reference and --checkpoint: "),
+        (("--reference", "{r}", "--noise-floor"), "--reference and --noise-floor: "),
+        (("--reference", "{r}", "--save-reference", "b"), "--reference and --save-reference: "),
+        (
+            ("--collected-outputs", "a"),
+            "--collected-outputs a: they belong to the inputs of a reference file",
+        ),
+        (("--reference", "missing.safetensors"), "missing.safetensors: no such file"),
+        (("--reference", "."), ".: a folder, which posedeploy does not read"),
+        (("{m}", "--save-reference", "b"), "one reference file holds the inputs of one artifact, and 2 were"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
+)
+def test_options_that_contradict_each_other_are_refused(
+    arguments: tuple[str, ...], message: str, saved: Saved, refused: Refused
+) -> None:
+    assert message in refused("parity", saved.model, *fill(arguments, r=saved.reference, m=saved.model))
+
+
+def test_a_folder_that_cannot_be_written_leaves_nothing(
+    saved: Saved, network: tuple[str, str], refused: Refused
+) -> None:
+    Path("file").write_text("")
+    line = refused("parity", saved.model, "--save-reference", "file/r.safetensors", *network)
+    assert "file: cannot write here" in line
+    shutil.rmtree("file", ignore_errors=True)
