@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from posedeploy.api.person_sources import PersonArgs
     from posedeploy.api.pose_estimator import ImagePoses, PoseEstimator, load
     from posedeploy.api.writing_poses import PredictSettings, write_poses
+    from posedeploy.api.writing_report import report
     from posedeploy.convert.export_options import ExportOptions, TfliteOptions
     from posedeploy.errors import PoseDeployError
     from posedeploy.poses.preprocess import prepare
@@ -85,6 +86,7 @@ _MODULES = {
     "open_artifact": "runtimes.load_runner",
     "open_runner": "runtimes.load_runner",
     "prepare": "poses.preprocess",
+    "report": "api.writing_report",
     "write_poses": "api.writing_poses",
 }
 """The module below ``posedeploy`` that defines each public name."""
@@ -123,6 +125,7 @@ __all__ = [
     "open_artifact",
     "open_runner",
     "prepare",
+    "report",
     "write_poses",
 ]
 

@@ -23,6 +23,7 @@ EXTRAS_OF_PACKAGE = {
     "av": ("video",),
     "pillow_heif": ("heif",),
     "pycocotools": ("evaluate",),
+    "jinja2": ("report",),
     "pygame": ("window",),
     "trimesh": ("mesh",),
     "scipy": ("matlab",),

@@ -6,7 +6,18 @@ from typer.testing import CliRunner
 import posedeploy
 from posedeploy.cli import app
 
-COMMANDS = ("export", "bench", "parity", "predict", "evaluate", "inspect", "families", "fetch", "doctor")
+COMMANDS = (
+    "export",
+    "bench",
+    "parity",
+    "report",
+    "predict",
+    "evaluate",
+    "inspect",
+    "families",
+    "fetch",
+    "doctor",
+)
 
 
 def _run(*arguments: str, columns: int = 80) -> tuple[int, str]:

@@ -51,6 +51,7 @@ OTHER_LEAVES = {
     "nncf": {"convert.nncf_quantize"},
     "openvino": {"convert.nncf_quantize", "runtimes.openvino_precision"},
     "pycocotools": {"benchmarks.oks"},
+    "jinja2": {"pages.rendering"},
     "av": {
         "predict.demuxing",
         "predict.sound_writer",

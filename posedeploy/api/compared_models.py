@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.time_comparison import TimeComparison, compare_in_rounds
@@ -15,8 +15,12 @@ CHANNELS = (1, 3)
 
 def describe_input(candidate: Candidate) -> str:
     """Return the input shapes, in NCHW for images in NHWC: ``1x3x256x456``."""
-    shapes = (_channels_first(array.shape) for array in candidate.tensors.values())
-    return ", ".join(sorted("x".join(map(str, shape)) for shape in shapes))
+    return format_shapes(array.shape for array in candidate.tensors.values())
+
+
+def format_shapes(shapes: Iterable[tuple[int, ...]]) -> str:
+    """Return input shapes as ``describe_input`` does."""
+    return ", ".join(sorted("x".join(map(str, _channels_first(shape))) for shape in shapes))
 
 
 def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posedeploy.api.bench_document import WHAT, BenchDocument, Head
+from posedeploy.api.latency_report import FORMAT, VERSION
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.time_comparison import TimeComparison, TimedNetwork, compare_measurements
@@ -16,8 +18,6 @@ from posedeploy.printable import listed
 from posedeploy.text_files import read_json
 from posedeploy.types import Scenario
 
-FORMAT, VERSION = "posedeploy.bench", 2
-WHAT = "a JSON file of `posedeploy bench`"
 SAME_MACHINE = ("cpu", "physical_cores", "logical_cores")
 """Fields of a machine that must be equal for times to be compared."""
 SIMILAR_MACHINE = ("governor", "system", "python")
@@ -36,50 +36,22 @@ MAX_LISTED = 5
 """The maximum number of labels in a message."""
 
 
-@dataclass(frozen=True)
-class _Head:
-    """The fields that identify a JSON document."""
-
-    format: str = ""
-    version: int = 0
-
-
-@dataclass(frozen=True)
-class _Document:
-    """The fields of the JSON that a comparison needs."""
-
-    machine: Machine
-    results: tuple[Latency, ...]
-
-
 def read_report(path: Path) -> EarlierReport:
     """Read the JSON of an earlier report.
 
     Raises:
         InputError: the file is not such a report, has another version, or contains no raw times.
     """
-    head = read_json(path, WHAT, _Head)
-    if (head.format, head.version) != (FORMAT, VERSION):
+    head, subject = read_json(path, WHAT, Head), f"`compare={path}`"
+    if head != Head(FORMAT, VERSION):
         raise InputError(
-            f"`compare={path}`: not {WHAT}",
-            found=f"{head.format or 'no format'}, version {head.version}",
-            expected=f"{FORMAT}, version {VERSION}",
+            f"{subject}: not {WHAT}",
+            found=str(head),
+            expected=str(Head(FORMAT, VERSION)),
             hint="pass a model, or a file that this release of `posedeploy bench` wrote",
         )
-    document = read_json(path, WHAT, _Document)
-    for row in document.results:
-        _check_times(path, row)
+    document = read_json(path, WHAT, BenchDocument).checked(subject)
     return EarlierReport(path, document.machine, {row.label: row for row in document.results})
-
-
-def _check_times(path: Path, row: Latency) -> None:
-    counts = {len(row.times_s), len(row.cpu_times_s) or len(row.times_s)}
-    if not row.times_s or len(counts) > 1 or min(*row.times_s, *row.cpu_times_s, 1.0) <= 0:
-        raise InputError(
-            f"`compare={path}`: the raw times of {row.label} are damaged or missing",
-            found=f"{len(row.times_s)} times and {len(row.cpu_times_s)} processor times",
-            expected="equal numbers of both, all above 0",
-        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ DERIVED = (
 )  # fmt: skip
 """Properties of a result that the JSON holds besides the raw times."""
 PERCENTILES = (90, 99)
+FORMAT, VERSION = "posedeploy.bench", 2
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class LatencyReport:
         fields."""
         return format_json(
             {
-                "format": "posedeploy.bench",
-                "version": 2,
+                "format": FORMAT,
+                "version": VERSION,
                 "machine": asdict(self.machine),
                 "seed": self.seed,
                 "confidence": intervals.CONFIDENCE,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from posedeploy import artifact_files
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
@@ -30,7 +31,10 @@ BuildPairs: TypeAlias = Callable[[ModelSpec, Ranges], PairedInputs]
 
 @dataclass(frozen=True, kw_only=True)
 class ParityCase:
-    """An artifact with its recorded outputs, and the settings that decide on them."""
+    """An artifact with its recorded outputs, and the settings that decide on them.
+
+    model_sha256: the hash of each file; empty if there is no file.
+    """
 
     label: str
     spec: ModelSpec
@@ -40,6 +44,7 @@ class ParityCase:
     decode: Decode | None
     budget: Budget | None
     on_progress: OnProgress
+    model_sha256: Mapping[str, str] = field(default_factory=dict)
 
     def report_steps(self, activity: str) -> Callable[[int, int | None], None]:
         """Return a function that reports the progress of an activity on this artifact."""
@@ -64,6 +69,7 @@ class ParityCase:
             input_specs=self.spec.inputs,
             output_specs=self.spec.outputs,
             budget=self.budget,
+            model_sha256=self.model_sha256,
         )
 
 
@@ -85,7 +91,8 @@ def run_artifact(
         spec = resolve_spec(artifact, runner)
         adapted = adapt_runner(runner, spec)
         pairs = build_pairs(spec, adapted.ranges)
-        return record_outputs(str(artifact.path), spec, adapted, pairs, settings, on_progress)
+        case = record_outputs(str(artifact.path), spec, adapted, pairs, settings, on_progress)
+    return replace(case, model_sha256=artifact_files.hashes_of(artifact))
 
 
 def record_outputs(

@@ -15,7 +15,7 @@ from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.text_files import format_json
 
-VERSION = 2
+FORMAT, VERSION = "posedeploy.parity", 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ParityReport:
         """Return the versioned document, without the raw outputs; docs/json.md lists its fields."""
         return format_json(
             {
-                "format": "posedeploy.parity",
+                "format": FORMAT,
                 "version": VERSION,
                 "machine": asdict(self.machine),
                 "passed": self.passed,
@@ -60,6 +60,7 @@ def _entry(result: Parity) -> dict[str, Any]:
         "runtime_info": asdict(result.runtime_info),
         "input_specs": [asdict(tensor) for tensor in result.input_specs],
         "output_specs": [asdict(tensor) for tensor in result.output_specs],
+        "model_sha256": dict(result.model_sha256),
         "tolerance": asdict(result.tolerance),
         "reference_precision": result.reference_precision,
         "noise_floor": result.floor and _floor(result.floor),

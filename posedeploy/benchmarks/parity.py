@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -32,7 +32,7 @@ class Parity:
     precision; None if not measured. floor_note: why it was not measured, if that matters. input_specs,
     output_specs: the tensors of the candidate's file. paired: the people of both models person by person,
     with positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the
-    tolerance.
+    tolerance. model_sha256: the hash of each file of the candidate.
     """
 
     label: str
@@ -47,6 +47,7 @@ class Parity:
     output_specs: tuple[TensorSpec, ...] = ()
     paired: PoseComparison | None = None
     budget: Budget | None = None
+    model_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def failures(self) -> tuple[str, ...]:

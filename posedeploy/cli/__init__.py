@@ -14,7 +14,7 @@ from posedeploy.cli.engine import engine
 from posedeploy.cli.environments import env
 from posedeploy.cli.export import export
 from posedeploy.cli.lookup import doctor, families, fetch, inspect
-from posedeploy.cli.measure import bench, evaluate, parity
+from posedeploy.cli.measure import bench, evaluate, parity, report
 from posedeploy.cli.predict import predict
 from posedeploy.cli.synthetic import synthetic
 from posedeploy.console.error_handling import ErrorHandlingGroup
@@ -65,7 +65,19 @@ def start(
         typer.echo(START)
 
 
-for command in (export, bench, parity, predict, evaluate, inspect, families, fetch, doctor, synthetic):
+for command in (
+    export,
+    bench,
+    parity,
+    report,
+    predict,
+    evaluate,
+    inspect,
+    families,
+    fetch,
+    doctor,
+    synthetic,
+):
     app.command()(command)
 for group in (engine, env):
     app.add_typer(group)

@@ -1,4 +1,4 @@
-"""The arguments and options of the commands that measure a model: bench, parity and evaluate."""
+"""The arguments and options of the commands that measure a model, and of the report on the results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from posedeploy.console import common_options, model_options, parsing, people_options
-from posedeploy.console.output import check_json, show_progress
+from posedeploy.console.output import check_json, say, show_progress
 from posedeploy.types import Precision, Scenario
 
 
@@ -303,3 +303,21 @@ def evaluate(
             **model_options.model_keywords(family, network, contract, None, stages, weights, height),
         )
     show_evaluation(report, json)
+
+
+def report(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="JSON files that bench and parity wrote with --json.", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML page to write.")
+    ] = Path("report.html"),
+) -> None:
+    """Join the results of bench and parity in one HTML page that needs no network.
+
+    Example: posedeploy report bench.json parity.json -o report.html
+    """
+    from posedeploy.api.writing_report import report as write
+
+    say(f"wrote {write(files, output)}")

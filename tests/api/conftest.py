@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 import posedeploy as pd
 from posedeploy.types import Array, Artifact, Model
-from tests.commands.conftest import done, elsewhere, invoke  # noqa: F401 - fixtures
+from tests.commands.conftest import done, elsewhere, invoke, refused  # noqa: F401 - fixtures
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, spec_of, write_image
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import write_crop_network
+from tests.support.result_documents import PARITY, ROWS, bench_document, parity_document, write_document
 from tests.support.synthetic_maps import Maps, crowd
 
 
@@ -73,3 +74,15 @@ def photo() -> Array:
 def photo_file(photo: Array, tmp_path: Path) -> Path:
     """The same as a file with a non-ASCII name."""
     return write_image(tmp_path / "día 1.png", photo)
+
+
+@pytest.fixture
+def bench() -> Path:
+    """The file of times of PyTorch and two models, in the folder of the test."""
+    return write_document(Path("bench.json"), bench_document(ROWS, compared=True))
+
+
+@pytest.fixture
+def parity() -> Path:
+    """The file of the parity of the same models."""
+    return write_document(Path("parity.json"), parity_document(PARITY))

@@ -21,6 +21,10 @@ DATA = {
     "posedeploy/checkpoints/sample.md",
     "posedeploy/checkpoints/sample.safetensors",
     "posedeploy/environments/requirements/onnx2tf.txt",
+    *(
+        f"posedeploy/pages/templates/{name}"
+        for name in ("charts.html", "page.css", "page.html", "parts.html", "report.html")
+    ),
 }
 """The files of the package that are not Python."""
 ADDED = {

@@ -1,0 +1,89 @@
+"""The JSON of ``posedeploy parity``, as far as a report shows it. NaN is null there, so that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.machine_info import Machine
+from posedeploy.types import RuntimeInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputDifference:
+    """The differences of one output; ``max_relative`` is relative to its largest value."""
+
+    name: str
+    max_absolute: float | None = None
+    max_relative: float | None = None
+    max_relative_tolerance: float | None = None
+    cosine: float | None = None
+
+
+@dataclass(frozen=True)
+class ShownValue:
+    """A value, and the image that shows it."""
+
+    value: float | None
+    image: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureSummary:
+    """The distribution of one measure of ``paired``."""
+
+    count: int
+    median: ShownValue
+    p95: ShownValue
+    worst: ShownValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedPoses:
+    """The people of both models, matched one to one."""
+
+    people: int
+    missed: int
+    extra: int
+    keypoints: int
+    unmatched_keypoints: int
+    unmatched_share: float | None = None
+    ambiguous: int = 0
+    measures: Mapping[str, MeasureSummary] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityRow:
+    """The comparison of one artifact with PyTorch."""
+
+    label: str
+    runtime_info: RuntimeInfo
+    passed: bool
+    failures: tuple[str, ...] = ()
+    outputs: tuple[OutputDifference, ...] = ()
+    reference_precision: Literal["fp32", "fp64"] = "fp32"
+    model_sha256: Mapping[str, str] = field(default_factory=dict)
+    budget: Budget | None = None
+    paired: PairedPoses | None = None
+
+    @property
+    def max_relative(self) -> float | None:
+        """The largest difference of all outputs, relative to the largest value of each."""
+        known = [output.max_relative for output in self.outputs if output.max_relative is not None]
+        return max(known) if known and len(known) == len(self.outputs) else None
+
+    def p95(self, measure: str) -> float | None:
+        """Return the 95th percentile of a measure of the poses; None if it is unknown."""
+        summary = self.paired.measures.get(measure) if self.paired is not None else None
+        return summary.p95.value if summary is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityDocument:
+    """The content of the file, as in ``ParityReport``."""
+
+    machine: Machine
+    results: tuple[ParityRow, ...]
+    errors: Mapping[str, str] = field(default_factory=dict)

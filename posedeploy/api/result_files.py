@@ -1,0 +1,94 @@
+"""The files of a report: JSON of several commands, told apart by their first fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from posedeploy.api import latency_report, parity_report
+from posedeploy.api.bench_document import BenchDocument, Head
+from posedeploy.api.latency_report import LatencyReport
+from posedeploy.api.parity_document import ParityDocument
+from posedeploy.api.parity_report import ParityReport
+from posedeploy.errors import InputError
+from posedeploy.input_files import read_bytes
+from posedeploy.limits import MAX_TEXT_BYTES
+from posedeploy.text_files import parse_json
+from posedeploy.types import StrPath
+
+Document: TypeAlias = BenchDocument | ParityDocument
+ResultSource: TypeAlias = StrPath | LatencyReport | ParityReport
+"""The path of a JSON file, or the report that ``benchmark`` or ``compare`` returned."""
+WHAT = "a JSON result of posedeploy"
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A document, with the name of its file."""
+
+    name: str
+    document: Document
+
+
+def _check_bench(document: BenchDocument, name: str) -> BenchDocument:
+    return document.checked(name)
+
+
+def _check_parity(document: ParityDocument, name: str) -> ParityDocument:
+    return document
+
+
+KINDS: Mapping[Head, tuple[Any, Callable[[Any, str], Document]]] = {
+    Head(latency_report.FORMAT, latency_report.VERSION): (BenchDocument, _check_bench),
+    Head(parity_report.FORMAT, parity_report.VERSION): (ParityDocument, _check_parity),
+}
+"""The type of each document, and the function that checks it."""
+
+
+def read_results(sources: ResultSource | Iterable[ResultSource]) -> tuple[list[ResultFile], list[str]]:
+    """Read the results, and return them with remarks on those that are left out because they occur twice.
+
+    Raises:
+        InputError: there is none, or one cannot be read, is of another kind, or has damaged values.
+    """
+    is_single = isinstance(sources, str | PathLike | LatencyReport | ParityReport)
+    listed = [cast(ResultSource, sources)] if is_single else [*cast(Iterable[ResultSource], sources)]
+    if not listed:
+        raise InputError(
+            "no results; pass at least one JSON file of `posedeploy bench` or `posedeploy parity`"
+        )
+    results: list[ResultFile] = []
+    remarks: list[str] = []
+    for number, source in enumerate(listed, 1):
+        result = _read(source, number)
+        same = [other.name for other in results if other.document == result.document]
+        if same:
+            remarks.append(f"{result.name}: left out, because it has the same content as {same[0]}")
+        else:
+            results.append(result)
+    return results, remarks
+
+
+def _read(source: ResultSource, number: int) -> ResultFile:
+    if isinstance(source, LatencyReport | ParityReport):
+        return _parse(source.to_json().encode(), Path(f"result {number}"))
+    path = Path(source)
+    return _parse(read_bytes(path, WHAT, MAX_TEXT_BYTES), path)
+
+
+def _parse(content: bytes, path: Path) -> ResultFile:
+    head = parse_json(content, path, WHAT, Head, nan=True)
+    if head not in KINDS:
+        raise InputError(
+            f"{path}: not a result that a report can show",
+            found=str(head),
+            expected=" or ".join(map(str, KINDS)),
+            hint="pass a file that this release wrote with `posedeploy bench --json` or "
+            "`posedeploy parity --json`",
+        )
+    kind, check = KINDS[head]
+    document = parse_json(content, path, f"{WHAT} ({head.format})", kind, nan=True)
+    return ResultFile(str(path), check(document, str(path)))

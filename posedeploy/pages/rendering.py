@@ -1,0 +1,34 @@
+"""Render HTML pages that need no other file, no script and no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from posedeploy.pages import formats, scatter
+
+FILTERS = (
+    formats.milliseconds,
+    formats.interval,
+    formats.ratio,
+    formats.error,
+    formats.percent,
+    formats.file_size,
+    formats.commands,
+    formats.scientific,
+    scatter.shorten,
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the page of a template in ``templates/``; text in ``values`` is escaped."""
+    environment = Environment(
+        loader=PackageLoader("posedeploy.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update({each.__name__: each for each in FILTERS})
+    return environment.get_template(template).render(values)

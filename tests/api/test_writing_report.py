@@ -1,0 +1,170 @@
+"""``report``: one HTML page of several results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import posedeploy as pd
+from posedeploy.types import Artifact
+from tests.commands.conftest import Invoke
+from tests.support.result_documents import (
+    MACHINE,
+    ROWS,
+    Edit,
+    bench_document,
+    edited,
+    parity_document,
+    parity_row,
+    timed,
+    write_document,
+)
+
+pytest.importorskip("jinja2")
+
+
+class Page(HTMLParser):
+    """The text of a page, and the values of its attributes by name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text, self.values = "", dict[str, list[str]]()
+        self.tags: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            self.values.setdefault(name, []).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+def test_a_page_joins_latency_and_parity(bench: Path, parity: Path, done: Invoke) -> None:
+    result = done("report", bench, parity, "-o", "día 1/page.html")
+    assert result.stderr.splitlines() == ["wrote día 1/page.html"]
+    page = Page(Path("día 1/page.html"))
+    assert "4.00\N{MULTIPLICATION SIGN}" in page.text and "1.9" in page.text
+    assert "human.xml ★" in page.text and "too far" in page.text
+    assert "faster" in page.text and "Example CPU" in page.text
+    assert "Warnings" not in page.text
+    assert page.tags.count("svg") == 6, "three charts, each for wide and narrow screens"
+
+
+def test_a_page_loads_nothing(bench: Path, parity: Path) -> None:
+    page = Page(pd.report([bench, parity], "page.html"))
+    assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
+    assert not {"src", "href", "onclick", "style"} & page.values.keys()
+    assert "default-src 'none'; style-src 'unsafe-inline'" in page.values["content"]
+    assert "url(" not in page.source and "@import" not in page.source
+    assert len(page.source) < 200_000
+
+
+@pytest.mark.slow
+def test_reports_of_the_library_are_joined(artifact: Artifact, photo_file: Path) -> None:
+    latency = pd.benchmark(artifact, runs=2, threads=1)
+    compared = pd.compare(artifact, images=photo_file, threads=1)
+    page = Page(pd.report([latency, compared], "page.html"))
+    assert "hg.torchscript" in page.text and "passed" in page.text
+    assert "error is unknown" not in page.text
+
+
+@pytest.mark.parametrize("name", ["bench", "parity"])
+def test_one_result_is_enough(name: str, request: pytest.FixtureRequest) -> None:
+    page = Page(pd.report(request.getfixturevalue(name), "page.html"))
+    assert "human.xml" in page.text
+    assert ("No errors are known" in page.text) == (name == "bench")
+
+
+def test_renamed_files_are_joined_by_their_hashes(bench: Path, parity: Path) -> None:
+    edited(parity, lambda document: document["results"][1].update(label="else/where.xml"))
+    assert "error is unknown" not in Page(pd.report([bench, parity], "page.html")).text
+
+
+def test_names_are_text(bench: Path, parity: Path) -> None:
+    name = "<script>alert(1)</script>\"'&.xml"
+    edited(bench, lambda document: document["results"][1].update(label=name))
+    edited(parity, lambda document: document["results"][1].update(label=name, failures=[f"`{name}` differs"]))
+    page = Page(pd.report([bench, parity], "page.html"))
+    assert "script" not in page.tags and page.text.count("alert(1)") >= 4
+    assert "<script" not in page.source
+
+
+def _other_machine(document: dict[str, Any]) -> None:
+    document["machine"]["cpu"] = "Other CPU"
+
+
+def _no_hashes(document: dict[str, Any]) -> None:
+    for row in document["results"]:
+        del row["model_sha256"]
+
+
+def _other_precision(document: dict[str, Any]) -> None:
+    document["results"][1]["runtime_info"]["precision"] = "bf16"
+
+
+def _one_row(document: dict[str, Any]) -> None:
+    del document["results"][1]
+
+
+@pytest.mark.parametrize(
+    ("edit", "warning"),
+    [
+        (_other_machine, "the results are of 2 machines, and times of different machines cannot be compared"),
+        (
+            _other_machine,
+            "human.xml: its times and its error are of different machines: Example CPU and Other",
+        ),
+        (_no_hashes, "no timed model was compared with PyTorch in these files"),
+        (_one_row, "int8.xml: its error is unknown; add it to `posedeploy parity`"),
+        (
+            _other_precision,
+            "int8.xml: its error is unknown: it was timed on openvino (CPU, int8), but compared",
+        ),
+    ],
+)
+def test_what_cannot_be_joined_is_reported(
+    bench: Path, parity: Path, done: Invoke, edit: Edit, warning: str
+) -> None:
+    result = done("report", bench, edited(parity, edit))
+    assert f"warning: {warning}" in result.stderr
+    assert warning.replace("`", "")[:60] in Page(Path("report.html")).text
+
+
+def test_results_of_two_machines_have_sections_of_their_own(bench: Path) -> None:
+    other = bench_document(ROWS, machine=replace(MACHINE, cpu="Other CPU"))
+    page = Page(pd.report([bench, write_document(Path("other.json"), other)], "page.html"))
+    assert page.text.count("Times of the network") == 2
+
+
+def test_two_measurements_of_one_machine_are_joined_with_a_warning(bench: Path, done: Invoke) -> None:
+    again = write_document(Path("again.json"), bench_document((ROWS[0], timed("human.onnx", 64))))
+    assert "are of different measurements" in done("report", bench, again).stderr
+    assert Page(Path("report.html")).text.count("Times of the network") == 1
+
+
+def test_the_same_content_twice_is_shown_once(bench: Path, done: Invoke) -> None:
+    Path("copy.json").write_bytes(bench.read_bytes())
+    result = done("report", bench, "copy.json")
+    assert "copy.json: left out, because it has the same content as bench.json" in result.stderr
+
+
+def test_unreliable_times_are_reported(done: Invoke) -> None:
+    row = replace(timed("human.xml", 60), times_s=(0.05, 0.06, 0.07, 0.09) * 10)
+    write_document(Path("bench.json"), bench_document((ROWS[0], row)))
+    assert "bench.json: the times of 1 of 2 models are unreliable" in done("report", "bench.json").stderr
+
+
+def test_missing_numbers_are_dashes(parity: Path) -> None:
+    rows = [parity_row("human.xml", None), parity_row("int8.xml", None, paired=None, outputs=[])]
+    write_document(parity, parity_document(rows, errors={"x.engine": "no GPU"}))
+    page = Page(pd.report(parity, "page.html"))
+    assert "nan" not in page.text.lower() and "None" not in page.text
+    assert "x.engine did not run no GPU" in page.text
