@@ -66,7 +66,9 @@ CLEAN = ("posedeploy", "tools")
 """The folders of code without these words and identifiers."""
 
 ALLOWED = {
+    "posedeploy/api/bench_document.py": {"found"},  # of errors
     "posedeploy/api/earlier_report.py": {"found"},  # of errors
+    "posedeploy/api/result_files.py": {"found"},  # of errors
     "posedeploy/benchmarks/reference_file.py": {"F16", "F32"},  # safetensors' names
     "posedeploy/errors.py": {"found"},  # a field of every error
     "posedeploy/runtimes/openvino_precision.py": {"f16", "f32"},  # OpenVINO's names

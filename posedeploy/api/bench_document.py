@@ -67,11 +67,11 @@ def _faults(row: Latency) -> Iterator[tuple[str, str, str]]:
     stages = (row.cpu_times_s, row.preprocess_times_s, row.decode_times_s)
     times = [time for each in (row.times_s, *stages) for time in each]
     if not count or len(row.cpu_times_s) not in (0, count) or not all(0 < time < math.inf for time in times):
-        found = f"{count} times and {len(row.cpu_times_s)} processor times"
-        yield "the raw times", found, "equal numbers of both, all above 0"
+        counts = f"{count} times and {len(row.cpu_times_s)} processor times"
+        yield "the raw times", counts, "equal numbers of both, all above 0"
     if {len(row.preprocess_times_s), len(row.decode_times_s)} not in ({0}, {count}):
-        found = f"{len(row.preprocess_times_s)} of preprocessing and {len(row.decode_times_s)} of decoding"
-        yield "the times of the stages", found, f"{count} of both, or none"
+        counts = f"{len(row.preprocess_times_s)} of preprocessing and {len(row.decode_times_s)} of decoding"
+        yield "the times of the stages", counts, f"{count} of both, or none"
     if not row.loads or row.batch < 1 or row.block < 1:
-        found = f"{len(row.loads)} loads, batch {row.batch}, block {row.block}"
-        yield "the settings", found, "at least 1 of each"
+        counts = f"{len(row.loads)} loads, batch {row.batch}, block {row.block}"
+        yield "the settings", counts, "at least 1 of each"

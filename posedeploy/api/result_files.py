@@ -1,4 +1,4 @@
-"""The files of a report: JSON of several commands, told apart by their first fields."""
+"""The files of a report: JSON of several commands, identified by their first fields."""
 
 from __future__ import annotations
 
