@@ -13,7 +13,7 @@ from posedeploy.api.report_warnings import list_warnings
 from posedeploy.api.result_files import ResultSource, read_results
 from posedeploy.benchmarks import intervals, time_comparison
 from posedeploy.errors import OutputError
-from posedeploy.input_files import not_regular
+from posedeploy.input_files import describe_special_file
 from posedeploy.types import StrPath
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def report(results: ResultSource | Iterable[ResultSource], output: StrPath) -> P
 def _check_output(path: Path, sources: Iterable[Path]) -> None:
     if path.is_dir():
         raise OutputError(f"`output={path}`: a folder; pass a file for the HTML page")
-    if path.exists() and (kind := not_regular(path.stat())) is not None:
+    if path.exists() and (kind := describe_special_file(path.stat())) is not None:
         raise OutputError(f"`output={path}`: {kind}; pass a file for the HTML page")
     for source in sources:
         if path.exists() and source.exists() and path.samefile(source):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from posedeploy.console import common_options, model_options, parsing, people_options
-from posedeploy.console.output import check_json, say, show_progress
+from posedeploy.console.output import check_json, inform, show_progress
 from posedeploy.types import Precision, Scenario
 
 
@@ -320,4 +320,4 @@ def report(
     """
     from posedeploy.api.writing_report import report as write
 
-    say(f"wrote {write(files, output)}")
+    inform(f"wrote {write(files, output)}")
