@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.data_folders import REAL, REFERENCE, DataFolder
 
 if TYPE_CHECKING:
     from posedeploy.types import Artifact, Model
@@ -23,19 +26,16 @@ os.environ["POSEDEPLOY_CACHE"] = CACHE.name
 ROOT = Path(__file__).resolve().parents[1]
 
 
-REFERENCE = "POSEDEPLOY_REFERENCE", "reference"
-
-
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder of all reference cases: POSEDEPLOY_REFERENCE, or ``reference`` in ``../shared``."""
-    return _folder(*REFERENCE)
+    return _existing(REFERENCE)
 
 
 @pytest.fixture(scope="session")
 def real() -> Path:
     """The folder of trained weights and photographs: POSEDEPLOY_REAL, or ``real`` in ``../shared``."""
-    return _folder("POSEDEPLOY_REAL", "real")
+    return _existing(REAL)
 
 
 @pytest.fixture(scope="session")
@@ -56,26 +56,44 @@ def tiny() -> Model:
 def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     """The tiny network exported to each target that runs on a CPU, by target, at its default size. Tests must
     not change the files."""
+    from posedeploy import manifest
     from posedeploy.convert.export import export
+    from tests.support.shared_folders import shared_folder
     from tests.support.tables import ON_CPU
 
-    folder = tmp_path_factory.mktemp("exported")
-    return {artifact.target: artifact for artifact in export(tiny, ON_CPU, folder, "tiny")}
+    folder = shared_folder(tmp_path_factory, "exported", lambda path: export(tiny, ON_CPU, path, "tiny"))
+    return {name: manifest.read(folder / f"tiny{target.suffix}") for name, target in ON_CPU.items()}
+
+
+@pytest.fixture(scope="session")
+def engine(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny network as an engine of TensorRT-RTX. Tests must not change its files."""
+    from posedeploy import manifest
+    from tests.support.engines import build_engine
+    from tests.support.shared_folders import shared_folder
+
+    folder = shared_folder(tmp_path_factory, "engine", lambda path: build_engine(tiny, path))
+    return manifest.read(folder / "tiny.engine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let runtimes run on one thread by default in the workers of pytest-xdist. On a thread per core, the
+    threads of all workers would wait for each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setattr("posedeploy.runtimes.run_options.physical_cores", lambda: 1)
+        yield
 
 
 @pytest.fixture
 def small() -> None:
     """Skip a test of a small network if the published network is tested."""
-    if _path(*REFERENCE).is_dir():
+    if REFERENCE.path.is_dir():
         pytest.skip("the published networks are tested")
 
 
-def _path(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable, ROOT.parent / "shared" / name))
-
-
-def _folder(variable: str, name: str) -> Path:
-    folder = _path(variable, name)
-    if not folder.is_dir():
-        pytest.skip(f"{folder} does not exist; set {variable} to the folder of {name} cases")
-    return folder
+def _existing(folder: DataFolder) -> Path:
+    if not folder.path.is_dir():
+        pytest.skip(folder.describe_missing(folder.path))
+    return folder.path

@@ -16,6 +16,7 @@ from posedeploy.cli import app
 from posedeploy.environments import locations
 from posedeploy.types import Array
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, CrowdNetwork, spec_of
+from tests.support.shared_folders import shared_folder
 from tests.support.synthetic_maps import crowd
 
 Invoke: TypeAlias = Callable[..., Result]
@@ -30,6 +31,7 @@ def build():
     return CrowdNetwork(crowd({PEOPLE}, {HEIGHT // 8}, {WIDTH // 8}, seed=5)), spec
 """
 """The network of tests/predict with other people in it: those of the weights must take their place."""
+OWN = "my own día 1"
 
 
 @pytest.fixture
@@ -90,11 +92,12 @@ def refused(invoke: Invoke) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose name has spaces, with weights ``human.pth`` and the network ``crowd_net.py:build``."""
-    folder = tmp_path_factory.mktemp("my own") / "día 1"
-    folder.mkdir()
-    (folder / "crowd_net.py").write_text(BUILDER)
-    torch.save(CrowdNetwork(crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)).state_dict(), folder / "human.pth")
-    return folder
+
+    def fill(folder: Path) -> None:
+        (folder / "crowd_net.py").write_text(BUILDER)
+        torch.save(CrowdNetwork(crowd(PEOPLE, HEIGHT // 8, WIDTH // 8)).state_dict(), folder / "human.pth")
+
+    return shared_folder(tmp_path_factory, OWN, fill)
 
 
 @pytest.fixture(scope="session")
@@ -104,11 +107,14 @@ def network(own: Path) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="session")
-def human(own: Path, network: tuple[str, str], done: Invoke) -> Path:
+def human(network: tuple[str, str], done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same folder with every target in ``out``; do not change the files."""
     targets = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
-    done("export", own / "human.pth", *targets, "-o", own / "out", *network)
-    return own
+
+    def export(folder: Path) -> None:
+        done("export", folder / "human.pth", *targets, "-o", folder / "out", *network)
+
+    return shared_folder(tmp_path_factory, OWN, export, "exported")
 
 
 def fill(arguments: tuple[object, ...], **paths: Path | str) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from tests.benchmarks import coco
 from tests.commands.conftest import Invoke, fill, words
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, write_image
 from tests.support.networks import CROPS, write_crop_network
+from tests.support.shared_folders import shared_folder
 
 SUFFIXES = ("torchscript", "onnx", "xml")
 TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
@@ -26,11 +27,13 @@ TARGETS = ("--to", "torchscript", "--to", "onnx", "--to", "openvino")
 @pytest.fixture(scope="session")
 def crops(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
     """A folder with the checkpoints, and every target of each in ``out``."""
-    folder = tmp_path_factory.mktemp("crops")
-    for name in CROPS:
-        write_crop_network(name, folder / f"{name}.pth")
-        done("export", folder / f"{name}.pth", *TARGETS, "-o", folder / "out")
-    return folder
+
+    def fill(folder: Path) -> None:
+        for name in CROPS:
+            write_crop_network(name, folder / f"{name}.pth")
+            done("export", folder / f"{name}.pth", *TARGETS, "-o", folder / "out")
+
+    return shared_folder(tmp_path_factory, "crops", fill)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +46,7 @@ def _poses(folder: str = "poses") -> Any:
     return json.loads(Path(folder, "poses.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["mobile", "hg", "hg2d"])
+@pytest.mark.parametrize("name", ["mobile", pytest.param("hg", marks=pytest.mark.slow), "hg2d"])
 def test_every_target_has_the_poses_of_pytorch(crops: Path, done: Invoke, name: str) -> None:
     artifacts = [crops / "out" / f"{name}.{suffix}" for suffix in SUFFIXES]
     result = done("parity", *artifacts, "--threads", 1, "--images", "photo.png", "--json", "p.json")
@@ -53,14 +56,22 @@ def test_every_target_has_the_poses_of_pytorch(crops: Path, done: Invoke, name: 
         assert (entry["poses"]["error_mm"] is None) == (name == "hg2d")
 
 
-@pytest.mark.parametrize("name", ["mobile", "hg"])
-@pytest.mark.parametrize("option", ["--embed-preprocessing", "--dynamic"])
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("mobile", "--embed-preprocessing"),
+        pytest.param("mobile", "--dynamic", marks=pytest.mark.slow),
+        pytest.param("hg", "--embed-preprocessing", marks=pytest.mark.slow),
+        pytest.param("hg", "--dynamic", marks=pytest.mark.slow),
+    ],
+)
 def test_exports_with_options_have_the_same_poses(crops: Path, done: Invoke, name: str, option: str) -> None:
     done("export", crops / f"{name}.pth", option, *TARGETS)
     result = done("parity", "--threads", 1, *(f"artifacts/{name}.{suffix}" for suffix in SUFFIXES))
     assert words(result.stdout).count("within tolerance of PyTorch") == len(SUFFIXES)
     done("predict", f"artifacts/{name}.onnx", "photo.png")
     inside = _poses()
+    assert len(inside["annotations"]) == 1
     done("predict", crops / "out" / f"{name}.onnx", "photo.png")
     for found, wanted in zip(inside["annotations"], _poses()["annotations"], strict=True):
         assert found["keypoints"] == pytest.approx(wanted["keypoints"], abs=0.02)
@@ -68,7 +79,7 @@ def test_exports_with_options_have_the_same_poses(crops: Path, done: Invoke, nam
 
 def test_bench_and_inspect_accept_every_family(crops: Path, done: Invoke) -> None:
     for name in ("mobile", "hg"):
-        assert name in done("bench", crops / "out" / f"{name}.xml", "--runs", 2).stdout
+        assert name in done("bench", crops / "out" / f"{name}.xml", "--runs", 2, "--threads", 1).stdout
     shown = words(done("inspect", crops / "out" / "mobile.xml").stdout)
     assert "LPSKI, 21 joints" in shown
     assert "RGB, (value - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)" in shown

@@ -56,11 +56,17 @@ def test_the_error_without_a_compiler_names_the_packages(
 @pytest.mark.parametrize(
     ("code", "before", "after", "message"),
     [
-        (LOAD, SEGFAULT, "", "crashes when it is loaded (SIGSEGV); compiled by g++ "),
-        (RUN, ABORT, "", "crashes when it is run (SIGABRT; terminate called: no such symbol); compiled by "),
-        (RUN, "", WRONG, "differs from PyTorch in early_heatmaps by "),
+        pytest.param(LOAD, SEGFAULT, "", "crashes when it is loaded (SIGSEGV); compiled by g++ ", id="load"),
+        pytest.param(
+            RUN,
+            ABORT,
+            "",
+            "crashes when it is run (SIGABRT; terminate called: no such symbol); compiled by ",
+            id="run",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(RUN, "", WRONG, "differs from PyTorch in early_heatmaps by ", id="wrong"),
     ],
-    ids=["load", "run", "wrong"],
 )
 def test_a_package_that_crashes_or_is_wrong_is_not_written(
     tiny: Model,

@@ -27,7 +27,7 @@ from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, OutputError
 from posedeploy.types import Artifact, Model, ModelSpec, TensorSpec
-from tests.support.tables import ON_CPU
+from tests.support.tables import COMPILING_IS_SLOW, ON_CPU
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,7 +88,7 @@ class Interrupted(nn.Module):
         return torch.relu(data)
 
 
-@pytest.mark.parametrize("target", ON_CPU)
+@pytest.mark.parametrize("target", COMPILING_IS_SLOW)
 def test_an_interrupt_during_the_conversion_keeps_the_previous_artifact(tmp_path: Path, target: str) -> None:
     network = Interrupted().eval()
     spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnx
@@ -23,7 +26,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Array, Artifact, InputContract, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.support.networks import two_input_model
 from tests.support.reference_cases import BUNDLED, Case
-from tests.support.tables import ON_CPU
+from tests.support.tables import COMPILING_IS_SLOW, ON_CPU
 
 TOLERANCE = 1e-5
 OPTIONS = {
@@ -37,19 +40,37 @@ OPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Exported:
-    """The artifacts of one set of options, by target."""
-
-    options: ExportOptions
-    artifacts: dict[str, Artifact]
+COMPILED = ("aoti",)
+"""The targets whose export calls a C++ compiler."""
 
 
-@pytest.fixture(scope="module", params=OPTIONS)
-def case(request: pytest.FixtureRequest, tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    options = OPTIONS[request.param]
-    artifacts = export(tiny, ON_CPU, tmp_path_factory.mktemp("made"), "tiny", options)
-    return Exported(options, {artifact.target: artifact for artifact in artifacts})
+def _marks(name: str, target: str) -> list[pytest.MarkDecorator]:
+    is_slow = target in COMPILED and name not in ("as published", "all at once")
+    return [pytest.mark.slow] if is_slow else []
+
+
+CASES = [pytest.param(name, target, marks=_marks(name, target)) for name in OPTIONS for target in ON_CPU]
+ExportTiny: TypeAlias = Callable[[str, str], Artifact]
+
+
+@pytest.fixture(scope="module")
+def export_tiny(
+    tiny: Model, exported: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory
+) -> ExportTiny:
+    """Return a function that exports the tiny network with a set of options to a target, once."""
+
+    @cache
+    def export_once(name: str, targets: tuple[str, ...]) -> dict[str, Artifact]:
+        folder = tmp_path_factory.mktemp("exported")
+        return {each.target: each for each in export(tiny, targets, folder, "tiny", OPTIONS[name])}
+
+    def export_to(name: str, target: str) -> Artifact:
+        if name == "as published":
+            return exported[target]
+        others = tuple(each for each in ON_CPU if each not in COMPILED)
+        return export_once(name, COMPILED if target in COMPILED else others)[target]
+
+    return export_to
 
 
 def _image(batch: int, height: int, width: int) -> Array:
@@ -76,9 +97,9 @@ def _check(found: Tensors, wanted: Tensors) -> None:
         assert np.abs(array - wanted[name]).max() < TOLERANCE * np.abs(wanted[name]).max(), name
 
 
-@pytest.mark.parametrize("target", ON_CPU)
-def test_the_artifact_equals_pytorch(tiny: Model, case: Exported, target: str) -> None:
-    options, artifact = case.options, case.artifacts[target]
+@pytest.mark.parametrize(("name", "target"), CASES)
+def test_the_artifact_equals_pytorch(tiny: Model, export_tiny: ExportTiny, name: str, target: str) -> None:
+    options, artifact = OPTIONS[name], export_tiny(name, target)
     contract = tiny.spec.contract
     assert contract is not None
     size = options.input_size or (contract.height, contract.width)
@@ -92,10 +113,11 @@ def test_the_artifact_equals_pytorch(tiny: Model, case: Exported, target: str) -
             _check(found, _expected(tiny, normalized))
 
 
-@pytest.mark.parametrize("target", ON_CPU)
-def test_the_manifest_records_the_options(case: Exported, target: str) -> None:
-    options, artifact = case.options, manifest.read(case.artifacts[target].path)
-    assert artifact == case.artifacts[target]
+@pytest.mark.parametrize(("name", "target"), CASES)
+def test_the_manifest_records_the_options(export_tiny: ExportTiny, name: str, target: str) -> None:
+    options, written = OPTIONS[name], export_tiny(name, target)
+    artifact = manifest.read(written.path)
+    assert artifact == written
     (image,), outputs = artifact.spec.inputs, artifact.spec.outputs
     assert (image.dtype, image.layout) == (
         ("uint8", "NHWC") if options.embed_preprocessing else ("float32", "NCHW")
@@ -113,8 +135,9 @@ def test_the_manifest_records_the_options(case: Exported, target: str) -> None:
     assert {"posedeploy", "torch"} <= exported.packages.keys()
 
 
-def test_onnx_has_the_names_shapes_axes_and_types_of_the_spec(case: Exported) -> None:
-    artifact = case.artifacts["onnx"]
+@pytest.mark.parametrize("name", OPTIONS)
+def test_onnx_has_the_names_shapes_axes_and_types_of_the_spec(export_tiny: ExportTiny, name: str) -> None:
+    artifact = export_tiny(name, "onnx")
     model = onnx.load(artifact.path)
     onnx.checker.check_model(model, full_check=True)
     assert model.opset_import[0].version >= OPSET >= 18
@@ -129,8 +152,9 @@ def test_onnx_has_the_names_shapes_axes_and_types_of_the_spec(case: Exported) ->
             assert onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type) == spec.dtype
 
 
-def test_openvino_ir_has_the_names_and_shapes_of_the_spec(case: Exported) -> None:
-    artifact = case.artifacts["openvino"]
+@pytest.mark.parametrize("name", OPTIONS)
+def test_openvino_ir_has_the_names_and_shapes_of_the_spec(export_tiny: ExportTiny, name: str) -> None:
+    artifact = export_tiny(name, "openvino")
     model = openvino.Core().read_model(artifact.path)
     for ports, specs in ((model.inputs, artifact.spec.inputs), (model.outputs, artifact.spec.outputs)):
         assert [port.names for port in ports] == [{spec.name} for spec in specs]
@@ -174,7 +198,7 @@ def test_preprocessing_in_the_network_is_not_embedded_twice(tiny: Model, tmp_pat
         _check(runner.run({"data": image}), _expected(model, flipped))
 
 
-@pytest.mark.parametrize("target", ON_CPU)
+@pytest.mark.parametrize("target", COMPILING_IS_SLOW)
 def test_a_network_of_several_inputs_without_images_exports_to_every_target(
     tmp_path: Path, target: str
 ) -> None:

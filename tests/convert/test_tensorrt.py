@@ -51,12 +51,6 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def plain(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """Return the tiny network as an engine; do not change its files."""
-    return build_engine(tiny, tmp_path_factory.mktemp("plain"))
-
-
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_graph_of_an_engine_equals_pytorch(tiny: Model, tmp_path: Path, name: str) -> None:
     options = OPTIONS[name]
@@ -73,22 +67,22 @@ def test_the_graph_of_an_engine_equals_pytorch(tiny: Model, tmp_path: Path, name
             _check(found, _expected(tiny, normalized))
 
 
-def test_an_export_writes_the_engine_its_graph_and_build_info(plain: Artifact) -> None:
+def test_an_export_writes_the_engine_its_graph_and_build_info(engine: Artifact) -> None:
     names = ["tiny.engine", "tiny.engine.onnx", "tiny.engine.posedeploy.json"]
-    assert sorted(path.name for path in plain.path.parent.iterdir()) == names
-    assert plain.files.keys() == {"tiny.engine"}, "the graph may stay behind when the engine is moved"
-    info = build_info_of(plain)
+    assert sorted(path.name for path in engine.path.parent.iterdir()) == names
+    assert engine.files.keys() == {"tiny.engine"}, "the graph may stay behind when the engine is moved"
+    info = build_info_of(engine)
     assert info is not None
-    kept = plain.path.with_name(info.onnx)
+    kept = engine.path.with_name(info.onnx)
     assert info.onnx_sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
     assert (info.library, info.version) == ("tensorrt-rtx", version_of("tensorrt_rtx"))
     assert info.compute_capabilities == ("8.0", "8.6", "8.9", "12.0+")
-    assert (plain.precision, info.precision, info.profile) == ("fp32", "fp32", {})
+    assert (engine.precision, info.precision, info.profile) == ("fp32", "fp32", {})
     onnx.checker.check_model(kept, full_check=True)
 
 
-def test_the_kept_graph_holds_no_paths_of_the_machine(plain: Artifact) -> None:
-    assert b"/prepare.py" not in plain.path.with_name("tiny.engine.onnx").read_bytes()
+def test_the_kept_graph_holds_no_paths_of_the_machine(engine: Artifact) -> None:
+    assert b"/prepare.py" not in engine.path.with_name("tiny.engine.onnx").read_bytes()
 
 
 def _names(folder: Path) -> set[str]:

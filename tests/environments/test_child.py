@@ -94,6 +94,7 @@ def test_a_missing_python_is_reported(installed: EnvironmentSpec, tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_the_process_and_its_children(installed: EnvironmentSpec, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     failure = _failure(installed, tmp_path, "sleep", 20, pids=str(pids))

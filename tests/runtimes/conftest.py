@@ -1,4 +1,4 @@
-"""The tiny network on every runtime, its outputs, and its engine."""
+"""The tiny network on every runtime, and its outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from posedeploy.convert.export import export
 from posedeploy.types import Artifact, Model, Tensors
 from tests.runtimes.runner_cases import PAIRS, SEEDS, Opener, opener_of
 from tests.support.networks import outputs_of, tiny_image
@@ -20,13 +19,6 @@ def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Arti
     target, runtime = request.param
     yield opener_of(target, runtime, tiny, exported)
     torch.set_num_threads(threads)  # torch's are the whole process's
-
-
-@pytest.fixture(scope="session")
-def engine(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """Return the tiny network as an engine; do not change its files."""
-    (artifact,) = export(tiny, ["tensorrt"], tmp_path_factory.mktemp("engine"), "tiny")
-    return artifact
 
 
 @pytest.fixture(scope="session")

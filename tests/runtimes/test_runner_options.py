@@ -13,6 +13,7 @@ import torch
 
 from posedeploy.backends import RUNTIMES
 from posedeploy.errors import DeviceError
+from posedeploy.runtimes import run_options
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.onnxruntime import load_error
 from posedeploy.runtimes.run_options import physical_cores, required_precision
@@ -31,7 +32,10 @@ def test_the_runtime_info_is_that_of_the_options(opener: Opener, threads: int) -
         assert runner.runtime_info.version[0].isdigit()
 
 
-def test_the_default_thread_count_is_that_of_physical_cores(opener: Opener) -> None:
+def test_the_default_thread_count_is_that_of_physical_cores(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_options, "physical_cores", physical_cores)  # tests/conftest.py replaces it
     with opener(RunOptions()) as runner:
         assert runner.runtime_info.threads == physical_cores() <= (psutil.cpu_count() or 1)
 

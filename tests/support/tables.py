@@ -15,6 +15,11 @@ ON_CPU = {
 }
 """The targets whose runtimes support the CPU."""
 
+COMPILING_IS_SLOW = [
+    pytest.param(name, marks=pytest.mark.slow) if name == "aoti" else name for name in ON_CPU
+]
+"""The same as parameters, for tests that export to them: AOTInductor calls a C++ compiler."""
+
 NEEDS_BF16 = pytest.mark.skipif(
     "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
     reason="this CPU computes nothing in bf16",

@@ -36,11 +36,11 @@ from tests.support.engines import build_engine
 ROOT = Path(__file__).parents[2]
 
 
-def test_an_engine_is_built_for_the_named_gpus(tiny: Model, plain: Artifact, tmp_path: Path) -> None:
+def test_an_engine_is_built_for_the_named_gpus(tiny: Model, engine: Artifact, tmp_path: Path) -> None:
     options = TensorRtOptions(gpus=("8.6", "8.9", "12.0"))
     artifact = build_engine(tiny, tmp_path, ExportOptions(tensorrt=options))
     assert artifact.details["compute_capabilities"] == ["8.6", "8.9", "12.0"]
-    assert artifact.path.read_bytes() != plain.path.read_bytes()
+    assert artifact.path.read_bytes() != engine.path.read_bytes()
 
 
 def test_a_build_reports_its_progress(tiny: Model, tmp_path: Path) -> None:
@@ -166,13 +166,13 @@ def test_a_library_that_needs_a_gpu_is_an_error_without_one(
 
 @pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
 def test_a_timing_cache_is_read_and_written(
-    plain: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The installed library has no timing cache but accepts the calls, which are tested."""
     monkeypatch.setitem(
         LIBRARIES, "tensorrt-rtx", replace(LIBRARIES["tensorrt-rtx"], supports_timing_cache=True)
     )
-    graph, cache = plain.path.with_name("tiny.engine.onnx"), tmp_path / "new" / "a.cache"
+    graph, cache = engine.path.with_name("tiny.engine.onnx"), tmp_path / "new" / "a.cache"
     for _ in range(2):
         build(graph, TensorRtOptions(timing_cache=cache), {}, lambda phase, part: None)
         assert cache.stat().st_size > 0

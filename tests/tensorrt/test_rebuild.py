@@ -23,19 +23,19 @@ from posedeploy.types import Artifact, ModelSpec
 from tests.support.stand_ins import load_on_stand_in
 
 
-def test_an_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path) -> None:
-    for path in plain.path.parent.iterdir():
+def test_an_engine_is_rebuilt_from_its_graph(engine: Artifact, tmp_path: Path) -> None:
+    for path in engine.path.parent.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "tiny.engine"
     path.write_bytes(b"damaged")
     again = rebuild(manifest.read_recorded(path), TensorRtOptions(gpus=("8.9",)), lambda doing, part: None)
     assert manifest.read(path) == again
     assert again.details["compute_capabilities"] == ["8.9"]
-    assert again.provenance is not None and plain.provenance is not None
-    options = {**plain.provenance.options, "library": "tensorrt-rtx", "gpus": "('8.9',)"}
-    assert again.provenance == replace(plain.provenance, options=options)
-    with load_on_stand_in(replace(again, details=plain.details)) as runner:
-        assert [spec.name for spec in runner.outputs] == [output.name for output in plain.spec.outputs]
+    assert again.provenance is not None and engine.provenance is not None
+    options = {**engine.provenance.options, "library": "tensorrt-rtx", "gpus": "('8.9',)"}
+    assert again.provenance == replace(engine.provenance, options=options)
+    with load_on_stand_in(replace(again, details=engine.details)) as runner:
+        assert [spec.name for spec in runner.outputs] == [output.name for output in engine.spec.outputs]
     (tmp_path / "tiny.engine.onnx").write_bytes(b"another")
     with pytest.raises(
         ArtifactError, match=r"tiny.engine.onnx: not the ONNX file that tiny.engine was built from \("
@@ -49,9 +49,9 @@ def test_an_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("graph", ["b.engine.onnx", "tiny.engine.onnx"])
-def test_a_renamed_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: Path, graph: str) -> None:
+def test_a_renamed_engine_is_rebuilt_from_its_graph(engine: Artifact, tmp_path: Path, graph: str) -> None:
     names = {"tiny.engine": "b.engine", "tiny.engine.onnx": graph}
-    for path in plain.path.parent.iterdir():
+    for path in engine.path.parent.iterdir():
         (tmp_path / names.get(path.name, path.name)).write_bytes(path.read_bytes())
     (tmp_path / "c.engine.onnx").write_bytes(b"another")
     again = rebuild(
@@ -62,8 +62,8 @@ def test_a_renamed_engine_is_rebuilt_from_its_graph(plain: Artifact, tmp_path: P
 
 
 @pytest.mark.skipif(version_of("tensorrt") is not None, reason="the missing library is installed")
-def test_an_engine_of_a_missing_library_is_not_rebuilt_with_another(plain: Artifact) -> None:
-    third_party = replace(plain, details={**plain.details, "library": "tensorrt"})
+def test_an_engine_of_a_missing_library_is_not_rebuilt_with_another(engine: Artifact) -> None:
+    third_party = replace(engine, details={**engine.details, "library": "tensorrt"})
     with pytest.raises(MissingPackageError, match=r"needs the package tensorrt, .*'posedeploy\[tensorrt\]'"):
         rebuild(third_party, TensorRtOptions(), lambda doing, part: None)
 

@@ -78,7 +78,9 @@ def wrong(
     ("what", "message"),
     [
         ("fail", "onnx2tf failed: KeyError: 'the operator Fancy'"),
-        ("sleep", "onnx2tf did not finish within 10 s; increase `time_limit`"),
+        pytest.param(
+            "sleep", "onnx2tf did not finish within 10 s; increase `time_limit`", marks=pytest.mark.slow
+        ),
         ("rubbish", "onnx2tf exited with status 0 but returned '\"done\"', expected a JSON object"),
     ],
 )
