@@ -99,12 +99,13 @@ def _write_misfit_torchscript(path: Path) -> Artifact:
         ("torchscript", "torch", _write_misfit_torchscript),
     ],
 )
+@pytest.mark.parametrize("threads", sorted({1, min(2, os.cpu_count() or 1)}))
 def test_incompatible_operators_are_an_error_of_the_file(
-    tmp_path: Path, runtime: str, name: str, write: Callable[[Path], Artifact]
+    tmp_path: Path, runtime: str, name: str, write: Callable[[Path], Artifact], threads: int
 ) -> None:
     suffix = ".torchscript" if runtime == "torchscript" else ".onnx"
     message = rf"a\{suffix}: {name} cannot run it on these inputs \(.*\w.*\)$"
-    with open_runner(write(tmp_path / f"a{suffix}"), ON_ONE_THREAD, runtime) as runner:
+    with open_runner(write(tmp_path / f"a{suffix}"), RunOptions(threads=threads), runtime) as runner:
         (entry,) = runner.inputs
         misfit, fit = ({entry.name: np.ones(length, np.float32)} for length in (5, 7))
         for attempt in (runner.run, lambda one: list(runner.stream([one] * 9))):
