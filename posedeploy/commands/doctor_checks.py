@@ -16,7 +16,7 @@ from posedeploy.commands.doctor_packages import explain_missing, format_error, l
 from posedeploy.convert.export_options import AotiOptions, ExportOptions
 from posedeploy.errors import DeviceError, MissingPackageError, PoseDeployError, first_line
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import devices_of, open_runner
+from posedeploy.runtimes.load_runner import devices_of, open_artifact, open_runner
 from posedeploy.tensorrt.libraries import LIBRARIES
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model, RunOptions
@@ -25,6 +25,8 @@ State: TypeAlias = Literal["works", "untested", "missing", "broken"]
 CheckKind: TypeAlias = Literal[
     "target", "runtime", "library", "device", "environment", "scoring", "window", "video"
 ]
+PROBE = Path(__file__).with_name("probe.onnx")
+"""The network of ``checkpoints/probe_network.py`` as an ONNX file."""
 BROKEN = (PoseDeployError, ImportError, OSError, RuntimeError, TypeError)
 """Exceptions of packages that are installed but do not work; pybind11 may raise a TypeError."""
 
@@ -91,12 +93,17 @@ OPTION_SETS: Mapping[str, Callable[[], Mapping[str, ExportOptions]]] = {
 
 
 def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]) -> CheckResult:
-    """Run the artifacts of a runtime (for PyTorch, the model itself) on each of its devices."""
+    """Run the artifacts of a runtime (for PyTorch, the model itself) on each of its devices.
+
+    Without an artifact, such as where torch is not installed, runtimes of ONNX files run ``PROBE``.
+    """
     lacking = list_missing(runtime.package)
     if lacking:
         return CheckResult("runtime", runtime.name, "missing", explain_missing(lacking))
     usable = [artifact for artifact in artifacts if runtime.name in TARGETS[artifact.target].runtimes]
-    if model is None or not (usable or runtime.name == "pytorch"):
+    if not usable and runtime.name in TARGETS["onnx"].runtimes:
+        usable = [open_artifact(PROBE)]
+    if not usable and (model is None or runtime.name != "pytorch"):
         return CheckResult("runtime", runtime.name, "untested", "no target works, so there is no file to run")
     inputs: list[Artifact | None] = [*usable] or [None]
     devices: list[str] = []
@@ -114,23 +121,25 @@ def try_runtime(runtime: Runtime, model: Model | None, artifacts: list[Artifact]
     return CheckResult("runtime", runtime.name, "works", "; ".join([f"on {', '.join(devices)}", *errors]))
 
 
-def _run_on_each(runtime: Runtime, model: Model, artifact: Artifact | None) -> tuple[list[str], str]:
+def _run_on_each(runtime: Runtime, model: Model | None, artifact: Artifact | None) -> tuple[list[str], str]:
     """Return the devices on which an artifact (None: the model) runs, and the error of the first other."""
     devices, message = [], ""
     for device in devices_of(artifact, runtime.name) if artifact else runtime.devices:
         options = RunOptions(device=device, precision="auto")
         try:
-            opened = (
-                open_runner(artifact, options, runtime.name)
-                if artifact
-                else open_pytorch_runner(model, options)
-            )
-            with opened as runner:
+            with _open(runtime, model, artifact, options) as runner:
                 _run(runner)
             devices.append(device)
         except DeviceError as error:
             message = message or first_line(error)
     return devices, message
+
+
+def _open(runtime: Runtime, model: Model | None, artifact: Artifact | None, options: RunOptions) -> Runner:
+    if artifact is not None:
+        return open_runner(artifact, options, runtime.name)
+    assert model is not None, "PyTorch is installed"
+    return open_pytorch_runner(model, options)
 
 
 def _run(runner: Runner) -> None:

@@ -62,6 +62,12 @@ def test_aoti_is_tested_for_a_gpu_if_there_is_one(
     )
 
 
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_runtime_of_onnx_files_is_tested_without_an_export(name: str) -> None:
+    result = try_runtime(RUNTIMES[name], None, [])
+    assert result.state == "works" and result.detail.startswith("on cpu")
+
+
 def requirements_of(artifact: Artifact) -> Requirements:
     """Return the device that the test recorded in an artifact."""
     return Requirements(device=artifact.details.get("device"))

@@ -169,7 +169,7 @@ def test_doctor_reports_missing_packages_with_the_command_to_install_them(run: R
     rows = {
         "target torchscript missing",
         "runtime openvino missing",
-        "runtime onnxruntime untested",
+        "runtime onnxruntime works on cpu",
         "scoring pycocotools missing",
         "window pygame missing",
         "video PyAV missing",
