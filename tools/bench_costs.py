@@ -9,6 +9,7 @@ Each measurement alternates posedeploy and the direct call and prints the ratio.
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -20,12 +21,15 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from posedeploy.benchmarks.inputs import build_noise_input
 from posedeploy.checkpoints.probe_network import probe
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Artifact, RunOptions, Tensors
+from tools.command_line import run_tool
 
 FORBIDDEN = ("torch", "onnx", "onnxruntime", "openvino", "litert_torch", "ai_edge_litert", "cv2")
 
@@ -193,9 +197,18 @@ def _export(which: str, folder: Path) -> tuple[float, float]:
 
 MEASUREMENTS = {"help": measure_help, "run": measure_run, "export": measure_export}
 
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("measurements", nargs="*", metavar="|".join(MEASUREMENTS), help="all if not given")
+    names = parser.parse_args().measurements
+    if unknown := [name for name in names if name not in MEASUREMENTS]:
+        parser.error(f"{', '.join(unknown)}: unknown measurement; expected {', '.join(MEASUREMENTS)}")
+    for name in names or MEASUREMENTS:
+        MEASUREMENTS[name]()
+
+
 if __name__ == "__main__":
-    names = sys.argv[1:] or list(MEASUREMENTS)
-    if unknown := set(names) - MEASUREMENTS.keys():
-        raise SystemExit(f"no measurement is called {', '.join(unknown)}\n{__doc__}")
-    for measurement in names:
-        MEASUREMENTS[measurement]()
+    run_tool(main)

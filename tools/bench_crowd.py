@@ -31,6 +31,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions, Tensors
 from tools.bench_families import opened
+from tools.command_line import run_tool
 from tools.count_flops import gflop
 from tools.published_networks import networks
 
@@ -91,9 +92,7 @@ def main() -> None:
     torch.manual_seed(0)
     print(f"| network | runtime | one person, ms | {people} people, ms | times one | spread | least |")
     print("|---" * 7 + "|")
-    for name, network, shape in networks():
-        if not name.startswith(tuple(arguments.networks)):
-            continue
+    for name, network, shape in networks(arguments.networks):
         with tempfile.TemporaryDirectory() as folder:
             model = opened(network, shape, Path(folder))
             results = times_of(model, Path(folder), people, arguments.runs)
@@ -111,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

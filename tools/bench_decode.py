@@ -22,6 +22,7 @@ from posedeploy.poses import lightweight_openpose_2d, lightweight_openpose_3d
 from posedeploy.types import Camera, ModelSpec, Placement, Poses
 from tests.support.naive_decode import Keypoint, Person, decode_2d, decode_3d
 from tests.support.synthetic_maps import Maps, crowd
+from tools.command_line import run_tool
 
 ROUNDS = 60
 PEOPLE = 8
@@ -83,4 +84,4 @@ def _interleaved(first: Callable[[], object], second: Callable[[], object]) -> t
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

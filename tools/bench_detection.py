@@ -30,6 +30,7 @@ from posedeploy.benchmarks.time_comparison import TimedNetwork, compare_in_round
 from posedeploy.benchmarks.timing import Candidate
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import RunOptions, Tensors
+from tools.command_line import run_tool
 
 LOADS = 3
 
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

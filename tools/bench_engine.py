@@ -13,8 +13,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import tensorrt_rtx
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from posedeploy import plugins
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ignore_progress
@@ -22,10 +23,12 @@ from posedeploy.tensorrt.builder import build
 from posedeploy.tensorrt.libraries import error_logger
 from posedeploy.tensorrt.options import TensorRtOptions
 from tools.bench_costs import interleaved, spread
+from tools.command_line import parse_rounds, run_tool
 
 
-def main(rounds: int) -> None:
+def main() -> None:
     """Print both times and their ratio."""
+    rounds = parse_rounds(__doc__, 9)
     with tempfile.TemporaryDirectory() as folder:
         (artifact,) = export(open_sample(), ["tensorrt"], Path(folder), "sample")
         graph = artifact.path.with_name(artifact.details["onnx"])
@@ -42,6 +45,7 @@ def main(rounds: int) -> None:
 
 
 def _bare(graph: Path) -> None:
+    tensorrt_rtx = plugins.module("tensorrt_rtx")
     log = error_logger(tensorrt_rtx)
     builder = tensorrt_rtx.Builder(log)
     network = builder.create_network(1 << int(tensorrt_rtx.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
@@ -50,4 +54,4 @@ def _bare(graph: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
+    run_tool(main)

@@ -32,6 +32,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions, Tensors
+from tools.command_line import run_tool
 from tools.published_networks import networks, smpl_like_mesh
 
 RUNS = 30
@@ -83,10 +84,9 @@ def row_of(model: Model, artifacts: Mapping[str, Artifact]) -> dict[str, Latency
 def each_opened(names: Sequence[str]) -> Iterator[tuple[str, nn.Module, tuple[int, ...], Model, Path]]:
     """Yield the name, network, input shape, model and temporary folder of each network whose name begins with
     one of ``names``; of all networks if there are none."""
-    for name, network, shape in networks():
-        if not names or name.startswith(tuple(names)):
-            with tempfile.TemporaryDirectory() as folder:
-                yield name, network, shape, opened(network, shape, Path(folder)), Path(folder)
+    for name, network, shape in networks(names):
+        with tempfile.TemporaryDirectory() as folder:
+            yield name, network, shape, opened(network, shape, Path(folder)), Path(folder)
 
 
 def cell(result: Latency, baseline: Latency) -> str:
@@ -117,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -20,6 +20,7 @@ from posedeploy.poses.draw_mesh import draw_mesh
 from posedeploy.poses.weak_perspective import WeakPerspective, fit_camera
 from posedeploy.types import Array
 from tools.bench_costs import interleaved, spread
+from tools.command_line import parse_rounds, run_tool
 from tools.published_networks import smpl_like_mesh
 
 STEPS = 1500
@@ -37,8 +38,9 @@ def descended(joints: Array, pixels: Array) -> WeakPerspective:
     return WeakPerspective(float(unknown[0] / size), (float(unknown[1]), float(unknown[2])))
 
 
-def main(rounds: int) -> None:
+def main() -> None:
     """Print all times, and the errors of both cameras."""
+    rounds = parse_rounds(__doc__, 15)
     stream = np.random.RandomState(4)
     joints = stream.normal(0, 400, (17, 3))
     pixels = WeakPerspective(0.23, (320.0, 240.0)).project(joints) + stream.normal(0, 5, (17, 2))
@@ -64,4 +66,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    run_tool(main)

@@ -25,6 +25,7 @@ from posedeploy.convert.export import export
 from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.types import Artifact, Model
 from tools.bench_families import each_opened, row_of
+from tools.command_line import run_tool
 
 TARGETS = ("onnx", "openvino")
 
@@ -93,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -4,11 +4,11 @@
 
     python tools/bench_video.py [ARTIFACT.xml PHOTO.jpg] [--rounds 5] [--frames 90]
 
-Without arguments it uses the trained weights and the photograph in ../shared/real, exported with the
-network in examples/, or, if they are missing, the built-in sample and an image of noise. The video pans and
-zooms over the photograph (640x360). Three candidates take turns in one process, so that a change of the
-machine affects all of them: ``predict`` on the video (asynchronous, throughput hint), the network alone,
-one input at a time (latency hint), and the network alone, asynchronous (throughput hint), all in FP32.
+Without arguments it uses the trained weights and the photograph in the folder POSEDEPLOY_REAL, exported with
+the network in examples/, or, if they are missing, the built-in sample and an image of synthetic people. The
+video pans and zooms over the image (640x360). Three candidates take turns in one process, so that a change
+of the machine affects all of them: ``predict`` on the video (asynchronous, throughput hint), the network
+alone, one input at a time (latency hint), and the network alone, asynchronous (throughput hint), all in FP32.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,9 +26,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from posedeploy import manifest
 from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
-from posedeploy.benchmarks.inputs import generate_noise_images
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.poses.preprocess import prepare
@@ -35,12 +37,13 @@ from posedeploy.predict.images import read_image
 from posedeploy.predict.run import predict
 from posedeploy.predict.sources import open_source
 from posedeploy.runtimes.openvino import OpenVinoRunner
+from posedeploy.synthetic import generate_scene
 from posedeploy.types import Array, Artifact, RunOptions
+from tests.support.data_folders import REAL
+from tools.command_line import run_tool
 
-ROOT = Path(__file__).resolve().parents[1]
-REAL = ROOT.parent / "shared" / "real"
-WEIGHTS, PHOTO = REAL / "human-pose-estimation-0001.pth", REAL / "skiers.jpg"
-NETWORK = ROOT / "examples" / "human_pose_estimation_0001.py"
+WEIGHTS, PHOTO = (REAL.path / name for name in ("human-pose-estimation-0001.pth", "skiers.jpg"))
+NETWORK = Path(__file__).resolve().parents[1] / "examples" / "human_pose_estimation_0001.py"
 
 SIZE = (640, 360)
 GOAL = 0.9
@@ -66,10 +69,12 @@ def main() -> None:
 
 def default_inputs(folder: Path) -> tuple[Artifact, Array]:
     """Return the artifact, with dynamic axes, and the image that are used without arguments."""
-    real = WEIGHTS.exists() and PHOTO.exists()
-    model = load_checkpoint(WEIGHTS, network=f"{NETWORK}:build") if real else load_sample()
+    missing = [path for path in (WEIGHTS, PHOTO) if not path.is_file()]
+    if missing:
+        print(f"{REAL.describe_missing(missing[0])}; using the built-in sample instead", file=sys.stderr)
+    model = load_sample() if missing else load_checkpoint(WEIGHTS, network=f"{NETWORK}:build")
     (artifact,) = export(model, ["openvino"], folder, "network", ExportOptions(dynamic=True))
-    return artifact, read_image(PHOTO) if real else generate_noise_images(model.spec, 1)[0]
+    return artifact, generate_scene(8, 0, SIZE[::-1]).image if missing else read_image(PHOTO)
 
 
 def measure(artifact: Artifact, photo: Array, turns: int, frames: int) -> None:
@@ -163,4 +168,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from posedeploy import files
 from posedeploy.predict.images import read_image
 from posedeploy.types import Array
+from tools.command_line import run_tool
 
 COLUMNS = 4
 WIDTH, HEIGHT, GAP = 360, 270, 6
@@ -58,6 +59,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=picture_path, required=True)
     arguments = parser.parse_args()
     pictures = sorted(path for path in arguments.folder.iterdir() if path.suffix in (".png", ".jpg"))
+    if not pictures:
+        parser.error(f"{arguments.folder}: contains no .png or .jpg files")
     _, encoded = cv2.imencode(arguments.output.suffix, tile_images([read_image(path) for path in pictures]))
     with files.staged(arguments.output.parent) as stage:
         (stage / arguments.output.name).write_bytes(encoded.tobytes())
@@ -65,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -24,6 +24,7 @@ from posedeploy.poses.preprocess import prepare
 from posedeploy.synthetic import generate_scene
 from posedeploy.synthetic.coco_annotations import NAME, write_images
 from posedeploy.types import Camera, Poses, RuntimeInfo
+from tools.command_line import run_tool
 from tools.training_data import STRIDE, heatmaps_of, pafs_of
 
 
@@ -66,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from posedeploy import files
 from posedeploy.predict.joint_files.joint_source import BACKGROUND
 from posedeploy.predict.pictures import Painter
 from posedeploy.types import Array, ModelSpec, Poses
+from tools.command_line import run_tool
 from tools.contact_sheet import picture_path
+from tools.poses_file import read_poses
 
 
 def poses_of(document: dict[str, Any], image: int) -> Poses:
@@ -56,11 +57,11 @@ def main() -> None:
     parser.add_argument("poses", type=Path)
     parser.add_argument("-o", "--output", type=picture_path, required=True)
     arguments = parser.parse_args()
-    picture = picture_of(json.loads(arguments.poses.read_text(encoding="utf-8")))
+    picture = picture_of(read_poses(arguments.poses))
     _, encoded = cv2.imencode(arguments.output.suffix, picture)
     with files.staged(arguments.output.absolute().parent) as stage:
         (stage / arguments.output.name).write_bytes(encoded.data)
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

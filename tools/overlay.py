@@ -8,7 +8,6 @@ distance of each from the first.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -24,7 +23,9 @@ from posedeploy.poses.person_matching import match_people
 from posedeploy.predict.images import read_image
 from posedeploy.predict.poses_json import DECIMALS
 from posedeploy.types import Array, Poses
+from tools.command_line import run_tool
 from tools.contact_sheet import picture_path
+from tools.poses_file import read_poses
 
 SHIFT = 3
 ROUNDED = 10.0**-DECIMALS
@@ -39,7 +40,7 @@ INK, PAPER = (40, 32, 28), (255, 255, 255)
 def people_of(poses: Path) -> Array:
     """Return (people, keypoints, 3) of a ``poses.json`` of one image: x px, y px, and 2 if found, otherwise
     0."""
-    document = json.loads(poses.read_text(encoding="utf-8"))
+    document = read_poses(poses)
     people = [np.reshape(person["keypoints"], (-1, 3)) for person in document["annotations"]]
     return np.array(people).reshape(len(people), -1, 3)
 
@@ -104,7 +105,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if len(arguments.runs) > len(LINE_COLORS):
         parser.error(f"{len(arguments.runs)} runs: expected at most {len(LINE_COLORS)}")
-    named = (run.partition("=") for run in arguments.runs)
+    named = [run.partition("=") for run in arguments.runs]
+    if unnamed := [run for run, equals, _ in named if not equals]:
+        parser.error(f"{unnamed[0]}: expected NAME=poses.json")
     runs = {name: people_of(Path(path)) for name, _, path in named}
     _, encoded = cv2.imencode(arguments.output.suffix, draw_overlay(read_image(arguments.image), runs))
     with files.staged(arguments.output.parent) as stage:
@@ -113,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -18,6 +19,7 @@ from posedeploy.checkpoints import (
     pose2mesh,
     pose_hg_3d,
 )
+from posedeploy.errors import InputError
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.meshes.levels import build_levels
 from posedeploy.types import Array
@@ -50,16 +52,38 @@ def smpl_pose2mesh() -> pose2mesh.Pose2Mesh:
     return pose2mesh.Pose2Mesh(lifter, widths, joints, build_levels(smpl_like_mesh(), widths.levels))
 
 
-def networks() -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
-    """Yield the name, network and input shape of each; one at a time, because some are large."""
-    yield "lightweight-openpose-2d", lightweight_openpose_2d.LightweightOpenPose2d(), (1, 3, 256, 456)
-    yield "lightweight-openpose-3d", lightweight_openpose_3d.LightweightOpenPose3d(), (1, 3, 256, 448)
+def _builders() -> Iterator[tuple[str, Callable[[], nn.Module], tuple[int, ...]]]:
+    yield "lightweight-openpose-2d", lightweight_openpose_2d.LightweightOpenPose2d, (1, 3, 256, 456)
+    yield "lightweight-openpose-3d", lightweight_openpose_3d.LightweightOpenPose3d, (1, 3, 256, 448)
     for name, shapes in MOBILE.items():
-        yield f"mobile-human-pose {name}", mobile_human_pose.build(shapes)[0], (1, 3, 256, 256)
+        yield f"mobile-human-pose {name}", partial(_first, mobile_human_pose.build, shapes), (1, 3, 256, 256)
     for (kind, blocks), name in pose_hg_3d.DEPTHS.items():
-        network = pose_hg_3d.PoseHg3d(pose_hg_3d.KINDS[kind], blocks, 256, {"hm": 16, "depth": 16})
-        yield f"pose-hg-3d {name}", network, (1, 3, 256, 256)
-    whole = smpl_pose2mesh()
-    yield "pose2mesh, the lifter alone", whole.pose_lifter, (1, 17, 2)
-    yield "pose2mesh", whole, (1, 17, 2)
-    yield "gtrs", gtrs.build({})[0], (1, 17, 2)
+        heads = {"hm": 16, "depth": 16}
+        build = partial(pose_hg_3d.PoseHg3d, pose_hg_3d.KINDS[kind], blocks, 256, heads)
+        yield f"pose-hg-3d {name}", build, (1, 3, 256, 256)
+    yield "pose2mesh, the lifter alone", lambda: smpl_pose2mesh().pose_lifter, (1, 17, 2)
+    yield "pose2mesh", smpl_pose2mesh, (1, 17, 2)
+    yield "gtrs", partial(_first, gtrs.build, {}), (1, 17, 2)
+
+
+def _first(build: Callable[..., tuple[nn.Module, object]], shapes: object) -> nn.Module:
+    return build(shapes)[0]
+
+
+def networks(beginnings: Sequence[str] = ()) -> Iterator[tuple[str, nn.Module, tuple[int, ...]]]:
+    """Yield the name, network and input shape of each; one at a time, because some are large.
+
+    Args:
+        beginnings: of the names of the networks; all networks if there are none.
+
+    Raises:
+        InputError: no network has a name with one of the beginnings.
+    """
+    builders = list(_builders())
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name, _, _ in builders):
+            known = ", ".join(name for name, _, _ in builders)
+            raise InputError(f"{beginning}: no network has a name that begins so; the networks are {known}")
+    for name, build, shape in builders:
+        if not beginnings or name.startswith(tuple(beginnings)):
+            yield name, build(), shape

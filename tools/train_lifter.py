@@ -27,6 +27,7 @@ from posedeploy.synthetic.body import generate_physique, pose
 from posedeploy.synthetic.rng import Rng
 from posedeploy.synthetic.stance import generate_stance
 from posedeploy.types import Array
+from tools.command_line import run_tool
 
 JOINTS = JOINT_SETS["human36"]
 SEED, HELD_OUT_SEED = 1, 2
@@ -108,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

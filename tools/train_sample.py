@@ -37,6 +37,7 @@ import posedeploy
 from posedeploy import files
 from posedeploy.commands.evaluate import show_evaluation
 from posedeploy.synthetic.coco_annotations import NAME, write_images
+from tools.command_line import run_tool
 from tools.training_data import CLOSE_CROPS, WIDE_CROPS, Batch, Batches, Phase
 from tools.training_network import LAST, TrainedNetwork
 
@@ -293,4 +294,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)
