@@ -14,6 +14,12 @@ OPTION = "--posedeploy-artifacts"
 KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
     "images": ({}, "Also compare on this image, or on the images of this folder."),
     "checkpoint": ({}, "Compare with this checkpoint instead of the one in the manifest."),
+    "network": ({}, "FILE.py:FUNCTION of your own network. The file is executed."),
+    "contract": ({}, "A TOML file that names the keypoints of a network, or describes a third-party model."),
+    "family": ({}, "The family of a model that does not identify it."),
+    "mesh": ({}, "The triangles of the mesh that a network was trained on."),
+    "weights": ({}, "The weights to use if the checkpoint holds several."),
+    "runtime": ({}, "The runtime, if a target has several."),
     "device": ({}, "Run the artifacts on this device, such as cuda."),
     "precision": (
         {"choices": ("fp32", "tf32", "fp16", "bf16", "auto")},
@@ -21,12 +27,15 @@ KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "threads": ({"type": int}, "CPU threads; the default is one per physical core."),
     "rtol": ({"type": float}, "Tolerance of each output, relative to its largest value."),
+    "max-px": ({"type": float}, "Tolerance of keypoints in px at the 99th percentile."),
+    "max-mm": ({"type": float}, "Tolerance of 3D joints and vertices in mm at the 99th percentile."),
     "budget": (
         {"action": "append"},
         "Limit the differences between poses, such as 1px, instead of using the tolerances; repeatable.",
     ),
 }
-"""Keyword arguments of ``posedeploy.compare`` with an option, with how pytest reads it and its help."""
+"""Keyword arguments of ``posedeploy.compare`` with an option, with how pytest reads it and its help. Dashes
+stand for underscores."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,8 +82,9 @@ class ParityItem(pytest.Item):
         """Compare the artifact with PyTorch."""
         from posedeploy.testing import assert_parity
 
-        options = {name: self.config.getoption(f"--posedeploy-{name}") for name in KEYWORDS}
-        assert_parity(self.artifact, **{name: value for name, value in options.items() if value is not None})
+        values = {name: self.config.getoption(f"--posedeploy-{name}") for name in KEYWORDS}
+        options = {name.replace("-", "_"): value for name, value in values.items() if value is not None}
+        assert_parity(self.artifact, **options)
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: object = None) -> str:
         """Return the differences or a user's error without a traceback."""

@@ -12,6 +12,7 @@ from posedeploy.api.model_args import (
     ModelArgs,
     ModelKeywords,
     get_path,
+    is_sample,
     list_models,
     optional_path,
 )
@@ -161,6 +162,6 @@ def _check_reference(
 
 def _list_artifacts(artifacts: ArtifactSource | Iterable[ArtifactSource]) -> Iterator[Artifact | Path]:
     for source in list_models(artifacts):
-        if isinstance(source, Model):
+        if isinstance(source, Model) or is_sample(source):
             raise InputError(f"{get_path(source)}: a checkpoint; expected an artifact; export it first")
         yield source

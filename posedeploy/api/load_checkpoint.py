@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from posedeploy.api.model_args import ModelArgs, ModelKeywords
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, is_sample
 from posedeploy.checkpoints import loading
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
@@ -25,6 +25,7 @@ def load_checkpoint(path: StrPath, **model_args: Unpack[ModelKeywords]) -> Model
     No code in the file is executed. Only the Python file of ``network`` is.
 
     Args:
+        path: the checkpoint; ``"sample"`` means the built-in sample if no file has this name.
         model_args: the fields of ``ModelKeywords``.
 
     Raises:
@@ -41,7 +42,7 @@ def load_sample() -> Model:
 
 
 def open_pytorch_model(path: Path | None, args: ModelArgs) -> Model:
-    """Load a checkpoint as a PyTorch model, or the built-in sample if ``path`` is None.
+    """Load a checkpoint as a PyTorch model, or the built-in sample if ``path`` is None or ``sample``.
 
     Raises:
         CheckpointError, NetworkError, InputError: as in ``load_checkpoint``.
@@ -53,10 +54,11 @@ def open_pytorch_model(path: Path | None, args: ModelArgs) -> Model:
 
 
 def _open(path: Path | None, args: ModelArgs) -> Model:
-    if path is None:
+    if path is None or is_sample(path):
         if args.family or args.network or args.mesh or args.weights:
             raise InputError(
-                "`family`, `network`, `mesh` and `weights` describe a checkpoint, but there is none; pass one"
+                "`family`, `network`, `mesh` and `weights` describe a checkpoint file, and the built-in "
+                "sample needs none of them; pass a file, or leave them out"
             )
         return open_sample(args.stages)
     if args.network is not None:

@@ -118,6 +118,11 @@ def to_source(source: ModelSource) -> Model | Artifact | Path:
     raise InputError(f"a model of type {type(source).__name__}; expected an artifact, a checkpoint or a path")
 
 
+def is_sample(source: object) -> bool:
+    """Return whether a path is the name of the built-in sample, and no file has this name."""
+    return source == SAMPLE and not SAMPLE.is_file()
+
+
 def get_path(source: Model | Artifact | Path | None) -> Path:
     """Return the path of a model, or the name of the built-in sample."""
     if isinstance(source, Model):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy import contracts, manifest, plugins
-from posedeploy.api.model_args import SAMPLE, ModelArgs, get_path
+from posedeploy.api.model_args import ModelArgs, get_path, is_sample
 from posedeploy.backends import RUNTIMES, is_named_like_model
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
@@ -46,7 +46,7 @@ def open_model(
     Raises:
         PoseDeployError: the file cannot be read, or the runtime cannot run it with ``options``.
     """
-    if source is None or (source == SAMPLE and not SAMPLE.is_file()):
+    if source is None or is_sample(source):
         logger.info(SAMPLE_REMARK)
         source = _load_checkpoint(None, args)
     elif isinstance(source, Path) and is_checkpoint(source):

@@ -12,6 +12,7 @@ from posedeploy.benchmarks.inputs import (
     build_image_inputs,
     build_noise_input,
     build_people_inputs,
+    check_inputs_fit,
     generate_noise_images,
     generate_synthetic_images,
     match_candidate,
@@ -92,6 +93,7 @@ def build_parity_inputs(
         return ParityInputs(InputPairs(tuple(zip(people, people, strict=True))), [])
     if candidate.contract is None:
         _reject_images(images, "has no image contract")
+        check_inputs_fit(reference, candidate)
         noise = build_noise_input(candidate)
         return ParityInputs(InputPairs(((noise, noise),)), [])
     files = _list_readable(images, calibration) if images is not None else []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy.api.load_checkpoint import open_pytorch_model
-from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.model_args import ModelArgs, is_sample
 from posedeploy.api.recorded_files import find_recorded, find_recorded_checkpoint
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
@@ -59,7 +59,7 @@ def _add_recorded(
     if args.network is not None:
         return args
     stages = _recorded_stages(artifact, recorded, args.stages)
-    if checkpoint is None:
+    if checkpoint is None or is_sample(checkpoint):
         return replace(args, stages=stages)
     mesh = args.mesh
     if mesh is None and recorded.mesh is not None:

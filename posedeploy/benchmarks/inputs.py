@@ -103,14 +103,46 @@ def get_image_size(spec: ModelSpec) -> tuple[int, int]:
 
 
 def match_candidate(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
-    """Return the reference's spec for images of the candidate: of their size, with its own embedded steps."""
+    """Return the reference's spec for images of the candidate: of their size, with its own embedded steps.
+
+    Without a contract of both, it has the candidate's inputs and no contract.
+
+    Raises:
+        InputError: as in ``check_inputs_fit``.
+    """
     if candidate.contract is None or reference.contract is None:
-        return replace(reference, inputs=candidate.inputs)
+        check_inputs_fit(reference, candidate)
+        return replace(reference, inputs=candidate.inputs, contract=None)
     size = candidate.inputs[0].image_size
     image = (*size, 3) if reference.inputs[0].layout == "NHWC" else (3, *size)
     tensor = replace(reference.inputs[0], shape=(candidate.inputs[0].shape[0], *image))
     contract = replace(candidate.contract, embedded=reference.contract.embedded)
     return replace(reference, inputs=(tensor,), contract=contract)
+
+
+def check_inputs_fit(reference: ModelSpec, candidate: ModelSpec) -> None:
+    """Check that a candidate without a contract takes the same noise as a reference with one.
+
+    Raises:
+        InputError: the names, types, numbers of axes or fixed axes of their inputs differ.
+    """
+    if candidate.contract is not None or reference.contract is None:
+        return
+    if list(map(_signature, candidate.inputs)) == list(map(_signature, reference.inputs)) and all(
+        length == fixed or isinstance(length, str) or isinstance(fixed, str)
+        for tensor, other in zip(candidate.inputs, reference.inputs, strict=True)
+        for length, fixed in zip(tensor.shape, other.shape, strict=True)
+    ):
+        return
+    raise InputError(
+        f"the input {', '.join(map(str, candidate.inputs))} of the model does not fit the input "
+        f"{', '.join(map(str, reference.inputs))} of its checkpoint; describe the model's input with "
+        "`contract=FILE.toml`"
+    )
+
+
+def _signature(tensor: TensorSpec) -> tuple[str, str, int]:
+    return tensor.name, tensor.dtype, len(tensor.shape)
 
 
 def generate_noise_images(spec: ModelSpec, count: int) -> list[Array]:

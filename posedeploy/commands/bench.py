@@ -8,7 +8,7 @@ from pathlib import Path
 from posedeploy import plugins
 from posedeploy.api.benchmark_candidates import BenchmarkOptions
 from posedeploy.api.latency_report import LatencyReport
-from posedeploy.api.model_args import ModelArgs, ModelKeywords
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, is_sample
 from posedeploy.backends import RUNTIMES, is_model, runtime_for, target_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.console.output import out, show, warn, write_json
@@ -37,8 +37,9 @@ def check_arguments(
     """
     if options.runtime is not None and options.runtime not in RUNTIMES:
         raise InputError(f"`runtime={options.runtime}`: unknown runtime; expected {', '.join(RUNTIMES)}")
-    if options.checkpoint is not None and not options.checkpoint.exists():
-        raise InputError(f"`checkpoint={options.checkpoint}`: no such file or folder")
+    checkpoint = options.checkpoint
+    if checkpoint is not None and not (checkpoint.exists() or is_sample(checkpoint)):
+        raise InputError(f"`checkpoint={checkpoint}`: no such file or folder")
     RunOptions(device, threads=threads)
     ModelArgs.of(keywords).check()
 

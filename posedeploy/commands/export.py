@@ -10,7 +10,7 @@ from typing import get_args
 from posedeploy import manifest, plugins
 from posedeploy.api.exporting import export
 from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
-from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.model_args import ModelArgs, is_sample
 from posedeploy.api.open_models import SAMPLE_REMARK
 from posedeploy.backends import RUNTIMES, TARGETS
 from posedeploy.console.output import inform, out, show, show_progress, show_spinner
@@ -139,7 +139,7 @@ def run(
     args: ModelArgs,
 ) -> None:
     """Export a checkpoint, and show the artifacts and the next command."""
-    if checkpoint is None:
+    if checkpoint is None or is_sample(checkpoint):
         inform(SAMPLE_REMARK)
     with show_spinner(f"reading {checkpoint or 'the sample'}"):
         model = open_pytorch_model(checkpoint, args)

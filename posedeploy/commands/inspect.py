@@ -57,7 +57,7 @@ def _checkpoint(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec,
         for tensor in model.checkpoint_tensors
     ]
     facts = {
-        "file": format_size(files.size(path)),
+        "file": format_size(files.size(path)) if model.source else "part of posedeploy",
         "sha256": model.sha256,
         **(_weights(model.weights) if model.weights else {}),
         **({"refinement stages": str(model.stages)} if model.stages else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -9,10 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import posedeploy as pd
+from posedeploy.api.model_args import ModelKeywords
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import PoseDeployError
+from posedeploy.pytest_plugin import KEYWORDS
 from posedeploy.testing import assert_parity
 from posedeploy.types import Artifact
 
@@ -99,6 +103,34 @@ def test_an_artifact_runs_in_the_precision_that_it_was_exported_for(networks: Pa
         tmp_path, "--posedeploy-precision", "fp32", "--posedeploy-artifacts", str(exported.path)
     )
     assert "= 1 failed in" in refused.stdout and "`precision=fp32`" in refused.stdout, refused.stdout
+
+
+NETWORK = """
+from torch import nn
+from posedeploy.types import ModelSpec, TensorSpec
+
+def build():
+    data, maps = TensorSpec("data", (1, 3, 8, 8)), TensorSpec("maps", (1, 2, 8, 8))
+    return nn.Conv2d(3, 2, 1), ModelSpec("own", "", (data,), (maps,))
+"""
+
+
+@pytest.mark.slow
+def test_the_network_of_an_artifact_is_an_option(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NETWORK)
+    torch.save(torch.nn.Conv2d(3, 2, 1).state_dict(), tmp_path / "own.pth")
+    network = f"{tmp_path / 'net.py'}:build"
+    (own,) = pd.export(pd.load_checkpoint(tmp_path / "own.pth", network=network), "torchscript", tmp_path)
+    artifact = ("--posedeploy-artifacts", str(own.path))
+    assert "repeat that argument" in run_pytest(tmp_path, *ONE_THREAD, *artifact).stdout
+    passed = run_pytest(tmp_path, *ONE_THREAD, "--posedeploy-network", network, *artifact)
+    assert "= 1 passed in" in passed.stdout, passed.stdout
+
+
+def test_the_plugin_has_the_arguments_of_compare() -> None:
+    arguments = inspect.signature(pd.compare).parameters.keys() | ModelKeywords.__annotations__.keys()
+    others = {"artifacts", "on_progress", "model_args", "noise_floor", "height", "stages"}
+    assert {name.replace("-", "_") for name in KEYWORDS} == arguments - others
 
 
 @pytest.mark.parametrize(("name", "reason"), [("gone.onnx", "no such file"), (".", "a folder")])

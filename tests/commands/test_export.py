@@ -102,7 +102,7 @@ def test_a_file_that_is_not_a_checkpoint_is_refused(
     message = "no network family is called 'openpose'; the families are lightweight-openpose-2d,"
     assert message in refused("export", own / "human.pth", "--family", "openpose")
     assert (
-        "--family, --network, --mesh and --weights describe a checkpoint, but there is none; pass one"
+        "--family, --network, --mesh and --weights describe a checkpoint file, and the built-in sample needs "
         in refused("export", "--family", "x")
     )
     assert not Path("artifacts").exists()

@@ -117,8 +117,8 @@ def test_bad_input_is_one_line(lifting: Path, refused: Callable[..., str]) -> No
     assert refused("export", lifting / "gtrs.pth.tar", "--mesh", faces).endswith("has no mesh; leave it out")
     assert (
         refused("export", "--mesh", faces)
-        == "error: --family, --network, --mesh and --weights describe a checkpoint, but "
-        "there is none; pass one"
+        == "error: --family, --network, --mesh and --weights describe a checkpoint file, and the built-in "
+        "sample needs none of them; pass a file, or leave them out"
     )
     assert "none.obj: no such file; pass a file of triangles for --mesh" in refused(
         "export", body, "--mesh", "none.obj"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.commands.conftest import Invoke
+from tests.commands.conftest import Invoke, words
 
 MIN_AP_LARGE, MIN_AP50_LARGE = 0.50, 0.80
 """AP and AP50 of large people on 24 held-out images. The model card has the values for 500 images."""
@@ -47,6 +47,19 @@ def test_the_sample_is_selected_by_name(done: Invoke, refused: Callable[..., str
     done("predict", "sample", "images/000000.png", "-o", "poses")
     assert json.loads(Path("poses/poses.json").read_text())["producer"]["artifact"] == "sample"
     assert "a checkpoint runs on pytorch" in refused("predict", "sample", "images", "--runtime", "openvino")
+
+
+def test_the_sample_is_a_checkpoint_of_every_command(done: Invoke, refused: Callable[..., str]) -> None:
+    done("export", "sample", "--to", "onnx", "--input-size", "64x64", "-o", "out")
+    compared = done("parity", "out/sample.onnx", "--checkpoint", "sample", "--threads", 1)
+    assert "within tolerance of PyTorch" in words(compared.stdout)
+    timed = done("bench", "out/sample.onnx", "--checkpoint", "sample", "--runs", 1, "--threads", 1)
+    assert "sample (PyTorch)" in timed.stdout
+    assert "file part of posedeploy" in words(done("inspect", "sample").stdout)
+    assert refused("parity", "sample") == (
+        "error: sample: a checkpoint; expected an artifact; export it first"
+    )
+    assert "no such file" in refused("parity", "out/sample.onnx", "--checkpoint", "samples")
 
 
 @pytest.mark.slow

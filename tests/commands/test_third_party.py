@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,24 @@ def test_a_quantized_tflite_file_finds_people(tmp_path: Path, photo: Array, done
     )
     done("predict", path, "photo.png", *DESCRIBED, "-o", "found")
     assert len(json.loads(Path("found/poses.json").read_text())["annotations"]) == PEOPLE
+
+
+def test_a_model_without_a_contract_is_timed_with_its_checkpoint_on_noise(
+    human: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    shutil.copy(human / "out" / "human.onnx", "others.onnx")
+    arguments = ("--checkpoint", human / "human.pth", *network, "--runs", 1, "--threads", 1)
+    assert "human.pth (PyTorch)" in done("bench", "others.onnx", *arguments).stdout
+
+
+@pytest.mark.parametrize("command", ["bench", "parity"])
+def test_a_model_with_another_input_than_its_checkpoint_must_be_described(
+    human: Path, network: tuple[str, str], refused: Callable[..., str], command: str
+) -> None:
+    third_party.write_onnx(Path("others.onnx"), FLOAT, FLOAT)
+    message = refused(command, "others.onnx", "--checkpoint", human / "human.pth", *network)
+    assert message.startswith("error: the input images float32 1x256x456x3 of the model does not fit the inp")
+    assert message.endswith(" of its checkpoint; describe the model's input with --contract FILE.toml")
 
 
 def test_integers_without_a_scale_are_refused(crowd: Path, refused: Callable[..., str]) -> None:
