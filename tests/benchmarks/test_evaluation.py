@@ -121,21 +121,21 @@ def test_an_average_covers_all_thresholds(tmp_path: Path) -> None:
     assert _averages(large) == _averages(everyone)
 
 
-def test_people_of_a_third_of_the_image_height_are_large(tmp_path: Path) -> None:
-    for height, people in ((100.0, 1), (99.9, 0)):
-        path = _file(tmp_path / "a.json", *_known(BIG, height=height))
-        everyone, large = _evaluate(path, _poses(BIG)).slices
-        assert (everyone.people, large.people) == (1, people)
-    assert _averages(large) == (None,) * 6
+@pytest.mark.parametrize(("height", "people"), [(100.0, 1), (99.9, 0)])
+def test_people_of_a_third_of_the_image_height_are_large(tmp_path: Path, height: float, people: int) -> None:
+    path = _file(tmp_path / "a.json", *_known(BIG, height=height))
+    everyone, large = _evaluate(path, _poses(BIG)).slices
+    assert (everyone.people, large.people) == (1, people)
+    assert (_averages(large) == (None,) * 6) == (people == 0)
 
 
-def test_crowds_and_people_without_keypoints_are_ignored(tmp_path: Path) -> None:
+@pytest.mark.parametrize("found", [(BIG,), (BIG, BIG_ALONE, BIG_ALONE), (BIG, SMALL)])
+def test_crowds_and_people_without_keypoints_are_ignored(tmp_path: Path, found: tuple[Array, ...]) -> None:
     crowd = _known(BIG_ALONE, iscrowd=1)[0] | {"keypoints": [0] * 51}
     unlabelled = _known(SMALL)[0] | {"keypoints": [0] * 51, "num_keypoints": 0}
     path = _file(tmp_path / "a.json", *_known(BIG), crowd, unlabelled)
-    for found in ((BIG,), (BIG, BIG_ALONE, BIG_ALONE), (BIG, SMALL)):
-        everyone, _ = _evaluate(path, _poses(*found)).slices
-        assert (everyone.people, everyone.ap, everyone.ar) == (1, pytest.approx(1), 1)
+    everyone, _ = _evaluate(path, _poses(*found)).slices
+    assert (everyone.people, everyone.ap, everyone.ar) == (1, pytest.approx(1), 1)
 
 
 def test_the_score_is_the_decoder_score_times_the_keypoints_less_one(tmp_path: Path) -> None:

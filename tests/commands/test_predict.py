@@ -50,6 +50,7 @@ def test_positions_are_refined_on_request(human: Path, done: Invoke) -> None:
     done("predict", human / "out" / "human.onnx", "photo.png", "--no-draw", "-o", "refined", "--refine")
     published, refined = _poses("published"), _poses("refined")
     assert refined["source"] == published["source"] | {"refined": True}
+    assert len(published["annotations"]) == PEOPLE
     for before, after in zip(published["annotations"], refined["annotations"], strict=True):
         assert after["keypoint_scores"] == before["keypoint_scores"]
         assert after["keypoints"] != before["keypoints"]

@@ -85,9 +85,9 @@ def test_long_names_are_wrapped_and_numbers_are_not() -> None:
     assert lines[4].endswith("1047-1053  1088-1092  1098-1100          11.9-11.9")
 
 
-def test_brackets_in_names_are_not_markup() -> None:
-    for table in (latency_table, footprint_table):
-        assert any("[/old] [b].xml" in line for line in _shown(table([_latency("[/old] [b].xml")]), 80))
+@pytest.mark.parametrize("table", [latency_table, footprint_table])
+def test_brackets_in_names_are_not_markup(table: Callable[[list[Latency]], RenderableType]) -> None:
+    assert any("[/old] [b].xml" in line for line in _shown(table([_latency("[/old] [b].xml")]), 80))
 
 
 def _parity(poses: PoseParity | None, error: float = 0.0) -> Parity:

@@ -72,12 +72,15 @@ def test_only_boxes_are_widened_by_the_margin() -> None:
 
 @pytest.mark.parametrize("size", [(256, 192), (96, 128)])
 @pytest.mark.parametrize("box", [(20, 10, 21, 61), (5, 60, 81, 11)])
-def test_a_box_is_widened_to_the_aspect_of_the_input(size: tuple[int, int], box: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("is_dynamic", [False, True])
+def test_a_box_is_widened_to_the_aspect_of_the_input(
+    size: tuple[int, int], box: tuple[int, ...], is_dynamic: bool
+) -> None:
     contract = replace(CENTER, height=size[0], width=size[1], margin=1.0)
-    for spec in (image_spec(contract), image_spec(contract, (1, 3, *size))):
-        tensors, placement = prepare(photo(), spec, np.array(box))
-        assert tensors["data"].shape == (1, 3, *size)
-        assert placement.scale == pytest.approx(min(size[1] / (box[2] - 1), size[0] / (box[3] - 1)))
+    spec = image_spec(contract) if is_dynamic else image_spec(contract, (1, 3, *size))
+    tensors, placement = prepare(photo(), spec, np.array(box))
+    assert tensors["data"].shape == (1, 3, *size)
+    assert placement.scale == pytest.approx(min(size[1] / (box[2] - 1), size[0] / (box[3] - 1)))
 
 
 def test_pixels_outside_the_image_are_black() -> None:
@@ -91,15 +94,15 @@ def test_pixels_outside_the_image_are_black() -> None:
     assert raw["data"][0, 128, 128].tolist() == [200, 200, 200]
 
 
-def test_the_color_order_is_that_of_the_contract() -> None:
+@pytest.mark.parametrize(("contract", "blue"), [(BOX, 2), (CENTER, 0)])
+def test_the_color_order_is_that_of_the_contract(contract: InputContract, blue: int) -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[..., 0] = 255
-    for contract, blue in ((BOX, 2), (CENTER, 0)):
-        tensors, _ = prepare(image, image_spec(contract, SQUARE))
-        middle = tensors["data"][0, :, 128, 128]
-        lit = (255 - contract.mean[blue]) / contract.std[blue]
-        assert middle[blue] == pytest.approx(lit, rel=1e-5)
-        assert sorted(range(3), key=lambda channel: middle[channel])[-1] == blue
+    tensors, _ = prepare(image, image_spec(contract, SQUARE))
+    middle = tensors["data"][0, :, 128, 128]
+    lit = (255 - contract.mean[blue]) / contract.std[blue]
+    assert middle[blue] == pytest.approx(lit, rel=1e-5)
+    assert sorted(range(3), key=lambda channel: middle[channel])[-1] == blue
 
 
 def test_clipping_counts_pixels_as_published() -> None:

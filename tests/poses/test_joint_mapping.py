@@ -17,16 +17,18 @@ def _person() -> Array:
     return np.random.RandomState(1).uniform(0.5, 100, (1, 18, 3))
 
 
-def test_equal_joint_sets_are_mapped_unchanged() -> None:
+@pytest.mark.parametrize("joint_set", ["human36", "coco", "coco-17"])
+def test_equal_joints_are_mapped_unchanged(joint_set: str) -> None:
     person = _person()
     places = {coco_name(name): place for name, place in AT.items()}
-    for joint_set in ("human36", "coco", "coco-17"):
-        names = JOINT_SETS[joint_set].joints
-        mapped = map_joints(person, KEYPOINT_NAMES, JOINT_SETS[joint_set])
-        assert mapped.joints.shape == (1, len(names), 3)
-        for name, joint in zip(names, mapped.joints[0], strict=True):
-            if coco_name(name) in places and name != "neck":
-                assert joint.tolist() == person[0, places[coco_name(name)]].tolist(), name
+    names = JOINT_SETS[joint_set].joints
+    mapped = map_joints(person, KEYPOINT_NAMES, JOINT_SETS[joint_set])
+    assert mapped.joints.shape == (1, len(names), 3)
+    equal = [name for name in names if coco_name(name) in places and name != "neck"]
+    assert len(equal) >= 12
+    for name in equal:
+        joint = mapped.joints[0, names.index(name)]
+        assert joint.tolist() == person[0, places[coco_name(name)]].tolist(), name
 
 
 def test_missing_joints_are_computed_from_their_neighbors() -> None:
@@ -60,14 +62,17 @@ def test_a_missing_point_of_the_face_is_replaced_by_a_visible_one() -> None:
     assert mapped["nose"].tolist() == mapped["l_eye"].tolist() == person[0, AT["r_eye"]].tolist()
 
 
-def test_keypoints_are_mapped_by_name() -> None:
+@pytest.mark.parametrize("joint_set", ["human36", "coco"])
+def test_keypoints_are_mapped_by_name(joint_set: str) -> None:
     person = _person()
     names = JOINT_SETS["coco-17"].joints
     at = {coco_name(name): place for place, name in enumerate(KEYPOINT_NAMES)}
     coco = person[:, [at[coco_name(name)] for name in names]]
-    for joint_set in ("human36", "coco"):
-        wanted = map_joints(person, KEYPOINT_NAMES, JOINT_SETS[joint_set]).joints
-        assert map_joints(coco, names, JOINT_SETS[joint_set]).joints.tolist() == wanted.tolist()
+    wanted = map_joints(person, KEYPOINT_NAMES, JOINT_SETS[joint_set]).joints
+    assert map_joints(coco, names, JOINT_SETS[joint_set]).joints.tolist() == wanted.tolist()
+
+
+def test_a_set_without_the_needed_keypoints_is_refused() -> None:
     with pytest.raises(InputError, match=r"of human36 cannot be computed .* 16 keypoints: nose missing; use"):
         map_joints(np.ones((1, 16, 3)), JOINT_SETS["mpii"].joints, JOINT_SETS["human36"])
 
@@ -87,13 +92,14 @@ def test_a_person_without_visible_joints_has_no_position() -> None:
     )
 
 
-def test_detected_joints_are_not_computed() -> None:
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("pelvis", [7, 8, 0.5]), ("torso", [1, 2, 0.25]), ("head", [3, 4, 0.75])]
+)
+def test_detected_joints_are_not_computed(name: str, wanted: list[float]) -> None:
     detected = np.concatenate([_person(), [[[7.0, 8, 0.5], [1.0, 2, 0.25], [3.0, 4, 0.75]]]], axis=1)
     names = (*KEYPOINT_NAMES, "pelvis", "torso", "head")
     joints = map_joints(detected, names, JOINT_SETS["human36"]).joints[0]
-    order = JOINT_SETS["human36"].joints
-    for name, wanted in (("pelvis", [7, 8, 0.5]), ("torso", [1, 2, 0.25]), ("head", [3, 4, 0.75])):
-        assert joints[order.index(name)].tolist() == wanted
+    assert joints[JOINT_SETS["human36"].joints.index(name)].tolist() == wanted
 
 
 def test_people_with_too_few_joints_are_reported_and_left_out() -> None:

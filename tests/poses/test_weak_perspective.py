@@ -21,12 +21,12 @@ def cost(camera: WeakPerspective, joints: Array, pixels: Array, weights: Array) 
     return float((weights[:, None] * (camera.project(joints) - pixels) ** 2).sum())
 
 
-def test_the_camera_is_recovered() -> None:
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_camera_is_recovered(is_weighted: bool) -> None:
     joints, pixels, weights = person()
-    for optional_weights in (None, weights):
-        camera = fit_camera(joints, pixels, optional_weights)
-        assert camera.scale == pytest.approx(TRUE.scale, rel=1e-12)
-        assert camera.translation == pytest.approx(TRUE.translation, rel=1e-12)
+    camera = fit_camera(joints, pixels, weights if is_weighted else None)
+    assert camera.scale == pytest.approx(TRUE.scale, rel=1e-12)
+    assert camera.translation == pytest.approx(TRUE.translation, rel=1e-12)
 
 
 def test_joints_without_a_score_do_not_count() -> None:

@@ -78,13 +78,14 @@ def test_boxes_of_a_folder_have_image_names(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb.png", "\x1b[1m.png"])
-def test_an_image_name_may_be_escaped(name: str, folder: Path) -> None:
+@pytest.mark.parametrize("form", ["as it is", "escaped", "with a folder"])
+def test_an_image_name_may_be_escaped(name: str, form: str, folder: Path) -> None:
     shown = printable((folder / "a.png").rename(folder / name).name)
-    for image in (name, shown, f"photos/{name}"):
-        boxes = boxes_in(folder, [{"image": image, "boxes": [[1, 2, 30, 40]]}])
-        source = source_of(folder)
-        frames = {frame.name: frame for frame in source}
-        assert found(read_boxes(boxes, source), frames[shown]) == [[1, 2, 30, 40]]
+    image = {"as it is": name, "escaped": shown, "with a folder": f"photos/{name}"}[form]
+    boxes = boxes_in(folder, [{"image": image, "boxes": [[1, 2, 30, 40]]}])
+    source = source_of(folder)
+    frames = {frame.name: frame for frame in source}
+    assert found(read_boxes(boxes, source), frames[shown]) == [[1, 2, 30, 40]]
 
 
 def test_a_byte_order_mark_is_accepted(folder: Path) -> None:
