@@ -14,6 +14,7 @@ OPTION = "--posedeploy-artifacts"
 KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
     "images": ({}, "Also compare on this image, or on the images of this folder."),
     "checkpoint": ({}, "Compare with this checkpoint instead of the one in the manifest."),
+    "reference": ({}, "Compare with this reference file instead of PyTorch."),
     "network": ({}, "FILE.py:FUNCTION of your own network. The file is executed."),
     "contract": ({}, "A TOML file that names the keypoints of a network, or describes a third-party model."),
     "family": ({}, "The family of a model that does not identify it."),

@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,8 @@ def exported(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     from tests.support.tables import ON_CPU
 
     folder = shared_folder(tmp_path_factory, "exported", lambda path: export(tiny, ON_CPU, path, "tiny"))
-    return {name: manifest.read(folder / f"tiny{target.suffix}") for name, target in ON_CPU.items()}
+    artifacts = {name: manifest.read(folder / f"tiny{target.suffix}") for name, target in ON_CPU.items()}
+    return {name: replace(artifact, states={}) for name, artifact in artifacts.items()}
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +75,7 @@ def engine(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     from tests.support.shared_folders import shared_folder
 
     folder = shared_folder(tmp_path_factory, "engine", lambda path: build_engine(tiny, path))
-    return manifest.read(folder / "tiny.engine")
+    return replace(manifest.read(folder / "tiny.engine"), states={})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -130,6 +130,7 @@ def test_the_network_of_an_artifact_is_an_option(tmp_path: Path) -> None:
 def test_the_plugin_has_the_arguments_of_compare() -> None:
     arguments = inspect.signature(pd.compare).parameters.keys() | ModelKeywords.__annotations__.keys()
     others = {"artifacts", "on_progress", "model_args", "noise_floor", "height", "stages"}
+    others |= {"save_reference", "collected_outputs"}
     assert {name.replace("-", "_") for name in KEYWORDS} == arguments - others
 
 
