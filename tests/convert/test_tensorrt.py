@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.convert.test_targets import _check, _expected, _image, _normalized
 from tests.support.engines import build_engine
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
-from tests.support.networks import CONTRACT, CROPS, two_input_model, write_crop_network
+from tests.support.networks import CONTRACT, two_input_model, write_crop_network
 from tests.support.reference_cases import BUNDLED, BUNDLED_CASES, PUBLISHED, Case
 from tests.support.stand_ins import load_on_stand_in
 
@@ -52,9 +53,11 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_graph_of_an_engine_equals_pytorch(tiny: Model, tmp_path: Path, name: str) -> None:
+def test_the_graph_of_an_engine_equals_pytorch(
+    tiny: Model, engine: Artifact, tmp_path: Path, name: str
+) -> None:
     options = OPTIONS[name]
-    artifact = build_engine(tiny, tmp_path, options)
+    artifact = engine if name == "as published" else build_engine(tiny, tmp_path, options)
     size = options.input_size or (CONTRACT.height, CONTRACT.width)
     shapes = [(options.batch, *size)] + ([(1, 40, 56), (2, 32, 40)] if options.dynamic else [])
     assert manifest.read(artifact.path) == artifact
@@ -92,10 +95,16 @@ def _names(folder: Path) -> set[str]:
 WRAPPED = ExportOptions(tensorrt=TensorRtOptions(wrap="torch2trt"))
 
 
-def test_an_outdated_torch2trt_file_is_removed(tiny: Model, tmp_path: Path) -> None:
-    before = build_engine(tiny, tmp_path, WRAPPED)
-    assert before.sidecars.keys() == {"tiny.engine.onnx", "tiny-trt.pth"}
-    assert manifest.read(before.path) == before
+@pytest.fixture(scope="module")
+def wrapped(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """Return the tiny network as an engine with a torch2trt file; do not change its files."""
+    return build_engine(tiny, tmp_path_factory.mktemp("wrapped"), WRAPPED)
+
+
+def test_an_outdated_torch2trt_file_is_removed(tiny: Model, wrapped: Artifact, tmp_path: Path) -> None:
+    assert wrapped.sidecars.keys() == {"tiny.engine.onnx", "tiny-trt.pth"}
+    assert manifest.read(wrapped.path) == wrapped
+    shutil.copytree(wrapped.path.parent, tmp_path, dirs_exist_ok=True)
     (tmp_path / "theirs-trt.pth").write_bytes(b"theirs")
     after = build_engine(tiny, tmp_path)
     assert after.sidecars.keys() == {"tiny.engine.onnx"}
@@ -108,16 +117,16 @@ def test_an_outdated_torch2trt_file_is_removed(tiny: Model, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("how", ["changed", "of an export that is not known"])
-def test_files_of_others_are_kept(tiny: Model, tmp_path: Path, how: str) -> None:
-    before = build_engine(tiny, tmp_path, WRAPPED)
-    wrapped = tmp_path / "tiny-trt.pth"
+def test_files_of_others_are_kept(tiny: Model, wrapped: Artifact, tmp_path: Path, how: str) -> None:
+    shutil.copytree(wrapped.path.parent, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "tiny-trt.pth"
     if how == "changed":
-        wrapped.write_bytes(b"theirs")
+        path.write_bytes(b"theirs")
     else:
-        manifest.path_of(before.path).unlink()
-    content = wrapped.read_bytes()
+        manifest.path_of(tmp_path / "tiny.engine").unlink()
+    content = path.read_bytes()
     build_engine(tiny, tmp_path)
-    assert wrapped.read_bytes() == content
+    assert path.read_bytes() == content
 
 
 class WithUnsupportedOperator(nn.Module):
@@ -180,7 +189,7 @@ def test_networks_on_joints_become_engines(make: Callable[[], nn.Module], tmp_pa
     _check_engine(model, 1e-4, ExportOptions(), tmp_path)
 
 
-@pytest.mark.parametrize("name", CROPS)
+@pytest.mark.parametrize("name", ["mobile", pytest.param("hg", marks=pytest.mark.slow), "hg2d"])
 def test_networks_of_one_person_become_engines(name: str, tmp_path: Path) -> None:
     model = open_checkpoint(write_crop_network(name, tmp_path / "a.pth"))
     _check_engine(model, 1e-4, ExportOptions(), tmp_path)
