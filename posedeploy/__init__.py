@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from posedeploy.api.parity_report import ParityReport
     from posedeploy.api.person_sources import PersonArgs
     from posedeploy.api.pose_estimator import ImagePoses, PoseEstimator, load
+    from posedeploy.api.tuning import tune
+    from posedeploy.api.tuning_report import TuningReport
     from posedeploy.api.writing_poses import PredictSettings, write_poses
     from posedeploy.api.writing_report import report
     from posedeploy.convert.export_options import ExportOptions, TfliteOptions
@@ -76,6 +78,7 @@ _MODULES = {
     "TensorRtOptions": "tensorrt.options",
     "TensorSpec": "types",
     "TfliteOptions": "convert.export_options",
+    "TuningReport": "api.tuning_report",
     "benchmark": "api.benchmarking",
     "compare": "api.comparing",
     "evaluate": "api.evaluating",
@@ -87,6 +90,7 @@ _MODULES = {
     "open_runner": "runtimes.load_runner",
     "prepare": "poses.preprocess",
     "report": "api.writing_report",
+    "tune": "api.tuning",
     "write_poses": "api.writing_poses",
 }
 """The module below ``posedeploy`` that defines each public name."""
@@ -114,6 +118,7 @@ __all__ = [
     "TensorRtOptions",
     "TensorSpec",
     "TfliteOptions",
+    "TuningReport",
     "__version__",
     "benchmark",
     "compare",
@@ -126,6 +131,7 @@ __all__ = [
     "open_runner",
     "prepare",
     "report",
+    "tune",
     "write_poses",
 ]
 

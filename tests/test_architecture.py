@@ -119,6 +119,7 @@ MAY_IMPORT = {
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
+    "tuning": SHARED | {"benchmarks", "tuning"},
     "api": SHARED
     | {
         "api",
@@ -132,6 +133,7 @@ MAY_IMPORT = {
         "predict",
         "runtimes",
         "synthetic",
+        "tuning",
     },
     "testing": BASE | {"api", "benchmarks"},
     "pytest_plugin": BASE | {"testing"},

@@ -30,6 +30,7 @@ class OwnProcess:
     settings: BenchmarkOptions
     args: ModelArgs
     is_alone: bool
+    time_limit_s: float = TIME_LIMIT_S
 
     def check(self, sources: Sequence[Model | Artifact | Path]) -> None:
         """Check that the models can be loaded in another process.
@@ -65,29 +66,49 @@ class OwnProcess:
                 on_progress(f"measuring {each} in a separate process", None)
                 candidate = rows[label] if each == baseline else None
                 try:
-                    rows[each] = replace(rows[each], footprint=self._measure(source, rows[each], candidate))
+                    footprint = self._measure_row(source, rows[each], candidate)
+                    rows[each] = replace(rows[each], footprint=footprint)
                 except PoseDeployError as error:  # the times stay valid
                     failures[each] = str(error)
         return tuple(rows.values()), tuple(failures.values())
 
-    def _measure(self, source: Model | Artifact | Path, row: Latency, candidate: Latency | None) -> Footprint:
+    def _measure_row(
+        self, source: Model | Artifact | Path, row: Latency, candidate: Latency | None
+    ) -> Footprint:
         """Measure a model in a child process.
 
         Args:
             row: the times of the model.
             candidate: the times of the artifact whose baseline the model is; None for any other model.
+        """
+        tensors = None
+        if candidate is not None:
+            tensors = RunnerReport(candidate.input_specs, candidate.output_specs, candidate.runtime_info)
+        size = self.settings.input_size if self.settings.image is None else _image_size(row)
+        return self.measure(source, row.label, size, tensors)
+
+    def measure(
+        self,
+        source: Model | Artifact | Path,
+        label: str,
+        input_size: tuple[int, int] | None = None,
+        baseline_of: RunnerReport | None = None,
+    ) -> Footprint:
+        """Measure a model in a child process.
+
+        Args:
+            label: of the model, for messages.
+            input_size: (height, width) in px, for free axes.
+            baseline_of: the tensors of the artifact whose baseline to measure; None for the model itself.
 
         Raises:
             MeasurementError: the child cannot load or run the model, crashes, hangs or does not start.
         """
-        tensors = candidate and RunnerReport(
-            candidate.input_specs, candidate.output_specs, candidate.runtime_info
-        )
         argument = {
             "source": str(source) if isinstance(source, Path) else msgspec.to_builtins(source, enc_hook=str),
             "options": msgspec.to_builtins(self.options),
             "settings": {
-                "input_size": self.settings.input_size if self.settings.image is None else _image_size(row),
+                "input_size": input_size,
                 "batch": self.settings.batch,
                 "runtime": self.settings.runtime,
                 "precision": self.settings.precision,
@@ -95,13 +116,14 @@ class OwnProcess:
             },
             "args": msgspec.to_builtins(self.args, enc_hook=str),
             "is_alone": self.is_alone,
-            "baseline_of": msgspec.to_builtins(tensors),
+            "baseline_of": msgspec.to_builtins(baseline_of),
             "folder": str(Path.cwd()),
         }
-        where = f"{row.label}: cannot be measured in a separate process"
-        with work_folder(f"the measurement of {row.label}") as work:
+        where = f"{label}: cannot be measured in a separate process"
+        with work_folder(f"the measurement of {label}") as work:
             try:
-                return msgspec.convert(run_task(TASK, argument, work, time_limit_s=TIME_LIMIT_S), Footprint)
+                footprint = run_task(TASK, argument, work, time_limit_s=self.time_limit_s)
+                return msgspec.convert(footprint, Footprint)
             except ChildFailedError as failure:
                 raise MeasurementError(f"{where}, which {describe_failure(failure)}") from failure
             except PoseDeployError as error:

@@ -111,7 +111,7 @@ def record_outputs(
     Raises:
         InputError: the network does not have what the user's budget limits.
     """
-    precision, decode = runner.runtime_info.precision, _build_decode(spec)
+    precision, decode = runner.runtime_info.precision, build_decode(spec)
     case = ParityCase(
         label=label,
         spec=spec,
@@ -129,7 +129,8 @@ def record_outputs(
     return case
 
 
-def _build_decode(spec: ModelSpec) -> Decode | None:
+def build_decode(spec: ModelSpec) -> Decode | None:
+    """Return the published decoding of a network; None, with the reason logged, if it is unknown."""
     if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
         return None
     if missing := find_missing_description(spec):

@@ -96,7 +96,7 @@ def build_parity_inputs(
         check_inputs_fit(reference, candidate)
         noise = build_noise_input(candidate)
         return ParityInputs(InputPairs(((noise, noise),)), [])
-    files = _list_readable(images, calibration) if images is not None else []
+    files = list_readable(images, calibration) if images is not None else []
     generated: list[tuple[NetworkInput, NetworkInput]] = []
     sets = _generate(candidate, ranges)
     for spec, named in sets:
@@ -144,7 +144,7 @@ def _generate(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, lis
     ]
 
 
-def _list_readable(images: Path, calibration: Calibration | None) -> list[tuple[str, Path]]:
+def list_readable(images: Path, calibration: Calibration | None) -> list[tuple[str, Path]]:
     """Return the user's images, after each was read once, so that unreadable ones are reported at the start.
 
     Raises:

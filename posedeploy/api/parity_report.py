@@ -16,6 +16,8 @@ from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.text_files import format_json
 
 FORMAT, VERSION = "posedeploy.parity", 2
+COUNTS = ("people", "missed", "extra", "keypoints", "unmatched_keypoints", "ambiguous")
+"""The counts of paired people, of an image or of all."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def _entry(result: Parity) -> dict[str, Any]:
         "poses": result.poses
         and _poses(result.poses) | {"images": [_image(image) for image in result.poses.images]},
         "budget": result.budget and asdict(result.budget),
-        "paired": result.paired and _paired(result.paired),
+        "paired": result.paired and describe_pairs(result.paired) | {"images": _counts(result.paired)},
     }
 
 
@@ -121,14 +123,17 @@ def _poses(poses: PoseParity) -> dict[str, Any]:
     }
 
 
-def _paired(poses: PoseComparison) -> dict[str, Any]:
-    counts = ("people", "missed", "extra", "keypoints", "unmatched_keypoints", "ambiguous")
+def describe_pairs(poses: PoseComparison) -> dict[str, Any]:
+    """Return the counts and measures of paired people for a JSON document."""
     return {
-        **{name: getattr(poses, name) for name in counts},
+        **{name: getattr(poses, name) for name in COUNTS},
         "unmatched_share": poses.unmatched_share,
         "measures": {measure: asdict(summary) for measure, summary in poses.summaries.items()},
-        "images": [{name: getattr(image, name) for name in ("image", *counts)} for image in poses.images],
     }
+
+
+def _counts(poses: PoseComparison) -> list[dict[str, Any]]:
+    return [{name: getattr(image, name) for name in ("image", *COUNTS)} for image in poses.images]
 
 
 def _image(image: ImageParity) -> dict[str, Any]:

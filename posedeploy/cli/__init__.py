@@ -17,6 +17,7 @@ from posedeploy.cli.lookup import doctor, families, fetch, inspect
 from posedeploy.cli.measure import bench, evaluate, parity, report
 from posedeploy.cli.predict import predict
 from posedeploy.cli.synthetic import synthetic
+from posedeploy.cli.tune import tune
 from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.path_checks import CommandGroup
 
@@ -67,6 +68,7 @@ def start(
 
 for command in (
     export,
+    tune,
     bench,
     parity,
     report,

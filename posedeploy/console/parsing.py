@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -9,6 +10,8 @@ from posedeploy.errors import InputError
 from posedeploy.types import StageCount
 
 Choice = TypeVar("Choice")
+SECONDS: Mapping[str, int] = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+_DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>s|m|min|h|)", re.ASCII)
 
 
 def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int] | None:
@@ -23,6 +26,18 @@ def parse_size(text: str | None, option: str = "--input-size") -> tuple[int, int
     if not cross or not height.isdecimal() or not width.isdecimal():
         raise InputError(f"{option} {text}: expected HEIGHTxWIDTH in pixels, such as 256x456")
     return int(height), int(width)
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Parse a time such as ``90s``, ``10m`` or ``1h``; a number without a unit is in seconds.
+
+    Raises:
+        InputError: the text has another form.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not float(match["number"]) > 0:
+        raise InputError(f"{option} {text}: expected a time above 0, such as 90s, 10m or 1h")
+    return float(match["number"]) * SECONDS[match["unit"]]
 
 
 def parse_stages(text: str | None) -> StageCount | None:

@@ -107,20 +107,20 @@ def latency_table(results: Sequence[Latency]) -> Table:
     table = create_table("Latency", ["model"], ["median ms", *headings, "spread", *rates, "speedup"])
     for result in results:
         table.add_row(
-            _two_lines(result.label, _short_runtime(result.runtime_info)),
-            _two_lines(_format_ms(result.median_ms), _format_interval(result.median_interval_ms)),
+            two_lines(result.label, _short_runtime(result.runtime_info)),
+            two_lines(_format_ms(result.median_ms), format_interval(result.median_interval_ms)),
             *(
-                _two_lines(
+                two_lines(
                     _format_ms(result.percentile_ms(percent)),
-                    _format_interval(result.percentile_interval_ms(percent)),
+                    format_interval(result.percentile_interval_ms(percent)),
                 )
                 for percent in percents
             ),
             "" if result.spread is None else f"{result.spread:.1%}",
             *(f"{result.images_per_s:.1f}" for _ in rates),
-            _two_lines(
+            two_lines(
                 f"{result.speedup:.2f}x" if result.speedup else "",
-                _format_interval(result.speedup_interval),
+                format_interval(result.speedup_interval),
             ),
         )
     return table
@@ -131,11 +131,11 @@ def stages_table(results: Sequence[Latency]) -> Table:
     table = create_table("End to end", ["model"], ["preprocess ms", "network ms", "decode ms", "total ms"])
     for result in results:
         table.add_row(
-            _two_lines(result.label, _short_runtime(result.runtime_info)),
+            two_lines(result.label, _short_runtime(result.runtime_info)),
             _format_ms(result.preprocess_ms),
             _format_ms(result.median_ms),
             _format_ms(result.decode_ms),
-            _two_lines(_format_ms(result.end_to_end_ms), _format_interval(result.end_to_end_interval_ms)),
+            two_lines(_format_ms(result.end_to_end_ms), format_interval(result.end_to_end_interval_ms)),
         )
     return table
 
@@ -148,7 +148,7 @@ def own_process_table(results: Sequence[Latency]) -> Table:
     table = create_table("In a separate process", ["model"], heads)
     for row, footprint in footprints:
         table.add_row(
-            _two_lines(row.label, _short_runtime(row.runtime_info)),
+            two_lines(row.label, _short_runtime(row.runtime_info)),
             *(f"{1e3 * each:.1f}" for each in (footprint.import_s, footprint.load_s, footprint.first_run_s)),
             format_size(footprint.peak_memory_bytes),
             *(f"{footprint.energy_j[name]:.3g}" if name in footprint.energy_j else "" for name in counters),
@@ -164,8 +164,8 @@ def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Tab
     for each in comparisons:
         basis = f"relative to {each.reference}" if each.reference else ""
         table.add_row(
-            _two_lines(each.label, basis),
-            _two_lines(each.verdict, "by CPU time" if each.clock == "cpu" else ""),
+            two_lines(each.label, basis),
+            two_lines(each.verdict, "by CPU time" if each.clock == "cpu" else ""),
             f"{each.ratio:.3f}x",
             "too few" if each.interval is None else "{:.3f}-{:.3f}".format(*each.interval),
             "{}, {}".format(*each.times),
@@ -186,8 +186,8 @@ def footprint_table(results: Sequence[Latency]) -> Table:
     for result in results:
         runtime_info = result.runtime_info
         table.add_row(
-            _two_lines(result.label, f"{runtime_info.runtime} {runtime_info.version}"),
-            _two_lines(f"{runtime_info.device}, {runtime_info.precision}", *_threads(runtime_info)),
+            two_lines(result.label, f"{runtime_info.runtime} {runtime_info.version}"),
+            two_lines(f"{runtime_info.device}, {runtime_info.precision}", *_threads(runtime_info)),
             f"{result.load_ms:.1f}",
             f"{result.first_run_ms:.1f}",
             "" if result.cpu_ms is None else f"{result.cpu_ms:.1f}",
@@ -197,7 +197,8 @@ def footprint_table(results: Sequence[Latency]) -> Table:
     return table
 
 
-def _two_lines(first: str, second: str = "") -> str:
+def two_lines(first: str, second: str = "") -> str:
+    """Return a cell with a second line, such as the interval of a value."""
     return f"{escape(first)}\n[dim]{escape(second)}[/]"
 
 
@@ -206,7 +207,7 @@ def _threads(runtime_info: RuntimeInfo) -> tuple[str, ...]:
     return (counted(count, "thread"),) if count else ()
 
 
-def _format_interval(ends: tuple[float, float] | None) -> str:
+def format_interval(ends: tuple[float, float] | None) -> str:
     """Format an interval such as ``74.9-75.6``, with three digits of the lower end."""
     if ends is None:
         return ""

@@ -43,7 +43,7 @@ def configure(
 ) -> tuple[torch.device, RuntimeInfo]:
     """Set the device, precision and threads of the options, and read back what torch will use.
 
-    The thread count and the setting of TF32 are global to the process.
+    The setting of TF32 is global to the process. So is the thread count, but each run sets its own.
 
     Args:
         reduced: the reduced precision of the network; None for FP32 and TF32.

@@ -34,9 +34,12 @@ def open_call(
     inputs: Sequence[TensorSpec],
     outputs: Sequence[TensorSpec],
     *,
+    threads: int | None = None,
     graphs: bool = True,
 ) -> tuple[Call, dict[str, str]]:
     """Return a function from the input arrays, in order, to the outputs by name, and details for reports.
+
+    On the CPU, each call uses ``threads``: torch's thread count is global, and another runner may change it.
 
     On a GPU with ``graphs``, a program of fixed shapes is recorded as a CUDA graph immediately, and one with
     dynamic axes at the second run of the same shapes. A program that cannot be recorded runs without a graph,
@@ -44,7 +47,7 @@ def open_call(
     """
     names = [spec.name for spec in outputs]
     if device.type == "cpu":
-        return _OnCpu(program, names), {}
+        return _OnCpu(program, names, threads), {}
     if not graphs:
         return _OnGpu(program, names, device), {CUDA_GRAPH: "no"}
     graphed = GraphedProgram(
@@ -62,10 +65,12 @@ def open_call(
 class _OnCpu:
     """A call of a program on the CPU."""
 
-    def __init__(self, program: Program, names: list[str]) -> None:
-        self._program, self._names = program, names
+    def __init__(self, program: Program, names: list[str], threads: int | None) -> None:
+        self._program, self._names, self._threads = program, names, threads
 
     def __call__(self, arrays: list[Array]) -> Tensors:
+        if self._threads not in (None, torch.get_num_threads()):
+            torch.set_num_threads(self._threads)
         if torch.get_num_threads() > 1:
             forks.start_threads("PyTorch")
         with torch.inference_mode():

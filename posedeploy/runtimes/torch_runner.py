@@ -35,7 +35,14 @@ class TorchRunner(Runner):
             details: added to the runtime info.
         """
         self._path = path
-        self._call, report = open_call(program, device, self.inputs, self.outputs, graphs=options.cuda_graphs)
+        self._call, report = open_call(
+            program,
+            device,
+            self.inputs,
+            self.outputs,
+            threads=self.runtime_info.threads,
+            graphs=options.cuda_graphs,
+        )
         self.runtime_info = replace(self.runtime_info, details={**report, **details} if details else report)
 
     def _run(self, tensors: Tensors) -> Tensors:

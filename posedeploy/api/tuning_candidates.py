@@ -1,0 +1,150 @@
+"""Open the candidates of a search: first in a child process, which may crash, and then in this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
+from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.own_process import TIME_LIMIT_S, OwnProcess
+from posedeploy.api.tuning_files import ModelFiles
+from posedeploy.api.tuning_options import TuneOptions
+from posedeploy.benchmarks import timing
+from posedeploy.errors import DeviceError, MeasurementError, MissingPackageError, OutputError, PoseDeployError
+from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.load_runner import resolve_spec
+from posedeploy.runtimes.run_options import required_precision
+from posedeploy.tuning.configurations import Configuration
+from posedeploy.tuning.deadline import Deadline
+from posedeploy.tuning.state import CandidateRecord, State
+from posedeploy.types import Artifact, Hint, Model, ModelSpec, OnProgress, RunOptions
+
+BASELINE = "pytorch"
+"""The label of PyTorch in the blocks of times."""
+
+
+@dataclass(frozen=True)
+class OpenCandidate:
+    """A loaded candidate. runner: for decoding. close: releases it."""
+
+    configuration: Configuration
+    timed: timing.Candidate
+    spec: ModelSpec
+    runner: Runner
+    close: Callable[[], None]
+
+    @property
+    def label(self) -> str:
+        """The label of the configuration."""
+        return self.configuration.label
+
+
+class CandidateOpener:
+    """Opens candidates, and remembers in the state why one cannot run. ``save`` writes the state."""
+
+    def __init__(
+        self,
+        model_files: ModelFiles,
+        options: TuneOptions,
+        state: State,
+        save: Callable[[], None],
+        deadline: Deadline,
+        on_progress: OnProgress,
+    ) -> None:
+        self._files, self._options, self._state, self._save = model_files, options, state, save
+        self._deadline, self._on_progress = deadline, on_progress
+        self._unusable: dict[str, str] = {}  # the runtimes that lack the device, with the message
+
+    def has_failed(self, configuration: Configuration) -> bool:
+        """Return whether it is known that a configuration cannot be exported or cannot run."""
+        record = self._state.candidates.get(configuration.label, CandidateRecord())
+        return bool(
+            record.reason
+            or configuration.runtime in self._unusable
+            or self._files.has_failed(configuration.file)
+        )
+
+    def open(self, configuration: Configuration) -> OpenCandidate:
+        """Export a configuration if necessary, load it in a child process and then in this one.
+
+        Raises:
+            PoseDeployError: it cannot be exported, or cannot run.
+        """
+        record = self._state.candidates.setdefault(configuration.label, CandidateRecord())
+        if record.reason:
+            raise MeasurementError(record.reason)
+        if configuration.runtime in self._unusable:
+            raise DeviceError(self._unusable[configuration.runtime])
+        artifact = self._files.open(configuration.file)
+        try:
+            if record.footprint is None:
+                self._try_alone(configuration, artifact, record)
+            return self._load(configuration, artifact, record)
+        except (MissingPackageError, OutputError):  # the next run may succeed
+            raise
+        except PoseDeployError as error:
+            if isinstance(error, DeviceError) and error.parameter == "device":
+                self._unusable[configuration.runtime] = str(error)
+            if not self._deadline.has_passed():  # which may have ended the child process
+                record.reason = short_reason(error, configuration.label)
+                self._save()
+            raise
+
+    def _try_alone(self, configuration: Configuration, artifact: Artifact, record: CandidateRecord) -> None:
+        self._on_progress(f"loading {configuration.label} in a separate process", None)
+        limit = min(TIME_LIMIT_S, self._deadline.remaining_s + 1)
+        options, settings = self._settings(configuration, artifact)
+        own_process = OwnProcess(options, settings, ModelArgs(), is_alone=True, time_limit_s=limit)
+        record.footprint = own_process.measure(artifact, configuration.label)
+        self._save()
+
+    def _settings(
+        self, configuration: Configuration, artifact: Artifact
+    ) -> tuple[RunOptions, BenchmarkOptions]:
+        options = run_options(configuration, artifact, self._options.device)
+        return options, BenchmarkOptions(runtime=configuration.runtime)
+
+    def _load(
+        self, configuration: Configuration, artifact: Artifact, record: CandidateRecord
+    ) -> OpenCandidate:
+        self._on_progress(f"loading {configuration.label}", None)
+        options, settings = self._settings(configuration, artifact)
+        with ExitStack() as opened:
+            loader = CandidateLoader(options, settings, ModelArgs(), opened, is_alone=True)
+            timed = replace(loader.load_alone(artifact), label=configuration.label)
+            spec = resolve_spec(artifact, timed.runner)
+            runner = adapt_runner(timed.runner, spec)
+            record.runtime_info = timed.runner.runtime_info
+            return OpenCandidate(configuration, timed, spec, runner, opened.pop_all().close)
+
+
+def short_reason(error: PoseDeployError, label: str) -> str:
+    """Return the message of an error without the label of the candidate, which is shown next to it."""
+    return str(error).removeprefix(f"{label}: ")
+
+
+def run_options(configuration: Configuration, artifact: Artifact, device: str) -> RunOptions:
+    """Return how to run the artifact of a configuration."""
+    return RunOptions(device, required_precision(artifact), configuration.threads, configuration.hint)
+
+
+def open_baseline(
+    model: Model, options: TuneOptions, threads: int | None, opened: ExitStack
+) -> timing.Candidate:
+    """Return PyTorch on the checkpoint at the published input size.
+
+    Raises:
+        DeviceError: torch does not have the device.
+    """
+    hint: Hint = "throughput" if options.objective == "throughput" else "latency"
+    loader = CandidateLoader(
+        RunOptions(options.device, threads=threads, hint=hint),
+        BenchmarkOptions(),
+        ModelArgs(),
+        opened,
+        is_alone=True,
+    )
+    return replace(loader.add(model), label=BASELINE)

@@ -1,0 +1,95 @@
+"""The errors of candidates: the people that they find, paired with those of PyTorch at its published size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+from posedeploy.api.open_models import open_pytorch_runner
+from posedeploy.api.parity_case import build_decode
+from posedeploy.api.tuning_candidates import OpenCandidate
+from posedeploy.api.tuning_inputs import HeldOutInputs, collect_inputs
+from posedeploy.benchmarks.ambiguity import Sides
+from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.parity import Pairing, select_image
+from posedeploy.decoders import Decode, decoder_of, has_heatmaps
+from posedeploy.errors import InputError
+from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.tuning.state import CandidateRecord, to_record
+from posedeploy.types import Camera, Model, ModelSpec, Poses, RunOptions
+
+SEED = 20181129
+"""Of the order of the inputs, so that the first of them are of all kinds."""
+
+
+class PoseErrors:
+    """Measures candidates on numbered inputs, always in the same order."""
+
+    def __init__(self, model: Model, images: Path | None, threads: int | None) -> None:
+        """
+        Raises:
+            InputError: the images cannot be used, or PyTorch finds no people in any input.
+        """
+        self._spec = _fixed(model.spec)
+        self.inputs: HeldOutInputs = collect_inputs(model.spec, images)
+        self.order = list(range(len(self.inputs)))
+        Random(SEED).shuffle(self.order)
+        self._pairing = Pairing(model.spec.keypoint_names)
+        self._reference: dict[int, Poses] = {}
+        self._find_reference(model, threads)
+        if not any(len(poses) for poses in self._reference.values()):
+            raise InputError(
+                f"PyTorch finds no people in the {len(self.inputs)} inputs, so no error can be measured; "
+                "pass photographs of people with `images`"
+            )
+
+    def measure(
+        self, candidate: OpenCandidate, record: CandidateRecord, count: int, has_ended: Callable[[], bool]
+    ) -> bool:
+        """Compare a candidate on the first ``count`` inputs; those that ``record`` holds are not repeated.
+
+        Returns whether all of them were compared before ``has_ended``.
+        """
+        missing = [number for number in self.order[:count] if str(number) not in record.pairs]
+        decode = _refined(candidate.spec)
+        for number, network_input in self.inputs.build(candidate.spec, missing):
+            if has_ended():
+                return False
+            placement = network_input.placements[0]
+            outputs = select_image(candidate.runner.run(network_input.tensors), 0)
+            sides = Sides(self._reference[number], decode(outputs, placement))
+            pairs = self._pairing.compare(network_input.name, sides, {}, {}, placement)
+            record.pairs[str(number)] = to_record(pairs)
+        return True
+
+    def _find_reference(self, model: Model, threads: int | None) -> None:
+        decode = _refined(model.spec)
+        with ExitStack() as opened:
+            runner = opened.enter_context(open_pytorch_runner(model, RunOptions(threads=threads)))
+            adapted = adapt_runner(runner, model.spec)
+            for number, network_input in self.inputs.build(self._spec, self.order):
+                outputs = select_image(adapted.run(network_input.tensors), 0)
+                self._reference[number] = decode(outputs, network_input.placements[0])
+
+
+def check_decodable(model: Model) -> None:
+    """Check that the outputs of a network can be decoded to poses.
+
+    Raises:
+        InputError: they cannot, so that there are no errors to measure.
+    """
+    if build_decode(model.spec) is None:
+        raise InputError(
+            "nothing describes how the outputs of this network become poses, so their errors cannot be "
+            "measured; describe the outputs with `contract=FILE.toml`"
+        )
+
+
+def _refined(spec: ModelSpec) -> Decode:
+    return decoder_of(spec, Camera(), refine=has_heatmaps(spec.family))
+
+
+def _fixed(spec: ModelSpec) -> ModelSpec:
+    return with_fixed_size(spec) if spec.contract is not None else spec

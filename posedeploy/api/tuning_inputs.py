@@ -1,0 +1,133 @@
+"""The inputs on which a search measures errors: synthetic people and the user's images, or 2D joints."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from posedeploy.api.parity_inputs import list_readable
+from posedeploy.benchmarks.inputs import (
+    SEED,
+    NetworkInput,
+    build_image_inputs,
+    generate_people,
+    generate_synthetic_images,
+    with_fixed_size,
+)
+from posedeploy.calibration.image_hashes import perceptual_hash, pixel_hash
+from posedeploy.calibration.image_selection import select_images
+from posedeploy.errors import InputError
+from posedeploy.own_keypoints import joint_set_of
+from posedeploy.poses.preprocess_joints import prepare_joints
+from posedeploy.predict.images import read_picture
+from posedeploy.types import Array, Calibration, ModelSpec, PlacedJoints
+
+SYNTHETIC, SYNTHETIC_BESIDES_IMAGES = 24, 4
+"""The numbers of images of synthetic people without and with images of the user."""
+PEOPLE = 16
+"""The number of people for a network on 2D joints."""
+MAX_IMAGES = 128
+"""The most images of the user that errors are measured on."""
+logger = logging.getLogger(__name__)
+
+
+class HeldOutInputs(Protocol):
+    """Numbered inputs for networks of any input size and batch."""
+
+    def __len__(self) -> int: ...
+
+    def build(self, spec: ModelSpec, numbers: Sequence[int]) -> Iterator[tuple[int, NetworkInput]]:
+        """Yield each input for a network of fixed shapes. Only its first placement counts."""
+
+
+@dataclass(frozen=True)
+class HeldOutImages:
+    """Images of synthetic people, (name, (H, W, 3) uint8), and images of the user, which are read when they
+    are used."""
+
+    synthetic: tuple[tuple[str, Array], ...] = field(repr=False)
+    files: tuple[tuple[str, Path], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.synthetic) + len(self.files)
+
+    def build(self, spec: ModelSpec, numbers: Sequence[int]) -> Iterator[tuple[int, NetworkInput]]:
+        """Yield each image as an input."""
+        for number in numbers:
+            yield number, build_image_inputs(spec, [self._named(number)])[0]
+
+    def _named(self, number: int) -> tuple[str, Array]:
+        if number < len(self.synthetic):
+            return self.synthetic[number]
+        name, path = self.files[number - len(self.synthetic)]
+        return name, read_picture(path).pixels
+
+
+@dataclass(frozen=True)
+class HeldOutPeople:
+    """The 2D joints of people: (people, joints, 2) px."""
+
+    joints: Array = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def build(self, spec: ModelSpec, numbers: Sequence[int]) -> Iterator[tuple[int, NetworkInput]]:
+        """Yield each person as an input, repeated where the network takes several people."""
+        batch = spec.inputs[0].shape[0]
+        for number in numbers:
+            person = self.joints[number : number + 1]
+            people = np.repeat(person, batch if isinstance(batch, int) else 1, axis=0)
+            tensors, placed = prepare_joints(people, spec)
+            yield number, NetworkInput(f"person {number}", tensors, (PlacedJoints(placed.joints[:1]),))
+
+
+def collect_inputs(spec: ModelSpec, images: Path | None) -> HeldOutInputs:
+    """Return the inputs for a network.
+
+    Args:
+        spec: of the reference, at the published input size.
+
+    Raises:
+        InputError: the network takes no images, or none of the images can be read.
+    """
+    if spec.joints is not None:
+        if images is not None:
+            raise InputError(f"`images={images}`: this network takes 2D joints; leave it out")
+        return HeldOutPeople(generate_people(joint_set_of(spec), PEOPLE, np.random.RandomState(SEED)))
+    count = SYNTHETIC if images is None else SYNTHETIC_BESIDES_IMAGES
+    synthetic = generate_synthetic_images(with_fixed_size(spec), count)
+    named = tuple((f"synthetic {index}", image) for index, image in enumerate(synthetic))
+    return HeldOutImages(named, _select(images) if images is not None else ())
+
+
+def check_overlap(images: Path | None, calibration: Sequence[str], count: int) -> None:
+    """Check that errors are not measured on images that calibrate the candidates.
+
+    Raises:
+        InputError: some images are in both sets, or one set cannot be read.
+    """
+    if images is None or not calibration:
+        return
+    _, frames = select_images(calibration, count)
+    hashes = [(pixel_hash(frame.image), perceptual_hash(frame.image)) for frame in frames]
+    pixels, perceptual = zip(*hashes, strict=True)
+    list_readable(
+        images,
+        Calibration(source="images", sha256="", count=len(hashes), pixels=pixels, perceptual=perceptual),
+    )
+
+
+def _select(images: Path) -> tuple[tuple[str, Path], ...]:
+    readable = list_readable(images, None)
+    if len(readable) <= MAX_IMAGES:
+        return tuple(readable)
+    logger.info(
+        f"errors are measured on {MAX_IMAGES} of the {len(readable)} images of {images}, evenly spaced"
+    )
+    return tuple(readable[index * len(readable) // MAX_IMAGES] for index in range(MAX_IMAGES))

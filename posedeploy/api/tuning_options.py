@@ -1,0 +1,233 @@
+"""The options of a search, what it may try, and the settings under which it can be continued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, get_args
+
+from posedeploy import files, plugins
+from posedeploy.api.model_args import ModelArgs, get_path
+from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target, target_named
+from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.machine_info import Machine
+from posedeploy.convert.export_options import CALIBRATION_IMAGES, ExportOptions
+from posedeploy.convert.prepare import prepare
+from posedeploy.devices import normalize_device
+from posedeploy.errors import InputError
+from posedeploy.runtimes.run_options import physical_cores
+from posedeploy.tuning.configurations import ImageSize, Objective, SearchSpace
+from posedeploy.types import Hint, Model, ModelSpec, RunOptions
+
+HINTS: dict[Objective, tuple[Hint, ...]] = {
+    "latency": ("latency",),
+    "throughput": ("throughput", "latency"),
+    "size": ("latency",),
+}
+"""The hints to try, by objective."""
+BATCHES: dict[Objective, tuple[int, ...]] = {"latency": (1,), "throughput": (1, 4), "size": (1,)}
+"""The default batches to try, by objective."""
+SMALLER = 0.75
+"""The second input size to try, relative to the published one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions:
+    """The options of a search.
+
+    budget: complete, with the defaults for what the user did not limit. images: to measure errors on; None
+    for synthetic people only. targets: empty for all. input_sizes, batches, threads: the values to try; empty
+    for the default ones.
+    """
+
+    budget: Budget
+    device: str = "cpu"
+    objective: Objective = "latency"
+    images: Path | None = None
+    calibration: tuple[str, ...] = ()
+    calibration_images: int = CALIBRATION_IMAGES
+    targets: tuple[str, ...] = ()
+    input_sizes: tuple[ImageSize, ...] = ()
+    batches: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", normalize_device(self.device))
+        if self.objective not in get_args(Objective):
+            raise InputError(f"`objective={self.objective}`: expected {' or '.join(get_args(Objective))}")
+        for target in self.targets:
+            target_named(target)
+        for batch in self.batches:
+            if batch < 1:
+                raise InputError(f"`batch={batch}`: expected at least 1")
+        for threads in self.threads:
+            RunOptions(self.device, threads=threads)
+        if self.threads and self.device != "cpu":
+            raise InputError(
+                f"`threads={self.threads[0]}`: a thread count is for the CPU only; leave it out, or use "
+                "`device=cpu`"
+            )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A target that is not part of a search, and the reason."""
+
+    target: str
+    reason: str
+
+
+def build_space(spec: ModelSpec, options: TuneOptions) -> tuple[SearchSpace, list[LeftOut]]:
+    """Return what a search for this network may try on this machine, and the targets that it leaves out.
+
+    Raises:
+        InputError: no target is left.
+    """
+    rows = sorted((TARGETS[name] for name in options.targets or TARGETS), key=lambda row: not row.is_default)
+    left_out = [LeftOut(row.name, reason) for row in rows if (reason := _why_left_out(row, options.device))]
+    names = {each.target for each in left_out}
+    usable = [row for row in rows if row.name not in names]
+    if not usable:
+        reasons = "; ".join(f"{each.target}: {each.reason}" for each in left_out)
+        raise InputError(f"no target can be tried on `device={options.device}`: {reasons}")
+    space = SearchSpace(
+        files=[
+            *_files(row for row in usable if row.is_default),
+            *_files(row for row in usable if not row.is_default),
+        ],
+        runtimes={row.name: [each.name for each in _runtimes(row, options.device)] for row in usable},
+        input_sizes=_input_sizes(spec, options),
+        batches=options.batches or BATCHES[options.objective],
+        threads=_thread_counts(options),
+        hints=HINTS[options.objective],
+    )
+    return space, left_out
+
+
+def _files(rows: Iterable[Target]) -> list[tuple[str, str]]:
+    """Return the exports of targets: the first precision of each, the second of each, and so on."""
+    columns = zip_longest(*([(row.name, precision) for precision in row.precisions] for row in rows))
+    return [file for column in columns for file in column if file is not None]
+
+
+def _runtimes(row: Target, device: str) -> list[Runtime]:
+    """Return the installed runtimes of a target that have the device."""
+    rows = (RUNTIMES[name] for name in row.runtimes)
+    return [each for each in rows if device in each.devices and plugins.version_of(each.package)]
+
+
+def _why_left_out(row: Target, device: str) -> str:
+    """Return why a target cannot be tried; '' if it can."""
+    for package in row.packages:
+        if plugins.version_of(package) is None:
+            return str(plugins.missing_package(ModuleNotFoundError(package, name=package)))
+    if _runtimes(row, device):
+        return ""
+    runtimes = [RUNTIMES[name] for name in row.runtimes]
+    able = [each for each in runtimes if device in each.devices]
+    if able:
+        return str(plugins.missing_package(ModuleNotFoundError(able[0].package, name=able[0].package)))
+    devices = dict.fromkeys(each for runtime in runtimes for each in runtime.devices)
+    return f"runs on {', '.join(devices)}, not {device}"
+
+
+def _input_sizes(spec: ModelSpec, options: TuneOptions) -> tuple[ImageSize | None, ...]:
+    """Return the sizes to try; None stands for the published size."""
+    contract = spec.contract
+    if contract is None or not spec.inputs[0].is_dynamic:
+        if options.input_sizes:
+            raise InputError(
+                "`input_size={}x{}`: the input of this network has no other size ({}); leave it out".format(
+                    *options.input_sizes[0], ", ".join(map(str, spec.inputs))
+                )
+            )
+        return (None,)
+    published = contract.height, contract.width
+    if options.input_sizes:
+        return tuple(None if size == published else size for size in dict.fromkeys(options.input_sizes))
+    height, width = (
+        max(contract.multiple, round(SMALLER * length / contract.multiple) * contract.multiple)
+        for length in published
+    )
+    return (None,) if (height, width) == published else (None, (height, width))
+
+
+def _thread_counts(options: TuneOptions) -> tuple[int | None, ...]:
+    """Return the thread counts to try: all cores, half of them and 1."""
+    if options.device != "cpu":
+        return (None,)
+    cores = physical_cores()
+    return options.threads or tuple(dict.fromkeys((cores, max(1, cores // 2), 1)))
+
+
+def settings_of(
+    model: Model, args: ModelArgs, options: TuneOptions, space: SearchSpace, machine: Machine
+) -> dict[str, str]:
+    """Return what determines the measurements, so that a search continues only with equal settings.
+
+    The time limit is no part of it.
+    """
+    return dict(_settings(model, args, options, space, machine))
+
+
+def _settings(
+    model: Model, args: ModelArgs, options: TuneOptions, space: SearchSpace, machine: Machine
+) -> Iterator[tuple[str, str]]:
+    yield "checkpoint", f"{get_path(model).name} (SHA-256 {model.sha256[:16]})"
+    for name, value in (("mesh", model.mesh_sha256), ("network", model.network_sha256)):
+        yield name, value or ""
+    yield "stages", str(model.stages or "")
+    yield "weights", model.weights.key if model.weights else ""
+    yield "contract", _describe_files(args.contract)
+    yield "budget", str(options.budget)
+    yield "images", _describe_files(options.images)
+    yield "calibration", ", ".join(_describe_files(Path(each)) for each in options.calibration)
+    for name in ("device", "objective", "calibration_images"):
+        yield name, str(getattr(options, name))
+    yield "targets", ", ".join(dict.fromkeys(target for target, _ in space.files))
+    yield (
+        "input sizes",
+        _join("published" if each is None else "{}x{}".format(*each) for each in space.input_sizes),
+    )
+    yield "batches", _join(space.batches)
+    yield "threads", _join(space.threads)
+    yield "machine", f"{machine.cpu}, {machine.logical_cores} logical cores"
+    for package in sorted({package for target, _ in space.files for package in _packages(TARGETS[target])}):
+        yield f"{package} version", plugins.version_of(package) or ""
+
+
+def _packages(row: Target) -> set[str]:
+    return {*row.packages, *(RUNTIMES[name].package for name in row.runtimes)}
+
+
+def _join(values: Any) -> str:
+    return ", ".join("default" if value is None else str(value) for value in values)
+
+
+def _describe_files(path: Path | None) -> str:
+    """Return a path with the size and the hash of its files, or of their names and sizes for a folder."""
+    if path is None:
+        return ""
+    if path.is_file():
+        return f"{path} (SHA-256 {files.sha256(path)[:16]})"
+    inner = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else []
+    return f"{path} ({len(inner)} files, {sum(each.stat().st_size for each in inner)} bytes)"
+
+
+def check_sizes(model: Model, options: TuneOptions) -> None:
+    """Check the input sizes and batches of the user.
+
+    Raises:
+        ExportError: the network cannot have one of them.
+        InputError: several batches exclude each other.
+    """
+    if options.objective == "latency" and len(options.batches) > 1:
+        raise InputError(
+            f"`batch={options.batches[1]}`: times of different batches are no latencies to compare; pass one "
+            "batch, or use `objective=throughput`"
+        )
+    for size in options.input_sizes or (None,):
+        for batch in options.batches or (1,):
+            prepare(model, ExportOptions(size, batch))

@@ -1,0 +1,258 @@
+"""The search: export, load and measure candidates in rungs, and drop those that cannot win."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from posedeploy.api.reporting import report_steps
+from posedeploy.api.tuning_candidates import BASELINE, CandidateOpener, OpenCandidate, short_reason
+from posedeploy.api.tuning_errors import PoseErrors
+from posedeploy.api.tuning_files import ModelFiles
+from posedeploy.benchmarks import timing
+from posedeploy.benchmarks.budget import Budget
+from posedeploy.errors import PoseDeployError
+from posedeploy.printable import counted
+from posedeploy.tuning.configurations import Configuration, Objective, SearchSpace
+from posedeploy.tuning.deadline import Deadline
+from posedeploy.tuning.error_share import ErrorShare, measure_share
+from posedeploy.tuning.standings import Standing, Times, find_dropped
+from posedeploy.tuning.state import State, to_pairs
+from posedeploy.types import OnProgress, Scenario
+
+
+@dataclass(frozen=True)
+class Rung:
+    """How much is measured of each remaining candidate, all rungs before included.
+
+    rounds: of times. inputs: the share of the inputs. export_until: the share of the time limit after which
+    no export begins, so that time is left to measure.
+    """
+
+    rounds: int
+    inputs: float
+    export_until: float
+
+
+RUNGS = (Rung(10, 0.25, 0.6), Rung(15, 0.25, 0.75), Rung(30, 0.5, 0.85), Rung(60, 1.0, 0.85))
+EXPANDED = 2
+"""The first rungs, after which the neighbors of the remaining candidates are added."""
+MIN_INPUTS = 8
+BLOCK = 5
+"""The rounds that are measured and saved as one block."""
+WARM_UP = 2
+"""Untimed runs of each candidate before a block."""
+SEARCH_UNTIL = 0.9
+"""The share of the time limit after which nothing is measured, so that time is left for the winner."""
+SCENARIOS: dict[Objective, Scenario] = {
+    "latency": "single-stream",
+    "throughput": "offline",
+    "size": "single-stream",
+}
+"""How candidates are timed, by objective."""
+LATE = "the time limit"
+"""The reason for a candidate that was not tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What opens and measures the candidates of a search. save: writes the state."""
+
+    opener: CandidateOpener
+    files: ModelFiles
+    errors: PoseErrors
+    baseline: timing.Candidate
+    budget: Budget
+    objective: Objective
+    state: State
+    save: Callable[[], None]
+    deadline: Deadline
+    on_progress: OnProgress
+
+
+@dataclass
+class Entry:
+    """A candidate that is still measured. opened: None until something is missing in the state."""
+
+    configuration: Configuration
+    opened: OpenCandidate | None = None
+
+    @property
+    def label(self) -> str:
+        """The label of the configuration."""
+        return self.configuration.label
+
+
+class Search:
+    """A search over a space, which repeats no step that the state has.
+
+    After ``run``, ``failed``, ``dropped`` and ``not_tried`` hold the reasons, by label. ``opened`` closes the
+    candidates. inputs: the number of inputs for errors.
+    """
+
+    def __init__(self, space: SearchSpace, tools: Tools, opened: ExitStack) -> None:
+        self._space, self._tools, self._opened = space, tools, opened
+        self._state, self._deadline = tools.state, tools.deadline
+        self.configurations: dict[str, Configuration] = {}
+        self.failed: dict[str, str] = {}
+        self.dropped: dict[str, str] = {}
+        self.not_tried: dict[str, str] = {}
+        self.inputs = len(tools.errors.order)
+
+    def run(self) -> None:
+        """Measure one rung after the other, as far as the time allows."""
+        entries: list[Entry] = []
+        pending = self._space.first_configurations()
+        for number, rung in enumerate(RUNGS):
+            entries += self._admit(pending, rung)
+            self._measure(entries, rung)
+            entries = self._drop(entries)
+            pending = self._neighbors(entries) if number < EXPANDED else []
+
+    def _neighbors(self, entries: Sequence[Entry]) -> list[Configuration]:
+        """Return the neighbors of the remaining candidates that were not reached before."""
+        neighbors = {
+            neighbor.label: neighbor
+            for entry in entries
+            for neighbor in self._space.neighbors(entry.configuration)
+            if neighbor.label not in self.configurations
+        }
+        return list(neighbors.values())
+
+    def _admit(self, configurations: Iterable[Configuration], rung: Rung) -> list[Entry]:
+        """Return the configurations that can be measured; those that the state lacks are opened."""
+        entries = []
+        inputs = self._count_inputs(rung)
+        for configuration in configurations:
+            self.configurations[configuration.label] = configuration
+            entry = Entry(configuration)
+            if self._is_measured(entry, rung) or (
+                self._open(entry, rung.export_until) and self._measure_errors(entry, inputs)
+            ):
+                entries.append(entry)
+        return entries
+
+    def _open(self, entry: Entry, export_until: float = 1.0) -> bool:
+        """Open a candidate. Return whether it can run and the time allows it."""
+        if entry.opened is not None:
+            return True
+        has_failed = self._tools.opener.has_failed(entry.configuration)
+        if not has_failed and (self._is_over() or self._is_too_late_to_export(entry, export_until)):
+            self.not_tried[entry.label] = LATE
+            return False
+        try:
+            entry.opened = self._tools.opener.open(entry.configuration)
+        except PoseDeployError as error:
+            reasons = self.not_tried if self._deadline.has_passed() else self.failed
+            reasons[entry.label] = LATE if self._deadline.has_passed() else short_reason(error, entry.label)
+            return False
+        self._opened.callback(entry.opened.close)
+        return True
+
+    def _is_too_late_to_export(self, entry: Entry, share: float) -> bool:
+        """Return whether a candidate needs an export that would take too long, if it takes as long as the
+        longest one before."""
+        files = self._tools.files
+        return not files.is_finished(entry.configuration.file) and self._deadline.has_passed(
+            share, ahead_s=files.longest_export_s
+        )
+
+    def _is_measured(self, entry: Entry, rung: Rung) -> bool:
+        record = self._state.candidates.get(entry.label)
+        if record is None or record.reason:
+            return False
+        has_errors = len(record.pairs) >= self._count_inputs(rung)
+        return has_errors and self._rounds_of(entry) >= rung.rounds
+
+    def _measure(self, entries: list[Entry], rung: Rung) -> None:
+        """Measure errors and times up to a rung, and remove the candidates that cannot run."""
+        if all(self._is_measured(entry, rung) for entry in entries):
+            return
+        inputs = self._count_inputs(rung)
+        entries[:] = [entry for entry in entries if self._open(entry) and self._measure_errors(entry, inputs)]
+        while entries and not self._is_over():
+            if min(map(self._rounds_of, entries)) >= rung.rounds:
+                return
+            self._measure_block([entry.opened for entry in entries if entry.opened is not None], rung)
+
+    def complete_errors(self, label: str) -> bool:
+        """Measure the errors of a candidate on all inputs. Return whether anything was measured."""
+        if label in self.failed or len(self._state.candidates[label].pairs) >= self.inputs or self._is_over():
+            return False
+        entry = Entry(self.configurations[label])
+        return self._open(entry) and self._measure_errors(entry, self.inputs)
+
+    def _measure_errors(self, entry: Entry, inputs: int) -> bool:
+        """Measure the errors of a candidate. Return whether it can run."""
+        assert entry.opened is not None, "it was opened before"
+        record = self._state.candidates[entry.label]
+        self._tools.on_progress(f"measuring the errors of {entry.label}", None)
+        known = len(record.pairs)
+        try:
+            self._tools.errors.measure(entry.opened, record, inputs, self._is_over)
+        except PoseDeployError as error:
+            record.reason = self.failed[entry.label] = str(error)
+        if record.reason or len(record.pairs) > known:
+            self._tools.save()
+        return not record.reason
+
+    def _measure_block(self, candidates: Sequence[OpenCandidate], rung: Rung) -> None:
+        scenario = SCENARIOS[self._tools.objective]
+        rounds = min(sum(map(len, self.times_of(candidate.label).values())) for candidate in candidates)
+        results = timing.measure(
+            [self._tools.baseline, *(candidate.timed for candidate in candidates)],
+            runs=BLOCK if scenario == "single-stream" else BLOCK * timing.MIN_IN_FLIGHT,
+            warm_up=WARM_UP,
+            scenario=scenario,
+            seed=timing.SEED + len(self._state.blocks),
+            on_progress=report_steps(
+                self._tools.on_progress,
+                f"timing {counted(len(candidates), 'candidate')}, round {rounds + 1} of {rung.rounds}",
+            ),
+        )
+        block = {each.label: [time / each.batch for time in each.times_s] for each in results}
+        self._state.blocks.append(block)
+        self._tools.save()
+
+    def _drop(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the candidates that are measured further. Close the others and delete their files."""
+        dropped = find_dropped([self._standing_of(entry) for entry in entries])
+        self.dropped |= dropped
+        remaining = [entry for entry in entries if entry.label not in dropped]
+        used = {entry.configuration.file for entry in remaining}
+        for entry in entries:
+            if entry.label in dropped and entry.opened is not None:
+                entry.opened.close()
+            if entry.configuration.file not in used:
+                self._tools.files.remove(entry.configuration.file)
+        return remaining
+
+    def _standing_of(self, entry: Entry) -> Standing:
+        name = self._tools.files.name_of(entry.configuration.file)
+        size = self._state.model_files[name].size if self._tools.objective == "size" else None
+        return Standing(entry.label, self.error_of(entry.label), self.times_of(entry.label), size)
+
+    def error_of(self, label: str) -> ErrorShare | None:
+        """Return the error of a candidate; None if nothing was compared."""
+        record = self._state.candidates.get(label)
+        pairs = [to_pairs(each) for each in record.pairs.values()] if record is not None else []
+        return measure_share(self._tools.budget, pairs)
+
+    def times_of(self, label: str) -> Times:
+        """Return the times of a candidate."""
+        return {number: block[label] for number, block in enumerate(self._state.blocks) if label in block}
+
+    @property
+    def baseline_times(self) -> Times:
+        """The times of PyTorch."""
+        return self.times_of(BASELINE)
+
+    def _rounds_of(self, entry: Entry) -> int:
+        return sum(map(len, self.times_of(entry.label).values()))
+
+    def _count_inputs(self, rung: Rung) -> int:
+        return min(self.inputs, max(MIN_INPUTS, round(rung.inputs * self.inputs)))
+
+    def _is_over(self) -> bool:
+        return self._deadline.has_passed(SEARCH_UNTIL)

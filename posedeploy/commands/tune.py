@@ -1,0 +1,153 @@
+"""``posedeploy tune``: the result of a search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from posedeploy.api.tuning_plot import plotted_cost
+from posedeploy.api.tuning_report import TuneRow, TuningReport
+from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
+from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.console.output import fail, out, say, show
+from posedeploy.console.tables import create_table, format_interval, format_size, two_lines
+from posedeploy.printable import printable
+from posedeploy.tuning.configurations import Objective
+
+MEASURES = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm"}
+"""The measures that the table shows, with their units."""
+UNITS: dict[Objective, str] = {"latency": "ms per image", "throughput": "images/s", "size": "MB"}
+COSTS: dict[Objective, str] = {"latency": "ms", "throughput": "images/s", "size": "ms"}
+
+
+def show_tuning(report: TuningReport, folder: Path) -> None:
+    """Show the table of the candidates, what failed, and the winner or why there is none."""
+    if report.measured:
+        show(tuning_table(report))
+    for line in (*problem_lines(report), str(report.machine)):
+        out.print(line, markup=False, soft_wrap=True, style="dim")
+    for line in winner_lines(report):
+        out.print(line, markup=False, soft_wrap=True)
+    names = [JSON_NAME, PLOT_NAME, *([PARITY_NAME] if report.parity is not None else [])]
+    say("wrote " + ", ".join(str(folder / name) for name in names))
+    if report.winner is None:
+        fail(no_winner_message(report))
+
+
+def tuning_table(report: TuningReport) -> Table:
+    """Return the table of the measured candidates, the best by the objective first. Below the values are
+    their 95% confidence intervals."""
+    front = set(report.front)
+    table = create_table(
+        f"Candidates for {report.objective}, budget {report.budget}",
+        ["candidate", "result"],
+        ["error\n[dim]unmatched[/]", "of budget", COSTS[report.objective], "speed-up", "size"],
+    )
+    for row in report.measured:
+        error, cost = row.error, row.cost
+        assert error is not None, "the candidate was measured"
+        name, _, details = row.label.partition(", ")
+        table.add_row(
+            two_lines(name, details),
+            _result(row, report, front),
+            two_lines(describe_error(error.poses), _unmatched(error.poses)),
+            two_lines(_percent(error.value), _percents(error.low, error.high)),
+            two_lines(*_cost(row, report.objective)),
+            two_lines(f"{cost.speed_up:.2f}x", format_interval(cost.interval)) if cost is not None else "",
+            format_size(row.file_bytes),
+        )
+    return table
+
+
+def _result(row: TuneRow, report: TuningReport, front: set[str]) -> str:
+    if report.winner is not None and row.label == report.winner.label:
+        return "winner"
+    if row.error is None or not row.error.is_within or row.label in report.failed_parity:
+        return "beyond"
+    return "front" if row.label in front else ""
+
+
+def describe_error(poses: PoseComparison) -> str:
+    """Return the 95th percentile of the largest measure: ``0.36 px``; '' if there are no pairs."""
+    shown = [(name, unit) for name, unit in MEASURES.items() if name in poses.summaries]
+    return ", ".join(f"{poses.summaries[name].p95.value:.3g} {unit}" for name, unit in shown[:1])
+
+
+def _unmatched(poses: PoseComparison) -> str:
+    return f"{100 * poses.unmatched_share:.2g} %"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %" if share < 100 else ">9999 %"
+
+
+def _percents(low: float, high: float) -> str:
+    if math.isinf(high):
+        return "unknown"
+    return "-".join(f"{100 * end:.3g}" if end < 10 else f"{min(100 * end, 9999):.0f}" for end in (low, high))
+
+
+def _cost(row: TuneRow, objective: Objective) -> tuple[str, str]:
+    cost = row.cost
+    if cost is None:
+        return "", ""
+    if objective != "throughput":
+        ends = cost.seconds_interval
+        return f"{1e3 * cost.seconds:.2f}", format_interval(ends and (1e3 * ends[0], 1e3 * ends[1]))
+    ends = cost.seconds_interval
+    return f"{1 / cost.seconds:.1f}", format_interval(ends and (1 / ends[1], 1 / ends[0]))
+
+
+def problem_lines(report: TuningReport) -> Iterator[str]:
+    """Yield what failed, did not pass parity, was not tried and was left out, one line for each reason."""
+    failed = [(row.label, row.reason) for row in report.with_status("failed")]
+    yield from _grouped("failed", failed)
+    yield from _grouped("different from PyTorch in parity", list(report.failed_parity.items()))
+    not_tried = [(row.label, row.reason) for row in report.with_status("not tried")]
+    yield from _grouped("not tried", not_tried)
+    yield from _grouped("left out", [(each.target, each.reason) for each in report.left_out])
+
+
+def _grouped(what: str, reasons: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for reason in dict.fromkeys(reason for _, reason in reasons):
+        labels = "; ".join(label for label, other in reasons if other == reason)
+        yield printable(f"{what}: {labels}: {reason}")
+
+
+def winner_lines(report: TuningReport) -> Iterator[str]:
+    """Yield the winner, the command that exports it and the options that run it."""
+    winner = report.winner
+    if winner is None or winner.error is None:
+        return
+    unit = UNITS[report.objective]
+    speed = f", {winner.cost.speed_up:.2f}x PyTorch" if winner.cost is not None else ""
+    yield (
+        f"winner: {winner.label}: {plotted_cost(winner, report.objective):.4g} {unit}{speed}; error "
+        f"{describe_error(winner.error.poses)}, {_percent(winner.error.value)} of the budget"
+    )
+    yield printable(f"file: {report.winner_path}, same as PyTorch within the budget ({PARITY_NAME})")
+    yield printable(f"to export it again: {winner.export_command}")
+    yield f"to run it: {' '.join(report.run_options) or 'no options needed'}"
+    if report.with_status("not tried"):
+        yield "to try the others too, run the same command again"
+
+
+def no_winner_message(report: TuningReport) -> str:
+    """Return why there is no winner, and what to do."""
+    best = report.most_accurate
+    if best is None or best.error is None:
+        failed = report.with_status("failed")
+        if failed:
+            return f"no candidate could be measured: {failed[0].label}: {failed[0].reason}"
+        return "no candidate was measured within the time limit; run the same command again, or raise `time`"
+    unmatched = f"{100 * best.error.poses.unmatched_share:.2g} % unmatched keypoints"
+    reached = f"{describe_error(best.error.poses)}, {unmatched}: {_percent(best.error.value)} of the budget"
+    if best.label in report.failed_parity:
+        reached += f"; but its parity failed: {report.failed_parity[best.label]}"
+    return (
+        f"no candidate meets the budget ({report.budget}); the smallest error is that of {best.label} "
+        f"({reached}); raise the budget, or pass other images with `images`"
+    )

@@ -1,0 +1,127 @@
+"""The finished steps of a search, so that the same command continues after an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from posedeploy import files
+from posedeploy.benchmarks.footprint import Footprint
+from posedeploy.benchmarks.pose_comparison import ImagePairs
+from posedeploy.errors import InputError
+from posedeploy.text_files import read_json
+from posedeploy.types import RuntimeInfo
+
+NAME = "tune-state.json"
+FORMAT, VERSION = "posedeploy.tune-state", 1
+MAX_BYTES = 1 << 30
+MAX_DIFFERENCES = 4
+
+
+class FileRecord(msgspec.Struct):
+    """One export. name: of the model file; reason: why there is none. size: of all its files, in bytes."""
+
+    name: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    size: int = 0
+
+
+class PairsRecord(msgspec.Struct):
+    """``ImagePairs`` with its arrays as the bytes of float32."""
+
+    image: str
+    counts: tuple[int, int, int, int, int, int]
+    values: dict[str, bytes]
+
+
+class CandidateRecord(msgspec.Struct):
+    """What is known of one candidate. reason: why it cannot run. pairs: by the number of the image."""
+
+    reason: str = ""
+    footprint: Footprint | None = None
+    runtime_info: RuntimeInfo | None = None
+    pairs: dict[str, PairsRecord] = {}
+
+
+class State(msgspec.Struct, kw_only=True):
+    """The finished steps of a search with these settings.
+
+    model_files: by the name of the export. candidates: by label. blocks: the seconds per image of each
+    candidate in rounds of all of them, by label. outputs: the names of the files of the last result.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    settings: dict[str, str]
+    model_files: dict[str, FileRecord] = {}
+    candidates: dict[str, CandidateRecord] = {}
+    blocks: list[dict[str, list[float]]] = []
+    outputs: list[str] = []
+
+    def save(self, folder: Path) -> None:
+        """Write the state atomically.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with files.staged(folder) as stage:
+            (stage / NAME).write_bytes(self.encode())
+
+    def encode(self) -> bytes:
+        """Return the content of the file."""
+        return msgspec.json.encode(self)
+
+
+def open_state(folder: Path, settings: Mapping[str, str]) -> State:
+    """Return the state of the search in a folder; a new one if there is none.
+
+    Raises:
+        InputError: the folder holds a search with other settings, or its state is damaged.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return State(settings=dict(settings))
+    hint = f"delete {path}, or pass another folder"
+    state = read_json(path, "the state of a search", State, hint=hint, max_bytes=MAX_BYTES)
+    if (state.format, state.version) != (FORMAT, VERSION):
+        raise InputError(
+            f"{path}: found {state.format}, version {state.version}; expected {FORMAT}, version {VERSION}; "
+            f"{hint}"
+        )
+    if differences := _differences(state.settings, settings):
+        raise InputError(
+            f"{folder}: holds a search with other settings ({'; '.join(differences)}); use the same settings "
+            "to continue it, or pass another folder"
+        )
+    return state
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    names = [name for name in {**old, **new} if old.get(name, "") != new.get(name, "")]
+    shown = [f"{name}: {old.get(name) or 'none'} there, {new.get(name) or 'none'} now" for name in names]
+    more = len(shown) - MAX_DIFFERENCES
+    return shown[:MAX_DIFFERENCES] + ([f"and {more} more"] if more > 0 else [])
+
+
+def to_record(pairs: ImagePairs) -> PairsRecord:
+    """Return the people of an image for the state."""
+    counts = (
+        pairs.people,
+        pairs.missed,
+        pairs.extra,
+        pairs.keypoints,
+        pairs.unmatched_keypoints,
+        pairs.ambiguous,
+    )
+    values = {name: array.astype("<f4").tobytes() for name, array in pairs.values.items()}
+    return PairsRecord(pairs.image, counts, values)
+
+
+def to_pairs(record: PairsRecord) -> ImagePairs:
+    """Return the people of an image from the state."""
+    values = {name: np.frombuffer(content, "<f4").astype(float) for name, content in record.values.items()}
+    return ImagePairs(record.image, *record.counts, values)

@@ -1,0 +1,59 @@
+"""The plot as an SVG document."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from posedeploy.tuning.plot import HEIGHT, WIDTH, PlotPoint, draw_plot
+
+SVG = "{http://www.w3.org/2000/svg}"
+POINTS = (
+    PlotPoint("openvino int8", 8.0, 140.0, is_on_front=True),
+    PlotPoint("openvino <bf16> & more", 16.0, 36.0, is_on_front=True, is_winner=True),
+    PlotPoint("onnx fp32", 33.0, 0.0, is_on_front=True),
+    PlotPoint("onnx fp32 on openvino", 33.5, 0.0),
+    PlotPoint("torchscript fp16", 900.0, 0.01),
+)
+
+
+def draw(*points: PlotPoint) -> ElementTree.Element:
+    return ElementTree.fromstring(draw_plot(points, "human.pth", "ms per image", "1 px"))
+
+
+def texts(document: ElementTree.Element) -> list[str]:
+    return ["".join(each.itertext()) for each in document.iter(f"{SVG}text")]
+
+
+def test_a_plot_has_axes_a_legend_the_front_and_each_candidate() -> None:
+    document = draw(*POINTS)
+    shown = texts(document)
+    assert {"ms per image", "error, percent of the budget", "budget: 1 px", "winner", "100 %"} <= set(shown)
+    assert {"openvino <bf16> & more", "openvino int8", "onnx fp32"} <= set(shown)
+    assert "torchscript fp16" not in shown, "only the front has labels"
+    tips = [each.text or "" for each in document.iter(f"{SVG}title")]
+    assert "torchscript fp16: 900, 0.01 % of the budget" in tips
+    assert len(list(document.iter(f"{SVG}path"))) == 1
+
+
+@pytest.mark.parametrize(
+    "points",
+    [POINTS, POINTS[:1], (), (PlotPoint("a", 1e-5, 0.0), PlotPoint("b", 1e5, 1e9))],
+    ids=["several", "one", "none", "extreme"],
+)
+def test_every_mark_lies_in_the_picture(points: tuple[PlotPoint, ...]) -> None:
+    for circle in draw(*points).iter(f"{SVG}circle"):
+        assert 0 < float(circle.attrib["cx"]) < WIDTH
+        assert 0 < float(circle.attrib["cy"]) < HEIGHT
+
+
+def test_labels_do_not_cover_each_other() -> None:
+    points = [PlotPoint(f"candidate {number}", 10.0, 50.0, is_on_front=True) for number in range(4)]
+    baselines = [
+        float(each.attrib["y"])
+        for each in draw(*points).iter(f"{SVG}text")
+        if (each.text or "").startswith("candidate")
+    ]
+    assert len(baselines) == 4
+    assert min(b - a for a, b in zip(sorted(baselines), sorted(baselines)[1:], strict=False)) >= 15
