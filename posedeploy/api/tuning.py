@@ -13,7 +13,7 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_candidates import CandidateOpener, open_baseline
 from posedeploy.api.tuning_errors import PoseErrors, check_decodable
 from posedeploy.api.tuning_files import ModelFiles
-from posedeploy.api.tuning_inputs import check_overlap
+from posedeploy.api.tuning_inputs import check_overlap, collect_inputs
 from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes, settings_of
 from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import Finisher
@@ -127,8 +127,10 @@ def _tune(
     try:
         with ExitStack() as opened:
             threads = space.threads[0]
+            inputs = collect_inputs(model.spec, options.images)
             baseline = open_baseline(model, options, threads, opened)
-            errors = PoseErrors(model, options.images, threads)
+            on_progress("finding the people with PyTorch", None)
+            errors = PoseErrors(model, inputs, threads)
             opener = CandidateOpener(files, options, state, save, deadline, on_progress)
             tools = Tools(
                 opener=opener,

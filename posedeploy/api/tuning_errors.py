@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from random import Random
 
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.parity_case import build_decode
 from posedeploy.api.tuning_candidates import OpenCandidate
-from posedeploy.api.tuning_inputs import HeldOutInputs, collect_inputs
+from posedeploy.api.tuning_inputs import HeldOutInputs
 from posedeploy.benchmarks.ambiguity import Sides
 from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.benchmarks.parity import Pairing, select_image
@@ -27,13 +26,13 @@ SEED = 20181129
 class PoseErrors:
     """Measures candidates on numbered inputs, always in the same order."""
 
-    def __init__(self, model: Model, images: Path | None, threads: int | None) -> None:
+    def __init__(self, model: Model, inputs: HeldOutInputs, threads: int | None) -> None:
         """
         Raises:
-            InputError: the images cannot be used, or PyTorch finds no people in any input.
+            InputError: PyTorch finds no people in any input.
         """
         self._spec = _fixed(model.spec)
-        self.inputs: HeldOutInputs = collect_inputs(model.spec, images)
+        self.inputs = inputs
         self.order = list(range(len(self.inputs)))
         Random(SEED).shuffle(self.order)
         self._pairing = Pairing(model.spec.keypoint_names)

@@ -119,7 +119,7 @@ def test_an_interrupted_search_continues(
     activity: str, search: Callable[[Interruption], TuningReport], tmp_path: Path
 ) -> None:
     first, second = Interruption(activity), Interruption()
-    with pytest.raises(KeyboardInterrupt, match="finished steps are kept in .*run the same command again"):
+    with pytest.raises(KeyboardInterrupt, match=r"finished steps are kept in .*run the same command again"):
         search(first)
     kept = json.loads((tmp_path / "tuned" / NAME).read_bytes())
     assert not (tmp_path / "tuned" / "tune.json").exists()
