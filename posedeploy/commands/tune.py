@@ -12,7 +12,7 @@ from posedeploy.api.tuning_plot import plotted_cost
 from posedeploy.api.tuning_report import TuneRow, TuningReport
 from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
 from posedeploy.benchmarks.pose_comparison import PoseComparison
-from posedeploy.console.output import fail, out, say, show
+from posedeploy.console.output import fail, out, inform, show
 from posedeploy.console.tables import create_table, format_interval, format_size, two_lines
 from posedeploy.printable import printable
 from posedeploy.tuning.configurations import Objective
@@ -32,7 +32,7 @@ def show_tuning(report: TuningReport, folder: Path) -> None:
     for line in winner_lines(report):
         out.print(line, markup=False, soft_wrap=True)
     names = [JSON_NAME, PLOT_NAME, *([PARITY_NAME] if report.parity is not None else [])]
-    say("wrote " + ", ".join(str(folder / name) for name in names))
+    inform("wrote " + ", ".join(str(folder / name) for name in names))
     if report.winner is None:
         fail(no_winner_message(report))
 
@@ -44,7 +44,7 @@ def tuning_table(report: TuningReport) -> Table:
     table = create_table(
         f"Candidates for {report.objective}, budget {report.budget}",
         ["candidate", "result"],
-        ["error\n[dim]unmatched[/]", "of budget", COSTS[report.objective], "speed-up", "size"],
+        ["error\n[dim]unmatched[/]", "of budget", COSTS[report.objective], "speedup", "size"],
     )
     for row in report.measured:
         error, cost = row.error, row.cost
@@ -56,7 +56,7 @@ def tuning_table(report: TuningReport) -> Table:
             two_lines(describe_error(error.poses), _unmatched(error.poses)),
             two_lines(_percent(error.value), _percents(error.low, error.high)),
             two_lines(*_cost(row, report.objective)),
-            two_lines(f"{cost.speed_up:.2f}x", format_interval(cost.interval)) if cost is not None else "",
+            two_lines(f"{cost.speedup:.2f}x", format_interval(cost.interval)) if cost is not None else "",
             format_size(row.file_bytes),
         )
     return table
@@ -123,7 +123,7 @@ def winner_lines(report: TuningReport) -> Iterator[str]:
     if winner is None or winner.error is None:
         return
     unit = UNITS[report.objective]
-    speed = f", {winner.cost.speed_up:.2f}x PyTorch" if winner.cost is not None else ""
+    speed = f", {winner.cost.speedup:.2f}x PyTorch" if winner.cost is not None else ""
     yield (
         f"winner: {winner.label}: {plotted_cost(winner, report.objective):.4g} {unit}{speed}; error "
         f"{describe_error(winner.error.poses)}, {_percent(winner.error.value)} of the budget"

@@ -16,11 +16,11 @@ from posedeploy.tuning.standings import Times
 class TimeCost:
     """The time of one image, as a multiple of that of PyTorch in the same rounds.
 
-    speed_up: relative to PyTorch. interval: of it; None for too few rounds. baseline_s: the median time of
+    speedup: relative to PyTorch. interval: of it; None for too few rounds. baseline_s: the median time of
     PyTorch over the whole search. rounds: the number of rounds.
     """
 
-    speed_up: float
+    speedup: float
     interval: tuple[float, float] | None
     baseline_s: float
     rounds: int
@@ -31,7 +31,7 @@ class TimeCost:
 
         Unlike the median of the times, this does not depend on which rounds a candidate took part in.
         """
-        return self.baseline_s / self.speed_up
+        return self.baseline_s / self.speedup
 
     @property
     def seconds_interval(self) -> tuple[float, float] | None:

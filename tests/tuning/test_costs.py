@@ -13,7 +13,7 @@ def test_a_cost_does_not_depend_on_the_load_of_its_rounds() -> None:
     early, late = ({number: [time / 2 for time in baseline[number]]} for number in (0, 1))
     costs = [measure_cost(times, baseline) for times in (early, late)]
     assert [cost and cost.seconds for cost in costs] == pytest.approx([0.02, 0.02])
-    assert costs[0] is not None and costs[0].speed_up == pytest.approx(2.0)
+    assert costs[0] is not None and costs[0].speedup == pytest.approx(2.0)
     assert costs[0].seconds_interval == pytest.approx((0.02, 0.02))
     assert costs[0].rounds == 10
 
