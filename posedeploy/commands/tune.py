@@ -12,7 +12,7 @@ from posedeploy.api.tuning_plot import plotted_cost
 from posedeploy.api.tuning_report import TuneRow, TuningReport
 from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
 from posedeploy.benchmarks.pose_comparison import PoseComparison
-from posedeploy.console.output import fail, out, inform, show
+from posedeploy.console.output import fail, inform, out, show
 from posedeploy.console.tables import create_table, format_interval, format_size, two_lines
 from posedeploy.printable import printable
 from posedeploy.tuning.configurations import Objective
