@@ -64,9 +64,13 @@ def tune(
             flight, and ``size`` the size of the files.
         time_s: the time limit of this call in seconds. The step that is running then is completed.
         images: measure errors also on this image, or on the images of this folder; at most 128 of them.
-        calibration, calibration_images: as for ``ExportOptions``, for quantized candidates.
+        calibration: as for ``ExportOptions``, for quantized candidates.
+        calibration_images: the same.
         targets: the names of the targets to try; empty for all that are installed.
-        input_size, batch, threads: the values to try; the first is tried with every target.
+        input_size: the values to try, as (height, width) in px; the first is tried with every target. Empty
+            for the published size and three quarters of it.
+        batch: the same for images per run. Empty for 1, and also 4 for ``throughput``.
+        threads: the same for CPU threads. Empty for all physical cores, half of them and 1.
         model_args: the fields of ``ModelKeywords``.
 
     Returns:

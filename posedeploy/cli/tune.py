@@ -34,8 +34,9 @@ def tune(
     objective: Annotated[
         Objective,
         typer.Option(
-            help="What to minimize: the time of one image after another, the time with many in flight, or "
-            "the size of the files."
+            metavar="NAME",
+            help="What to optimize: latency (one image after another), throughput (many in flight) or size "
+            "(of the files).",
         ),
     ] = "latency",
     time: Annotated[
