@@ -77,11 +77,11 @@ def describe_error(poses: PoseComparison) -> str:
 
 
 def _unmatched(poses: PoseComparison) -> str:
-    return f"{100 * poses.unmatched_share:.2g} %"
+    return f"{100 * poses.unmatched_share:.2g}%"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if share < 100 else ">9999 %"
+    return f"{100 * share:.3g}%" if share < 100 else ">9999%"
 
 
 def _percents(low: float, high: float) -> str:
@@ -143,7 +143,7 @@ def no_winner_message(report: TuningReport) -> str:
         if failed:
             return f"no candidate could be measured: {failed[0].label}: {failed[0].reason}"
         return "no candidate was measured within the time limit; run the same command again, or raise `time`"
-    unmatched = f"{100 * best.error.poses.unmatched_share:.2g} % unmatched keypoints"
+    unmatched = f"{100 * best.error.poses.unmatched_share:.2g}% unmatched keypoints"
     reached = f"{describe_error(best.error.poses)}, {unmatched}: {_percent(best.error.value)} of the budget"
     if best.label in report.failed_parity:
         reached += f"; but its parity failed: {report.failed_parity[best.label]}"

@@ -62,7 +62,7 @@ def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str
 
     Args:
         points: with finite coordinates; x above 0.
-        budget: what 100 % is, such as ``1 px``.
+        budget: what 100% is, such as ``1 px``.
     """
     x, y = _scales(points)
     parts = [
@@ -95,7 +95,7 @@ def _axes(x: Scale, y: Scale, x_title: str, budget: str) -> Iterator[str]:
         yield _text(x(value), HEIGHT - BOTTOM + 18, f"{value:g}", anchor="middle")
     for value in y.ticks:
         yield _line(LEFT, y(value), WIDTH - RIGHT, y(value), "#e5e7eb")
-        yield _text(LEFT - 8, y(value) + 4, f"{value:g} %", anchor="end")
+        yield _text(LEFT - 8, y(value) + 4, f"{value:g}%", anchor="end")
     yield _line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#111827")
     yield _line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#111827")
     yield _line(LEFT, y(100), WIDTH - RIGHT, y(100), COLORS["winner"], dash="6 4")
@@ -133,7 +133,7 @@ def _front(points: Sequence[PlotPoint], x: Scale, y: Scale) -> str:
 
 def _mark(point: PlotPoint, x: Scale, y: Scale) -> str:
     radius = 7 if point.is_winner else 5
-    tip = f"{point.label}: {point.x:.4g}, {point.y:.3g} % of the budget"
+    tip = f"{point.label}: {point.x:.4g}, {point.y:.3g}% of the budget"
     return _circle(x(point.x), y(point.y), point.color, radius, is_filled=point.y <= 100, tip=tip)
 
 

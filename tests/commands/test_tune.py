@@ -168,7 +168,7 @@ def test_a_finished_search_is_shown_again(
     result = done("tune", own / "human.pth", *QUICK, *network, "-o", tuned, columns=columns)
     assert json.loads((tuned / NAME).read_bytes())["blocks"] == before["blocks"]
     table = result.stdout.partition("\n\n")[0]
-    assert "Candidates for latency, budget 1 px, 2 % unmatched keypoints (default)" in words(table)
+    assert "Candidates for latency, budget 1 px, 2% unmatched keypoints (default)" in words(table)
     assert lines_wider_than(columns, table) == []
     assert "winner" in table
     assert "parity.json" in words(result.stderr)
@@ -208,7 +208,7 @@ def test_other_settings_are_refused(
     settings = ("--budget", "2px", *QUICK[2:])
     message = refused("tune", own / "human.pth", *settings, *network, "-o", tuned)
     assert (
-        "holds a search with other settings (budget: 1 px, 2 % unmatched keypoints (default) there" in message
+        "holds a search with other settings (budget: 1 px, 2% unmatched keypoints (default) there" in message
     )
     assert (tuned / CANDIDATES).is_dir()
 
