@@ -10,7 +10,7 @@ from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.parity_case import build_decode
 from posedeploy.api.tuning_candidates import OpenCandidate
 from posedeploy.api.tuning_inputs import HeldOutInputs
-from posedeploy.benchmarks.ambiguity import Sides
+from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.benchmarks.parity import Pairing, select_image
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
@@ -58,8 +58,8 @@ class PoseErrors:
                 return False
             placement = network_input.placements[0]
             outputs = select_image(candidate.runner.run(network_input.tensors), 0)
-            sides = Sides(self._reference[number], decode(outputs, placement))
-            pairs = self._pairing.compare(network_input.name, sides, {}, {}, placement)
+            decoded = DecodedPair(self._reference[number], decode(outputs, placement))
+            pairs = self._pairing.compare(network_input.name, decoded, {}, {}, placement)
             record.pairs[str(number)] = to_record(pairs)
         return True
 
