@@ -220,15 +220,27 @@ def test_bad_input_is_refused(
     assert not list(Path("poses").glob("*"))
 
 
+@pytest.fixture(scope="module")
+def undescribed(lifters: Path, done: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``gtrs`` as an ONNX file without a manifest."""
+    folder = tmp_path_factory.mktemp("undescribed")
+    done("export", lifters / "gtrs.pth.tar", "--to", "onnx", "-o", folder)
+    (folder / "gtrs.onnx.posedeploy.json").unlink()
+    return folder / "gtrs.onnx"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("joints.npy",), ("photo.png", "--detector", "sample"), ("photo.png",)]
+)
 def test_a_network_without_its_manifest_must_be_described(
-    lifters: Path, done: Invoke, refused: Callable[..., str]
+    undescribed: Path, refused: Callable[..., str], arguments: tuple[str, ...]
 ) -> None:
-    done("export", lifters / "gtrs.pth.tar", "--to", "onnx", "-o", "out")
-    Path("out/gtrs.onnx.posedeploy.json").unlink()
-    for arguments in (("joints.npy",), ("photo.png", "--detector", "sample"), ("photo.png",)):
-        message = refused("predict", "out/gtrs.onnx", *arguments)
-        assert "cannot decode poses: the family 'unknown' of the network is unknown" in message
-    assert "2 people" in done("predict", "out/gtrs.onnx", "joints.npy", "--family", "gtrs").stdout
+    message = refused("predict", undescribed, *arguments)
+    assert "cannot decode poses: the family 'unknown' of the network is unknown" in message
+
+
+def test_a_network_without_its_manifest_is_described_by_its_family(undescribed: Path, done: Invoke) -> None:
+    assert "2 people" in done("predict", undescribed, "joints.npy", "--family", "gtrs").stdout
 
 
 def test_a_source_that_does_not_fit_the_network_is_refused(

@@ -120,7 +120,7 @@ def test_a_named_pipe_for_the_weights_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<net/>")
     os.mkfifo(tmp_path / "a.bin")
     with pytest.raises(
-        ArtifactError, match=r"a\.bin: a named pipe, which .* name a file of the openvino model"
+        ArtifactError, match=r"a\.bin: a named pipe, which .* pass a file of the openvino model"
     ):
         open_artifact(tmp_path / "a.xml")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Array, Artifact, Model, ModelSpec, RunOptions, Tensors, TensorSpec
 from tests.runtimes.runner_cases import ARTIFACT_PAIRS, PYTORCH, Opener, close_to
 from tests.support.networks import outputs_of, tiny_image
-from tests.support.tables import ON_CPU
 
 
 def test_a_runner_runs_and_describes_its_tensors(opener: Opener, tiny: Model) -> None:
@@ -158,23 +158,32 @@ def test_outputs_are_copies_of_inputs_and_weights() -> None:
 
 
 @pytest.fixture(scope="module")
-def free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    """The tiny network with dynamic axes as every target that runs on a CPU."""
-    folder = tmp_path_factory.mktemp("free")
-    return {
-        artifact.target: artifact
-        for artifact in export(tiny, ON_CPU, folder, "free", ExportOptions(dynamic=True))
-    }
+def export_free(tiny: Model, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Artifact]:
+    """Return a function that exports the tiny network with dynamic axes to a target, once."""
+
+    @cache
+    def export_once(target: str) -> Artifact:
+        folder = tmp_path_factory.mktemp("free")
+        return export(tiny, [target], folder, "free", ExportOptions(dynamic=True))[0]
+
+    return export_once
 
 
-@pytest.mark.parametrize(("target", "runtime"), ARTIFACT_PAIRS, ids=map("-on-".join, ARTIFACT_PAIRS))
+PAIRS_BY_COST = [
+    pytest.param(*pair, id="-on-".join(pair), marks=[pytest.mark.slow] if "aoti" in pair else [])
+    for pair in ARTIFACT_PAIRS
+]
+"""The compilation of a package takes many seconds."""
+
+
+@pytest.mark.parametrize(("target", "runtime"), PAIRS_BY_COST)
 def test_a_free_axis_takes_any_length(
-    free: dict[str, Artifact], tiny: Model, target: str, runtime: str
+    export_free: Callable[[str], Artifact], tiny: Model, target: str, runtime: str
 ) -> None:
     small, large = (
         {"data": np.random.RandomState(0).standard_normal(shape).astype(np.float32)}
         for shape in ((2, 3, 16, 24), (1, 3, 32, 40))
     )
-    with open_runner(free[target], RunOptions(), runtime) as runner:
+    with open_runner(export_free(target), RunOptions(), runtime) as runner:
         assert close_to(runner.run(large), outputs_of(tiny, large))
         assert close_to(runner.run(small), outputs_of(tiny, small))
