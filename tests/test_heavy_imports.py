@@ -29,7 +29,7 @@ OTHER_LEAVES = {
         "convert.tflite.run",
     },
     "flatbuffers": {"convert.tflite.metadata"},
-    "safetensors": {"checkpoints"},
+    "safetensors": {"benchmarks.reference_file", "checkpoints"},
     "onnx2tf": {"environments.worker.onnx2tf"},
     "tensorflow": {"environments.worker.onnx2tf"},
     "onnx": {
