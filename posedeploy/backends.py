@@ -132,6 +132,8 @@ TARGETS = {
             ("litert",),
             ("torch", "litert_torch", "ai_edge_litert"),
             embeds_manifest=True,
+            precisions=("fp32", "fp16", "int8", "mixed"),
+            free_precisions=("fp16", "int8", "mixed"),
         ),
     )
 }

@@ -20,6 +20,7 @@ EXTRAS_OF_PACKAGE = {
     "nncf": ("quantize",),
     "litert_torch": ("tflite",),
     "ai_edge_litert": ("litert",),
+    "ai_edge_quantizer": ("tflite",),
     "av": ("video",),
     "pillow_heif": ("heif",),
     "pycocotools": ("evaluate",),

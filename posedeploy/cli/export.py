@@ -78,6 +78,7 @@ def export(
     wrap: target_options.Wrap = None,
     converter: target_options.Converter = None,
     layout: target_options.IoLayout = None,
+    activations: target_options.Activations = None,
     time_limit: target_options.TimeLimit = None,
     family: model_options.FamilyName = None,
     network: model_options.Network = None,
@@ -100,7 +101,8 @@ def export(
     command.check_flags(targets, "aoti", {"--device": device})
     command.check_flags(targets, "tensorrt", engine.by_name)
     command.check_flags(targets, "onnx", {"--opset": opset})
-    command.check_flags(targets, "tflite", {"--converter": converter, "--layout": layout})
+    tflite = {"--converter": converter, "--layout": layout, "--activations": activations}
+    command.check_flags(targets, "tflite", tflite)
     command.run(
         checkpoint,
         targets,
@@ -118,7 +120,7 @@ def export(
             aoti=AotiOptions(device or "cpu"),
             onnx=OnnxOptions(opset),
             tensorrt=parse_engine_flags(engine),
-            tflite=command.tflite_options(converter, layout),
+            tflite=command.tflite_options(converter, layout, activations, precision),
             environment=command.environment_options(converter, time_limit),
         ),
         ModelArgs.of(model_options.model_keywords(family, network, contract, mesh, stages, weights)),

@@ -17,10 +17,11 @@ from posedeploy.console.output import inform, out, show, show_progress, show_spi
 from posedeploy.console.parsing import choose
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import print_build_info
-from posedeploy.convert.export import default_stem
+from posedeploy.convert.export import stem_of
 from posedeploy.convert.export_options import (
     CALIBRATION_IMAGES,
     QUANTIZED,
+    Activations,
     AotiOptions,
     EnvironmentOptions,
     ExportOptions,
@@ -41,6 +42,7 @@ OUTPUTS: dict[str, Outputs] = {name: name for name in get_args(Outputs)}
 PRECISIONS: dict[str, ExportPrecision] = {name: name for name in get_args(ExportPrecision)}
 CONVERTERS: dict[str, TfliteConverter] = {name: name for name in get_args(TfliteConverter)}
 LAYOUTS: dict[str, IoLayout] = {name: name for name in get_args(IoLayout)}
+ACTIVATIONS: dict[str, Activations] = {name: name for name in get_args(Activations)}
 
 
 def build_options(
@@ -101,16 +103,21 @@ def check_flags(targets: list[str], target: str, flags: Mapping[str, object]) ->
             raise InputError(f"{flag} {value}: only for {target}; leave it out, or add --to {target}")
 
 
-def tflite_options(converter: str | None, layout: str | None) -> TfliteOptions:
+def tflite_options(
+    converter: str | None, layout: str | None, activations: str | None, precision: str
+) -> TfliteOptions:
     """Return the options of TFLite; None means the default.
 
     Raises:
-        InputError: a value is unknown.
+        InputError: a value is unknown, or activations are passed with another precision than INT8.
     """
     default = TfliteOptions()
+    if activations is not None and precision != "int8":
+        raise InputError(f"--activations {activations}: used with --precision int8 only; leave it out")
     return TfliteOptions(
         default.converter if converter is None else choose("--converter", converter, CONVERTERS),
         default.layout if layout is None else choose("--layout", layout, LAYOUTS),
+        default.activations if activations is None else choose("--activations", activations, ACTIVATIONS),
     )
 
 
@@ -143,7 +150,7 @@ def run(
         inform(SAMPLE_REMARK)
     with show_spinner(f"reading {checkpoint or 'the sample'}"):
         model = open_pytorch_model(checkpoint, args)
-    artifacts = export_to(model, targets, folder, stem or default_stem(checkpoint, options), options)
+    artifacts = export_to(model, targets, folder, stem, options)
     show(artifacts_table(artifacts), tensors_table(artifacts[0].spec))
     out.print(f"next: {next_command(artifacts, args, options)}", markup=False, soft_wrap=True)
 
@@ -166,10 +173,11 @@ def needs_gpu(artifact: Artifact, options: ExportOptions) -> bool:
 
 
 def export_to(
-    model: Model, targets: list[str], folder: Path, stem: str, options: ExportOptions
+    model: Model, targets: list[str], folder: Path, stem: str | None, options: ExportOptions
 ) -> list[Artifact]:
     """Export a model, with progress on the terminal."""
-    with show_progress(f"exporting {stem} to {', '.join(targets)}") as on_progress:
+    name = stem or stem_of(model.source)
+    with show_progress(f"exporting {name} to {', '.join(targets)}") as on_progress:
         artifacts = export(model, targets, folder, stem, options, on_progress)
     for artifact in artifacts:
         inform(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")

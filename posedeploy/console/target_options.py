@@ -116,6 +116,15 @@ IoLayout: TypeAlias = Annotated[
         rich_help_panel=TFLITE,
     ),
 ]
+Activations: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="int8|int16|dynamic",
+        help="With --precision int8: the activations, with measured ranges or (dynamic) those of each run.",
+        show_default="int8",
+        rich_help_panel=TFLITE,
+    ),
+]
 TimeLimit: TypeAlias = Annotated[
     float | None,
     typer.Option(

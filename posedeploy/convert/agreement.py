@@ -39,9 +39,15 @@ def _longer_shapes(prepared: Prepared) -> Iterator[tuple[int, ...]]:
 
 
 def find_mismatch(
-    outputs: list[Array], prepared: Prepared, inputs: list[Array], tolerance: float = MAX_RELATIVE_DIFFERENCE
+    outputs: list[Array],
+    prepared: Prepared,
+    inputs: list[Array],
+    tolerance: float | None = MAX_RELATIVE_DIFFERENCE,
 ) -> str:
     """Return how the outputs for these inputs differ from PyTorch's; empty if they agree.
+
+    Args:
+        tolerance: None for a quantized network, of which only types, shapes and NaN are compared.
 
     Raises:
         ExportError: they differ, and PyTorch's own outputs contain NaN or infinity.
@@ -55,20 +61,28 @@ def find_mismatch(
         if output.shape != reference.shape:
             shapes = ("x".join(map(str, array.shape)) for array in (output, reference))
             return "has {} of shape {}; PyTorch has {}".format(tensor.name, *shapes)
-        largest = np.abs(reference[np.isfinite(reference)]).max(initial=0)
-        if not np.allclose(output, reference, rtol=0, atol=tolerance * largest, equal_nan=True):
-            if not np.isfinite(reference).all():
-                raise ExportError(
-                    f"the conversion cannot be checked: PyTorch computes NaN or infinity for {tensor.name} "
-                    "on random inputs, and the converted network computes other values; keep the outputs "
-                    "finite"
-                )
-            difference = np.abs(output.astype(np.float64) - reference).max() / max(largest, TINY)
-            return (
-                f"differs from PyTorch in {tensor.name} by {difference:.1e} of its largest value (tolerance "
-                f"{tolerance:.0e})"
-            )
+        if mismatch := _find_difference(tensor.name, output, reference, tolerance):
+            return mismatch
     return ""
+
+
+def _find_difference(name: str, output: Array, reference: Array, tolerance: float | None) -> str:
+    """Return how the values of an output differ from PyTorch's; empty if they agree."""
+    is_finite = bool(np.isfinite(reference).all())
+    if tolerance is None:
+        return f"computes NaN or infinity in {name}" if is_finite and not np.isfinite(output).all() else ""
+    largest = np.abs(reference[np.isfinite(reference)]).max(initial=0)
+    if np.allclose(output, reference, rtol=0, atol=tolerance * largest, equal_nan=True):
+        return ""
+    if not is_finite:
+        raise ExportError(
+            f"the conversion cannot be checked: PyTorch computes NaN or infinity for {name} "
+            "on random inputs, and the converted network computes other values; keep the outputs finite"
+        )
+    difference = np.abs(output.astype(np.float64) - reference).max() / max(largest, TINY)
+    return (
+        f"differs from PyTorch in {name} by {difference:.1e} of its largest value (tolerance {tolerance:.0e})"
+    )
 
 
 def _run_pytorch(prepared: Prepared, inputs: list[Array]) -> list[Array]:

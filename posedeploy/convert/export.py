@@ -45,13 +45,13 @@ def export(
         PoseDeployError: as for ``api.exporting.export``.
     """
     folder, options = Path(folder), options or ExportOptions()
-    stem = default_stem(model.source, options) if stem is None else stem
-    _check_stem(stem)
     rows = [target_named(name) for name in dict.fromkeys([targets] if isinstance(targets, str) else targets)]
-    _check_length(stem, rows)
-    for row in rows:
+    stems = {row: default_stem(model.source, options, row.name) if stem is None else stem for row in rows}
+    for row, each in stems.items():
+        _check_stem(each)
+        _check_length(each, row)
         _check_precision(row, options)
-    _check_calibration(options)
+    _check_calibration(options, rows)
     prepared = prepare(model, options, on_progress)
     if options.precision in QUANTIZED:
         assert calibrate is not None, "a quantized network needs calibration inputs"
@@ -59,18 +59,20 @@ def export(
     artifacts = []
     for row in rows:
         try:
-            artifacts.append(_export(model, prepared, row, folder, stem, options))
+            artifacts.append(_export(model, prepared, row, folder, stems[row], options))
         except IsolatedProgramError as error:
-            log = _log(folder, stem, error.environment)
+            log = _log(folder, stems[row], error.environment)
             files.write_text(log, error.log)
             raise ExportError(f"{error}; the log is {log}") from error
     return artifacts
 
 
-def default_stem(checkpoint: Path | None, options: ExportOptions) -> str:
-    """Return the stem of the files of an export, such as ``human`` or ``human-fp16``."""
-    suffix = "" if options.precision == "fp32" else f"-{options.precision}"
-    return stem_of(checkpoint) + suffix
+def default_stem(checkpoint: Path | None, options: ExportOptions, target: str) -> str:
+    """Return the stem of an export's files, such as ``human``, ``human-fp16`` or ``human-int8-dynamic``."""
+    parts: list[str] = [] if options.precision == "fp32" else [options.precision]
+    if target == "tflite" and options.tflite.activations != "int8":
+        parts.append(options.tflite.activations)
+    return "-".join([stem_of(checkpoint), *parts])
 
 
 def stem_of(checkpoint: Path | None) -> str:
@@ -94,8 +96,8 @@ def _check_stem(stem: str) -> None:
         )
 
 
-def _check_length(stem: str, rows: Sequence[Target]) -> None:
-    longest = max((manifest.path_of(Path(stem + row.suffix)).name for row in rows), key=len, default=stem)
+def _check_length(stem: str, target: Target) -> None:
+    longest = manifest.path_of(Path(stem + target.suffix)).name
     length = len(longest.encode())
     if length > MAX_NAME_BYTES:
         raise ExportError(
@@ -112,12 +114,21 @@ def _check_precision(target: Target, options: ExportOptions) -> None:
         )
 
 
-def _check_calibration(options: ExportOptions) -> None:
-    if options.calibration and options.precision not in QUANTIZED:
+def _check_calibration(options: ExportOptions, targets: Sequence[Target]) -> None:
+    activations = options.tflite.activations
+    if activations != "int8" and options.precision != "int8":
+        raise ExportError(f"`activations={activations}`: used with `precision=int8` only; leave it out")
+    if not options.calibration or any(options.needs_calibration(target.name) for target in targets):
+        return
+    if options.precision in QUANTIZED:
         raise ExportError(
-            f"`calibration={options.calibration[0]}`: used with `precision={' or '.join(QUANTIZED)}` only; "
-            "leave it out"
+            f"`calibration={options.calibration[0]}`: `activations={activations}` measures the ranges in "
+            "each run; leave one of the two out"
         )
+    raise ExportError(
+        f"`calibration={options.calibration[0]}`: used with `precision={' or '.join(QUANTIZED)}` only; "
+        "leave it out"
+    )
 
 
 def _log(folder: Path, stem: str, environment: str) -> Path:
@@ -193,9 +204,12 @@ def _recorded_options(options: ExportOptions, target: str) -> Iterator[tuple[str
     """Yield the options of all targets and those of this target."""
     for field in fields(options):
         value = getattr(options, field.name)
-        if field.name in CALIBRATION_FIELDS and options.precision not in QUANTIZED:
+        if field.name in CALIBRATION_FIELDS and not options.needs_calibration(target):
             continue
         if not is_dataclass(value):
             yield field.name, str(value)
         elif field.name == target:
-            yield from ((own.name, str(getattr(value, own.name))) for own in fields(value))
+            names = [own.name for own in fields(value)]
+            if options.precision != "int8":
+                names = [name for name in names if name != "activations"]
+            yield from ((name, str(getattr(value, name))) for name in names)

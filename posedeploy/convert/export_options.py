@@ -33,6 +33,7 @@ class AotiOptions:
 
 TfliteConverter: TypeAlias = Literal["litert-torch", "onnx2tf"]
 IoLayout: TypeAlias = Literal["nchw", "nhwc"]
+Activations: TypeAlias = Literal["int8", "int16", "dynamic"]
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,13 @@ class TfliteOptions:
 
     converter: litert-torch converts the PyTorch module, onnx2tf its ONNX graph. layout: of images and maps in
     the file, channels first or last; a runner's inputs and outputs always have the layout of the spec.
+    activations: of the layers with the precision ``int8``: INT8 or 16-bit integers with ranges measured in
+    calibration, or ``dynamic``, INT8 with ranges measured in each run.
     """
 
     converter: TfliteConverter = "litert-torch"
     layout: IoLayout = "nchw"
+    activations: Activations = "int8"
 
 
 @dataclass(frozen=True)
@@ -88,3 +92,8 @@ class ExportOptions:
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)
     tflite: TfliteOptions = TfliteOptions()
     environment: EnvironmentOptions = EnvironmentOptions()
+
+    def needs_calibration(self, target: str) -> bool:
+        """Return whether the export to a target needs calibration inputs."""
+        has_ranges = target != "tflite" or self.tflite.activations != "dynamic"
+        return self.precision in QUANTIZED and has_ranges

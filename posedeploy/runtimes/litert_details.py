@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from posedeploy.quantization import INTEGERS
+from posedeploy.runtimes.layer_counts import layers_line
+from posedeploy.types import LAYERS as LAYERS_KEY
 from posedeploy.types import Quantization
 
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int8", "int16": "int16"}
-MULTIPLYING = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
-"""The operators that determine the precision of a network. The second input of each is its weights."""
+LAYERS = {
+    "CONV_2D": "convolutions",
+    "DEPTHWISE_CONV_2D": "depthwise convolutions",
+    "TRANSPOSE_CONV": "transposed convolutions",
+    "FULLY_CONNECTED": "matrix products",
+    "BATCH_MATMUL": "matrix products",
+}
+"""The operators that determine the precision of a network, with their classes in reports. The second input of
+each is its weights."""
+DATA = {"TRANSPOSE_CONV": 2}
+"""The position of the input that a layer computes from, if it is not the first."""
+ACTIVATIONS = {"float32": "dynamic", "int16": "16-bit activations"}
+"""What reports add to the precision of INT8 weights, by the dtype of the activations."""
 DELEGATE = "DELEGATE"
 
 
@@ -23,18 +36,20 @@ class Operators:
     """The operators of a file.
 
     undelegated: the number of those that LiteRT's own kernels run, by name; the delegate runs the others.
-    weights: the dtypes of the weights.
+    weights: the dtypes of the weights. layers: the precisions of the layers with weights, by class of layers.
     """
 
     count: int
     undelegated: Mapping[str, int]
     weights: frozenset[str]
+    layers: Mapping[str, Counter[str]] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, str]:
-        """The delegation, for ``RuntimeInfo.details``."""
+        """The layers and the delegation, for ``RuntimeInfo.details``."""
         undelegated = sum(self.undelegated.values())
-        details = {"XNNPACK": f"{self.count - undelegated} of {self.count} operators"}
+        details = {LAYERS_KEY: layers_line(self.layers)} if self.layers else {}
+        details["XNNPACK"] = f"{self.count - undelegated} of {self.count} operators"
         if self.undelegated:
             details["not delegated"] = ", ".join(
                 f"{count} {name}" for name, count in sorted(self.undelegated.items())
@@ -86,8 +101,20 @@ def operators_of(interpreter: Any) -> Operators:
             visited[node["index"]] = node
             tensors += [int(index) for index in node["inputs"]]
     undelegated = Counter(node["op_name"] for node in visited.values() if node["op_name"] != DELEGATE)
-    weights = {node["operand_types"][1].__name__ for node in originals if node["op_name"] in MULTIPLYING}
-    return Operators(len(originals), dict(undelegated), frozenset(weights))
+    layers = [node for node in originals if node["op_name"] in LAYERS]
+    weights = {node["operand_types"][1].__name__ for node in layers}
+    counts: dict[str, Counter[str]] = {}
+    for node in layers:
+        counts.setdefault(LAYERS[node["op_name"]], Counter())[_layer_precision(node)] += 1
+    return Operators(len(originals), dict(undelegated), frozenset(weights), counts)
+
+
+def _layer_precision(node: Mapping[str, Any]) -> str:
+    """Return the precision of a layer: of its weights, with its activations if those differ."""
+    types = [each.__name__ for each in node["operand_types"]]
+    data, weights = types[DATA.get(node["op_name"], 0)], types[1]
+    name = PRECISIONS.get(weights, weights)
+    return name if data == weights or data not in ACTIVATIONS else f"{name} ({ACTIVATIONS[data]})"
 
 
 def precision_of(operators: Operators, input_dtype: str = "float32") -> str:

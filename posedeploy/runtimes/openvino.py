@@ -21,9 +21,9 @@ from openvino import properties
 from posedeploy.errors import ArtifactError, DeviceError, RunnerStateError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.layer_counts import layers_line
 from posedeploy.runtimes.openvino_precision import (
     count_layers,
-    layers_line,
     reported_precision,
     set_precision,
     summary,

@@ -102,6 +102,15 @@ def test_a_damaged_file_without_its_manifest_is_refused(
     ("arguments", "message"),
     [
         (("--layout", "nhwc"), "--layout nhwc: only for tflite; leave it out"),
+        (("--activations", "int16"), "--activations int16: only for tflite; leave it out"),
+        (
+            ("--to", "tflite", "--activations", "int8", "--precision", "fp16"),
+            "--activations int8: used with --precision int8 only; leave it out",
+        ),
+        (
+            ("--to", "tflite", "--activations", "int4", "--precision", "int8"),
+            "--activations int4: expected int8, int16 or dynamic",
+        ),
         (
             ("--to", "onnx", "--converter", "onnx2tf"),
             "--converter onnx2tf: only for tflite; leave it out",

@@ -31,8 +31,11 @@ def model_of(name: str, folder: Path) -> Model:
     return load_checkpoint(write(small_pose2mesh(), folder / "a.pth"), mesh=folder / "faces.npy")
 
 
+NETWORKS = ["sample", *CROPS, "gtrs", "pose2mesh"]
+
+
 @pytest.mark.parametrize("precision", ["int8", pytest.param("mixed", marks=NEEDS_BF16)])
-@pytest.mark.parametrize("name", ["sample", *CROPS, "gtrs", "pose2mesh"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_quantized_network_runs_as_recorded(name: str, precision: ExportPrecision, tmp_path: Path) -> None:
     model = model_of(name, tmp_path)
     (whole,) = export(model, "openvino", tmp_path, "whole")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -64,8 +65,13 @@ class StandInInterpreter:
 
 def test_undelegated_operators_are_named() -> None:
     operators = operators_of(StandInInterpreter())
-    assert operators == Operators(3, {"SELECT": 1}, frozenset({"int8"}))
-    assert operators.summary == {"XNNPACK": "2 of 3 operators", "not delegated": "1 SELECT"}
+    layers = {"convolutions": Counter({"int8 (dynamic)": 1})}
+    assert operators == Operators(3, {"SELECT": 1}, frozenset({"int8"}), layers)
+    assert operators.summary == {
+        "layers": "convolutions: 1 int8 (dynamic)",
+        "XNNPACK": "2 of 3 operators",
+        "not delegated": "1 SELECT",
+    }
     assert precision_of(operators) == "int8"
     assert precision_of(Operators(0, {}, frozenset()), "int16") == "int16"
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
-from posedeploy.convert.agreement import find_mismatch, generate_runs
+from posedeploy.convert.agreement import MAX_RELATIVE_DIFFERENCE, find_mismatch, generate_runs
 from posedeploy.convert.check_in_child import check_in_child
 from posedeploy.convert.export_options import TfliteConverter
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite.flatbuffer import read_model
+from posedeploy.convert.tflite.graph import BUILTINS
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.errors import ExportError
 from posedeploy.isolation.arrays import read_arrays
@@ -20,15 +20,31 @@ from posedeploy.types import TensorSpec
 
 LITERT = ("LiteRT", "ai-edge-litert")
 """The runtime that checks the file, and its package."""
-BUILTINS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 MISCONVERTED: dict[TfliteConverter, str] = {
     "litert-torch": "so litert-torch converted an operator wrongly; choose another target",
     "onnx2tf": "so onnx2tf converted an operator wrongly; use `converter=litert-torch`",
 }
 """The end of the message about wrong outputs, by converter."""
+MISQUANTIZED = "so ai-edge-quantizer quantized an operator wrongly; use `precision=fp32`"
+"""The same in a reduced precision."""
 FIXED_AXES = "so its axes are not dynamic; leave `dynamic` out, or choose another target"
 """The end of the message about wrong outputs at the second size."""
 REMEDY = "rewrite that part of the network, or choose another target"
+
+
+def check(path: Path, prepared: Prepared, signature: Signature) -> None:
+    """Check the operators of a file in FP32, and compare its outputs with PyTorch's.
+
+    Args:
+        signature: as the converter wrote it.
+
+    Raises:
+        ExportError: LiteRT's interpreter lacks an operator of the file, an axis is not dynamic in it, or the
+            outputs differ.
+    """
+    model = read_model(path.read_bytes())
+    refuse_custom_operators(model)
+    check_runs(path, model, prepared, signature)
 
 
 def refuse_custom_operators(model: Any) -> None:
@@ -50,8 +66,14 @@ def refuse_custom_operators(model: Any) -> None:
         )
 
 
-def check_runs(path: Path, model: Any, prepared: Prepared, signature: Signature) -> None:
+def check_runs(
+    path: Path, model: Any, prepared: Prepared, signature: Signature, *, is_reduced: bool = False
+) -> None:
     """Run a file in a child process, also at a second size if axes are dynamic, and compare it with PyTorch.
+
+    Args:
+        is_reduced: the precision of the file is reduced, so that its values are not compared, only the types,
+            the shapes and whether the values are finite.
 
     Raises:
         ExportError: the interpreter crashes or lacks an operator, a tensor has another type than in the
@@ -71,8 +93,10 @@ def check_runs(path: Path, model: Any, prepared: Prepared, signature: Signature)
             outputs = read_arrays(work, "output", number)
             if error and not outputs:
                 raise _run_error(error, model, is_resized=is_resized)
-            if mismatch := find_mismatch(outputs, prepared, arrays):
-                remedy = FIXED_AXES if is_resized else MISCONVERTED[prepared.options.tflite.converter]
+            tolerance = None if is_reduced else MAX_RELATIVE_DIFFERENCE
+            if mismatch := find_mismatch(outputs, prepared, arrays, tolerance):
+                converted = MISQUANTIZED if is_reduced else MISCONVERTED[prepared.options.tflite.converter]
+                remedy = FIXED_AXES if is_resized else converted
                 raise ExportError(f"the converted network {mismatch}, {remedy}")
 
 

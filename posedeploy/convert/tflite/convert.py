@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from posedeploy import plugins
 from posedeploy.convert.conversion import Conversion
@@ -26,6 +26,7 @@ CONVERTERS: dict[TfliteConverter, tuple[str, tuple[str, ...]]] = {
     ),
 }
 """The converters, and the packages that each needs in this process."""
+WRITE_REDUCED = "posedeploy.convert.tflite.precision:write_reduced"
 Converter: TypeAlias = Callable[[Prepared, Path], Signature]
 
 
@@ -37,9 +38,9 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         the file, as details.
 
     Raises:
-        ExportError: TFLite or LiteRT's interpreter does not support an operator of the network, or ``nhwc``
-            is set and no tensor is channels first.
-        MissingPackageError: a package of the converter is not installed.
+        ExportError: TFLite or LiteRT's interpreter does not support an operator of the network, it cannot be
+            quantized, or ``nhwc`` is set and no tensor is channels first.
+        MissingPackageError: a package of the converter or for the precision is not installed.
     """
     options = prepared.options.tflite
     if options.layout == "nhwc" and not channels_first_tensors(prepared):
@@ -47,27 +48,41 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         raise ExportError(
             f"`layout=nhwc`: this network has no channels-first tensor ({tensors}); leave the option out"
         )
+    is_reduced = prepared.options.precision != "fp32"
     function, packages = CONVERTERS[options.converter]
     with suppress_stderr():  # the packages print developer messages on import
         converter: Converter = plugins.load(function)
+        check = plugins.load("posedeploy.convert.tflite.check:check")
         finish = plugins.load("posedeploy.convert.tflite.metadata:finish")
+        write_reduced = plugins.load(WRITE_REDUCED) if is_reduced else None
     # JAX, a dependency of litert-torch, warns about every later fork, such as OpenVINO's telemetry.
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+    needs_calibration = prepared.options.needs_calibration("tflite")
+    calibration = prepared.calibrate() if needs_calibration else None  # first: bad images fail at once
     signature = converter(prepared, path)
     with suppress_stderr():
-        finish(path, prepared, signature)
-    details = {
+        check(path, prepared, signature)
+    details: dict[str, Any] = {
         "converter": options.converter,
         "layout": options.layout,
         "channels_last": list(signature.channels_last),
     }
+    if prepared.options.precision == "int8":
+        details["activations"] = options.activations
     is_isolated = signature.versions is not None
-    return Conversion(
+    conversion = Conversion(
         precision=prepared.options.precision,
         details=details | ({"environment": signature.versions} if is_isolated else {}),
-        packages=packages,
+        packages=(*packages, "ai_edge_quantizer") if is_reduced else packages,
         environment=options.converter if is_isolated else None,
+        calibration=calibration.record if calibration is not None else None,
     )
+    if write_reduced is not None:
+        result: Conversion = write_reduced(path, prepared, signature, calibration, conversion)
+        return result
+    with suppress_stderr():
+        finish(path, prepared, signature)
+    return conversion
 
 
 def channels_first_tensors(prepared: Prepared) -> list[str]:

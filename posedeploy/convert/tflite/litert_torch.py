@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite.fuse_elu import fuse_elus
 from posedeploy.convert.tflite.litert_layers import rewrite_layers
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
@@ -75,7 +76,7 @@ def convert(prepared: Prepared, path: Path) -> Signature:
             content = edge.model_content()
         except CONVERSION_ERRORS as error:
             raise _conversion_error(error, prepared, module) from error
-    path.write_bytes(content)
+    path.write_bytes(fuse_elus(content))
     tensors = zip((*spec.inputs, *spec.outputs), (*inputs, *outputs), strict=True)
     return Signature(
         {tensor.name: f"args_{number}" for number, tensor in enumerate(spec.inputs)},

@@ -1,4 +1,4 @@
-"""Check the operators of a newly converted TFLite file, name its tensors and write its metadata.
+"""Name the tensors of a newly converted TFLite file and write its metadata.
 
 The metadata follow TFLite's schema (tflite-support, ``metadata_schema.fbs``, version 1.0.0), which mobile
 tools read. They contain the names of the tensors and of the embedded manifest.
@@ -16,49 +16,23 @@ from ai_edge_litert import schema_py_generated as schema
 
 from posedeploy import embedded_manifest
 from posedeploy.convert.prepare import Prepared
-from posedeploy.convert.tflite.check import check_runs, refuse_custom_operators
+from posedeploy.convert.tflite.flatbuffer import read_model, write_model
 from posedeploy.convert.tflite.signature import Signature
-from posedeploy.types import Array, InputContract, ModelSpec, TensorSpec
+from posedeploy.types import InputContract, ModelSpec, TensorSpec
 
-IDENTIFIER, METADATA, METADATA_IDENTIFIER = b"TFL3", "TFLITE_METADATA", b"M001"
-ALIGNMENT = 16
-"""Alignment of weights in bytes, as TFLite's schema requires."""
-
-
-class Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that aligns weights as the schema requires; the package's own does not."""
-
-    head: int
-
-    def CreateNumpyVector(self, x: Array) -> int:
-        """Write an array of bytes aligned; write other arrays as the package does."""
-        if x.dtype != np.uint8:
-            return int(super().CreateNumpyVector(x))
-        self.StartVector(1, x.size, ALIGNMENT)
-        self.head = self.head - x.size
-        self.Bytes[self.head : self.head + x.size] = x.tobytes()
-        self.vectorNumElems = x.size
-        return int(self.EndVector())
+METADATA, METADATA_IDENTIFIER = b"TFLITE_METADATA", b"M001"
 
 
 def finish(path: Path, prepared: Prepared, signature: Signature) -> None:
-    """Check a file, rename its tensors and add its metadata, in place.
+    """Rename the tensors of a file and add its metadata, in place.
 
     Args:
         signature: as the converter wrote it.
-
-    Raises:
-        ExportError: LiteRT's interpreter lacks an operator of the file, or an axis is not dynamic in it.
     """
-    content = path.read_bytes()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    refuse_custom_operators(model)
-    check_runs(path, model, prepared, signature)
+    model = read_model(path.read_bytes())
     _rename(model, prepared.spec, signature)
     _add_metadata(model, path.stem, prepared.spec, signature.channels_last)
-    builder = Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    path.write_bytes(builder.Output())
+    path.write_bytes(write_model(model))
 
 
 def _rename(model: Any, spec: ModelSpec, written: Signature) -> None:

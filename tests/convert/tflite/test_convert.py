@@ -18,7 +18,8 @@ from torch import nn
 from posedeploy import embedded_manifest, manifest
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
-from posedeploy.convert.tflite.metadata import ALIGNMENT, METADATA
+from posedeploy.convert.tflite.flatbuffer import ALIGNMENT
+from posedeploy.convert.tflite.metadata import METADATA
 from posedeploy.errors import ExportError
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Artifact, Model, ModelSpec, RunOptions, TensorSpec

@@ -1,0 +1,116 @@
+"""Give the channels that a depthwise convolution reads the same range, without changing the results.
+
+An INT8 tensor has one scale for all channels. The ranges of the channels that a depthwise convolution reads
+may differ by a factor of a thousand, so that most of them would have only a few steps. Therefore, each
+channel of the layer before it is divided by a factor, and its depthwise weights are multiplied by the same
+factor (Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction"). The
+weights of both layers have one scale per channel, so the factors cost no accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from posedeploy.convert.tflite.graph import DEPTHWISE, Graph, Operator
+from posedeploy.types import Array
+
+MAX_FACTOR = 64.0
+"""The largest ratio of two factors. With a larger one, a channel that is nearly unused in the calibration
+inputs would exceed the range in other inputs."""
+OUTPUT_AXES: Mapping[str, int] = {"CONV_2D": 0, DEPTHWISE: 3}
+"""The axis of the output channels in the weights, by the kind of the layer."""
+SCALABLE = frozenset({"PAD", "RELU", "MAX_POOL_2D"})
+"""Operators whose results are scaled as their inputs are, channel by channel."""
+ACTIVATIONS = frozenset({schema.ActivationFunctionType.NONE, schema.ActivationFunctionType.RELU})
+"""Fused activations with that property."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A layer whose results only one depthwise convolution reads. tensor: the results."""
+
+    layer: Operator
+    depthwise: Operator
+    tensor: int
+
+
+def find_edges(graph: Graph) -> list[Edge]:
+    """Return the layers of a graph whose channels can be scaled."""
+    readers: dict[int, int] = {}
+    for operator in graph.model.subgraphs[0].operators:
+        for tensor in operator.inputs:
+            readers[int(tensor)] = readers.get(int(tensor), 0) + 1
+    edges = []
+    for layer in graph.operators:
+        depthwise = _depthwise_after(graph, layer)
+        if depthwise is None or layer.kind not in OUTPUT_AXES:
+            continue
+        weights = [*_weights(graph, layer), _weights(graph, depthwise)[0]]
+        is_scalable = _options(graph, layer).fusedActivationFunction in ACTIVATIONS
+        if is_scalable and all(graph.is_constant(each) and readers[each] == 1 for each in weights):
+            edges.append(Edge(layer, depthwise, layer.outputs[0]))
+    return edges
+
+
+def equalize(graph: Graph, edges: list[Edge], largest: Mapping[int, Array]) -> None:
+    """Scale the channels at these edges, in place.
+
+    Args:
+        largest: the largest absolute value of each channel, by the tensor of the edge.
+    """
+    for edge in edges:
+        peaks = largest[edge.tensor].astype(np.float64)
+        if not np.isfinite(peaks).all() or peaks.max() == 0:
+            continue
+        factors = np.maximum(peaks / peaks.max(), 1 / MAX_FACTOR)
+        kernel, *bias = _weights(graph, edge.layer)
+        axis = OUTPUT_AXES[edge.layer.kind]
+        _scale(graph, kernel, np.expand_dims(1 / factors, tuple({0, 1, 2, 3} - {axis})))
+        for each in bias:
+            _scale(graph, each, 1 / factors)
+        _scale(graph, _weights(graph, edge.depthwise)[0], factors)
+
+
+def _depthwise_after(graph: Graph, layer: Operator) -> Operator | None:
+    """Return the depthwise convolution that alone reads the results of a layer, one filter per channel."""
+    reader = _only_reader(graph, layer)
+    while reader is not None and reader.kind in SCALABLE:
+        reader = _only_reader(graph, reader)
+    if reader is None or reader.kind != DEPTHWISE or _options(graph, reader).depthMultiplier != 1:
+        return None
+    return reader
+
+
+def _only_reader(graph: Graph, operator: Operator) -> Operator | None:
+    """Return the only operator that reads the results of this one; None if the network returns them."""
+    if len(operator.outputs) != 1 or operator.outputs[0] in graph.outputs:
+        return None
+    readers = graph.consumers.get(operator.outputs[0], ())
+    return readers[0] if len(readers) == 1 else None
+
+
+def _options(graph: Graph, operator: Operator) -> schema.Conv2DOptionsT | schema.DepthwiseConv2DOptionsT:
+    return graph.model.subgraphs[0].operators[operator.index].builtinOptions
+
+
+def _weights(graph: Graph, layer: Operator) -> list[int]:
+    """Return the tensors of the kernel and, if there is one, the bias."""
+    return [
+        int(tensor) for tensor in graph.model.subgraphs[0].operators[layer.index].inputs[1:] if tensor >= 0
+    ]
+
+
+def _scale(graph: Graph, tensor: int, factors: Array) -> None:
+    """Multiply a constant; other tensors that share its buffer keep their values."""
+    details, buffers = graph.tensors[tensor], graph.model.buffers
+    values = np.frombuffer(bytes(buffers[details.buffer].data), np.float32).reshape(details.shape)
+    scaled = np.frombuffer((values * factors).astype(np.float32).tobytes(), np.uint8)
+    if sum(each.buffer == details.buffer for each in graph.tensors) > 1:
+        buffers.append(schema.BufferT(data=scaled))
+        details.buffer = len(buffers) - 1
+    else:
+        buffers[details.buffer].data = scaled

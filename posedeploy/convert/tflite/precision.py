@@ -1,0 +1,74 @@
+"""Write a checked FP32 file in the precision of the options, and run the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from pathlib import Path
+
+from posedeploy.convert.conversion import Conversion
+from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
+from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.tflite.check import check_runs
+from posedeploy.convert.tflite.flatbuffer import read_model
+from posedeploy.convert.tflite.graph import Graph, Operator
+from posedeploy.convert.tflite.metadata import finish
+from posedeploy.convert.tflite.quantize import calibrate, quantize_dynamically, reduce_weights
+from posedeploy.convert.tflite.signature import Signature
+from posedeploy.suppress_output import suppress_stderr
+from posedeploy.types import CalibrationSet
+
+ELEMENT_COST = 32.0
+"""The time to write an element of an output, in multiplications."""
+
+
+def write_reduced(
+    path: Path,
+    prepared: Prepared,
+    signature: Signature,
+    calibration: CalibrationSet | None,
+    conversion: Conversion,
+) -> Conversion:
+    """Replace a checked FP32 file by one in the precision of the options, with its metadata.
+
+    Args:
+        calibration: None for precisions without measured ranges.
+        conversion: the result, without what depends on the choice of float layers.
+
+    Raises:
+        ExportError: no layer is left to quantize, the quantizer does not support the graph, or LiteRT lacks a
+            kernel for an operator in this precision.
+    """
+    options, content = prepared.options, path.read_bytes()
+    prepared.on_progress("quantizing", None)
+    if calibration is None:
+        reduce = reduce_weights if options.precision == "fp16" else quantize_dynamically
+        return _finish(reduce(content), path, prepared, signature, conversion)
+    activations = options.tflite.activations
+    quantizer = calibrate(content, options.precision, activations, calibration, signature)
+
+    def write(float_layers: Collection[str], trial: Path) -> Conversion:
+        return _finish(quantizer.quantize(float_layers), trial, prepared, signature, conversion)
+
+    layers = tuple(Layer(layer.scope, _cost(quantizer.graph, layer)) for layer in quantizer.layers)
+    return prepared.write_quantized(QuantizableNetwork(layers, write), path)
+
+
+def _finish(
+    content: bytes, path: Path, prepared: Prepared, signature: Signature, conversion: Conversion
+) -> Conversion:
+    """Write a file, run it once and add its metadata."""
+    path.write_bytes(content)
+    with suppress_stderr():
+        check_runs(path, read_model(content), prepared, signature, is_reduced=True)
+        finish(path, prepared, signature)
+    return conversion
+
+
+def _cost(graph: Graph, layer: Operator) -> float:
+    """Return the multiplications of a layer, with the time to write its output."""
+    elements = math.prod(map(int, graph.tensors[layer.outputs[0]].shape))
+    inputs = graph.model.subgraphs[0].operators[layer.index].inputs
+    kernel = [int(length) for length in graph.tensors[inputs[1]].shape]
+    channels = int(graph.tensors[layer.outputs[0]].shape[-1])
+    return elements * (math.prod(kernel) / max(channels, 1) + ELEMENT_COST)
