@@ -56,7 +56,7 @@ class ModelFiles:
 
     def name_of(self, file: ModelFile) -> str:
         """Return the name of a model file."""
-        stem = default_stem(self._model.source, self._export_options(file)) + file.suffix
+        stem = default_stem(self._model.source, self._export_options(file), file.target) + file.suffix
         return stem + target_named(file.target).suffix
 
     def has_failed(self, file: ModelFile) -> bool:
@@ -114,7 +114,7 @@ class ModelFiles:
 
     def _export(self, file: ModelFile) -> Artifact:
         options = self._export_options(file)
-        stem = default_stem(self._model.source, options) + file.suffix
+        stem = default_stem(self._model.source, options, file.target) + file.suffix
         self._on_progress(f"exporting {stem} to {file.target}", None)
         is_quantized = file.precision in QUANTIZED
         level = logging.ERROR if is_quantized and self._has_warned else logging.WARNING
@@ -149,7 +149,7 @@ class ModelFiles:
             "calibration-images": options.calibration_images
             if options.calibration and options.calibration_images != CALIBRATION_IMAGES
             else None,
-            "name": default_stem(self._model.source, options) + file.suffix if file.suffix else None,
+            "name": default_stem(self._model.source, options, file.target) + file.suffix if file.suffix else None,
             **{name: getattr(args, name) for name in ("family", "network", "mesh", "contract", "weights")},
             "stages": args.stages,
         }
