@@ -56,8 +56,10 @@ class ModelFiles:
 
     def name_of(self, file: ModelFile) -> str:
         """Return the name of a model file."""
-        stem = default_stem(self._model.source, self._export_options(file), file.target) + file.suffix
-        return stem + target_named(file.target).suffix
+        return self._stem_of(file) + target_named(file.target).suffix
+
+    def _stem_of(self, file: ModelFile) -> str:
+        return default_stem(self._model.source, self._export_options(file), file.target) + file.suffix
 
     def has_failed(self, file: ModelFile) -> bool:
         """Return whether it is known that a file cannot be exported."""
@@ -114,7 +116,7 @@ class ModelFiles:
 
     def _export(self, file: ModelFile) -> Artifact:
         options = self._export_options(file)
-        stem = default_stem(self._model.source, options, file.target) + file.suffix
+        stem = self._stem_of(file)
         self._on_progress(f"exporting {stem} to {file.target}", None)
         is_quantized = file.precision in QUANTIZED
         level = logging.ERROR if is_quantized and self._has_warned else logging.WARNING
@@ -149,7 +151,7 @@ class ModelFiles:
             "calibration-images": options.calibration_images
             if options.calibration and options.calibration_images != CALIBRATION_IMAGES
             else None,
-            "name": default_stem(self._model.source, options, file.target) + file.suffix if file.suffix else None,
+            "name": self._stem_of(file) if file.suffix else None,
             **{name: getattr(args, name) for name in ("family", "network", "mesh", "contract", "weights")},
             "stages": args.stages,
         }
