@@ -119,7 +119,7 @@ MAY_IMPORT = {
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
-    "tuning": SHARED | {"benchmarks", "tuning"},
+    "tuning": SHARED | {"benchmarks", "pages.axes", "tuning"},
     "api": SHARED
     | {
         "api",

@@ -23,12 +23,21 @@ from posedeploy.convert.export_options import (
     ExportOptions,
     ExportPrecision,
 )
-from posedeploy.errors import ArtifactError, ManifestError, MissingPackageError, OutputError, PoseDeployError
+from posedeploy.errors import (
+    ArtifactError,
+    ExportError,
+    ManifestError,
+    MissingPackageError,
+    OutputError,
+    PoseDeployError,
+    first_line,
+)
 from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.tuning.configurations import ModelFile
 from posedeploy.tuning.state import FileRecord, State
 from posedeploy.types import Artifact, Model, OnProgress
 
+logger = logging.getLogger(__name__)
 CANDIDATES = "tune-candidates"
 """The folder of the model files, in the folder of the search."""
 
@@ -122,7 +131,14 @@ class ModelFiles:
         level = logging.ERROR if is_quantized and self._has_warned else logging.WARNING
         self._has_warned |= is_quantized
         with _logging_from(level):
-            (artifact,) = export(self._model, file.target, self._folder, stem, options, self._on_progress)
+            try:
+                (artifact,) = export(self._model, file.target, self._folder, stem, options, self._on_progress)
+            except PoseDeployError:
+                raise
+            except Exception as error:  # a bug of a converter, which must not end a long search
+                logger.error(f"the export of {stem} to {file.target} failed unexpectedly", exc_info=error)
+                kind = type(error).__name__
+                raise ExportError(f"unexpected {kind}: {first_line(error)}; report this bug") from error
         return artifact
 
     def _export_options(self, file: ModelFile) -> ExportOptions:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
+
+from posedeploy.pages.axes import Axis
 
 WIDTH, HEIGHT = 800, 500
 LEFT, RIGHT, TOP, BOTTOM = 84, 24, 70, 60
 """The margins around the plot area, in px."""
 LINE_PX, CHARACTER_PX = 15, 6.2
 """The height of a label, and the mean width of a character in it."""
-STEPS = (1, 2, 5)
 COLORS = {"winner": "#b42318", "front": "#1d4ed8", "within": "#1d4ed8", "beyond": "#6b7280"}
 
 
@@ -31,30 +31,6 @@ class PlotPoint:
         """The color of its mark."""
         kind = "winner" if self.is_winner else "front" if self.y <= 100 else "beyond"
         return COLORS[kind]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A logarithmic scale from values to px."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        """Return the position of a value; values outside lie on the edge."""
-        value = min(max(value, self.low), self.high)
-        share = math.log(value / self.low) / math.log(self.high / self.low)
-        return self.start + share * (self.end - self.start)
-
-    @property
-    def ticks(self) -> list[float]:
-        """Round values: 1, 2 and 5 times the powers of ten, or only the powers where there are many."""
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = STEPS if len(decades) < 4 else STEPS[:1]
-        values = [step * 10.0**decade for decade in decades for step in steps]
-        return [value for value in values if self.low <= value * 1.0001 and value <= self.high * 1.0001]
 
 
 def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str) -> str:
@@ -81,25 +57,25 @@ def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str
     return "\n".join(filter(None, parts)) + "\n"
 
 
-def _scales(points: Sequence[PlotPoint]) -> tuple[Scale, Scale]:
+def _scales(points: Sequence[PlotPoint]) -> tuple[Axis, Axis]:
     xs = [point.x for point in points] or [1.0]
     ys = [100.0, *(point.y for point in points if point.y > 0)]
-    x = Scale(min(xs) / 1.25, max(xs) * 1.25, LEFT, WIDTH - RIGHT)
+    x = Axis(min(xs) / 1.25, max(xs) * 1.25, LEFT, WIDTH - RIGHT, is_log=True)
     low = max(min(ys) / 2, max(ys) * 1e-6)
-    return x, Scale(min(low, 10.0), max(ys) * 2, HEIGHT - BOTTOM, TOP)
+    return x, Axis(min(low, 10.0), max(ys) * 2, HEIGHT - BOTTOM, TOP, is_log=True)
 
 
-def _axes(x: Scale, y: Scale, x_title: str, budget: str) -> Iterator[str]:
-    for value in x.ticks:
-        yield _line(x(value), TOP, x(value), HEIGHT - BOTTOM, "#e5e7eb")
-        yield _text(x(value), HEIGHT - BOTTOM + 18, f"{value:g}", anchor="middle")
-    for value in y.ticks:
-        yield _line(LEFT, y(value), WIDTH - RIGHT, y(value), "#e5e7eb")
-        yield _text(LEFT - 8, y(value) + 4, f"{value:g}%", anchor="end")
+def _axes(x: Axis, y: Axis, x_title: str, budget: str) -> Iterator[str]:
+    for at, text in x.ticks():
+        yield _line(at, TOP, at, HEIGHT - BOTTOM, "#e5e7eb")
+        yield _text(at, HEIGHT - BOTTOM + 18, text, anchor="middle")
+    for at, text in y.ticks():
+        yield _line(LEFT, at, WIDTH - RIGHT, at, "#e5e7eb")
+        yield _text(LEFT - 8, at + 4, f"{text}%", anchor="end")
     yield _line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#111827")
     yield _line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#111827")
-    yield _line(LEFT, y(100), WIDTH - RIGHT, y(100), COLORS["winner"], dash="6 4")
-    yield _text(WIDTH - RIGHT - 4, y(100) - 5, f"budget: {budget}", anchor="end", color=COLORS["winner"])
+    yield _line(LEFT, y.at(100), WIDTH - RIGHT, y.at(100), COLORS["winner"], dash="6 4")
+    yield _text(WIDTH - RIGHT - 4, y.at(100) - 5, f"budget: {budget}", anchor="end", color=COLORS["winner"])
     yield _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, x_title, anchor="middle")
     yield (
         f'<text transform="translate(18 {(TOP + HEIGHT - BOTTOM) / 2:.1f}) rotate(-90)" text-anchor="middle" '
@@ -120,33 +96,33 @@ def _legend() -> Iterator[str]:
         at += 30 + CHARACTER_PX * len(text)
 
 
-def _front(points: Sequence[PlotPoint], x: Scale, y: Scale) -> str:
+def _front(points: Sequence[PlotPoint], x: Axis, y: Axis) -> str:
     """Return the front as a line of steps; '' for fewer than two points."""
     ordered = sorted(points, key=lambda point: point.y)
     if len(ordered) < 2:
         return ""
-    path = f"M{x(ordered[0].x):.1f} {y(ordered[0].y):.1f}"
+    path = f"M{x.at(ordered[0].x):.1f} {y.at(ordered[0].y):.1f}"
     for point in ordered[1:]:
-        path += f"V{y(point.y):.1f}H{x(point.x):.1f}"
+        path += f"V{y.at(point.y):.1f}H{x.at(point.x):.1f}"
     return f'<path d="{path}" fill="none" stroke="{COLORS["front"]}" stroke-width="1.5"/>'
 
 
-def _mark(point: PlotPoint, x: Scale, y: Scale) -> str:
+def _mark(point: PlotPoint, x: Axis, y: Axis) -> str:
     radius = 7 if point.is_winner else 5
     tip = f"{point.label}: {point.x:.4g}, {point.y:.3g}% of the budget"
-    return _circle(x(point.x), y(point.y), point.color, radius, is_filled=point.y <= 100, tip=tip)
+    return _circle(x.at(point.x), y.at(point.y), point.color, radius, is_filled=point.y <= 100, tip=tip)
 
 
-def _labels(points: Sequence[PlotPoint], x: Scale, y: Scale) -> Iterator[str]:
+def _labels(points: Sequence[PlotPoint], x: Axis, y: Axis) -> Iterator[str]:
     """Yield the labels of the front and the winner, moved down where they would cover each other."""
     placed: list[tuple[float, float, float]] = []  # left, right, baseline
     named = [point for point in points if point.is_on_front or point.is_winner]
     for point in sorted(named, key=lambda point: (-point.y, point.x)):
         length = CHARACTER_PX * len(point.label)
-        left = x(point.x) + 11
+        left = x.at(point.x) + 11
         if left + length > WIDTH - RIGHT:
-            left = x(point.x) - 11 - length
-        baseline = y(point.y) + 4
+            left = x.at(point.x) - 11 - length
+        baseline = y.at(point.y) + 4
         while any(
             left < right and left + length > start and abs(baseline - other) < LINE_PX
             for start, right, other in placed

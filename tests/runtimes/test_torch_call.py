@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pytest
 import torch
 
 from posedeploy.runtimes.torch_call import MAX_GRAPHS, Forms, GraphedProgram, open_call
@@ -73,3 +74,27 @@ def test_a_call_on_the_cpu_returns_arrays_that_the_caller_owns() -> None:
     array = np.arange(4, dtype=np.float32)[::-2]
     found = call([array])["x"]
     assert report == {} and np.array_equal(found, array) and not np.shares_memory(found, array)
+
+
+@pytest.fixture
+def torch_threads() -> Iterator[None]:
+    """Restore torch's thread count after the test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("torch_threads")
+def test_each_call_on_the_cpu_uses_its_own_threads() -> None:
+    spec, counts = TensorSpec("x", (2,)), list[int]()
+
+    def program(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        counts.append(torch.get_num_threads())
+        return {"same": x}
+
+    one, two = (
+        open_call(program, torch.device("cpu"), (spec,), (spec,), threads=threads)[0] for threads in (1, 2)
+    )
+    for call in (two, one, one, two):
+        call([np.ones(2, np.float32)])
+    assert counts == [2, 1, 1, 2]
