@@ -86,7 +86,7 @@ def _axes(x: Axis, y: Axis, x_title: str, budget: str) -> Iterator[str]:
 def _legend() -> Iterator[str]:
     entries = (
         ("winner", "winner", True),
-        ("front", "Pareto front (line) and within the budget", True),
+        ("front", "within the budget (the line is the Pareto front)", True),
         ("beyond", "beyond the budget", False),
     )
     at = float(LEFT)
@@ -114,20 +114,20 @@ def _mark(point: PlotPoint, x: Axis, y: Axis) -> str:
 
 
 def _labels(points: Sequence[PlotPoint], x: Axis, y: Axis) -> Iterator[str]:
-    """Yield the labels of the front and the winner, moved down where they would cover each other."""
+    """Yield the labels of the front and the winner, moved up where they would cover each other."""
     placed: list[tuple[float, float, float]] = []  # left, right, baseline
     named = [point for point in points if point.is_on_front or point.is_winner]
-    for point in sorted(named, key=lambda point: (-point.y, point.x)):
+    for point in sorted(named, key=lambda point: (point.y, point.x)):
         length = CHARACTER_PX * len(point.label)
         left = x.at(point.x) + 11
         if left + length > WIDTH - RIGHT:
             left = x.at(point.x) - 11 - length
-        baseline = y.at(point.y) + 4
+        baseline = y.at(point.y) - 8  # above the line of the front
         while any(
             left < right and left + length > start and abs(baseline - other) < LINE_PX
             for start, right, other in placed
         ):
-            baseline += LINE_PX
+            baseline -= LINE_PX
         placed.append((left, left + length, baseline))
         yield _text(left, baseline, point.label, weight="bold" if point.is_winner else "normal")
 
@@ -144,7 +144,7 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" '
-        f'fill="{color}">{escape(text)}</text>'
+        f'fill="{color}" paint-order="stroke" stroke="white" stroke-width="3">{escape(text)}</text>'
     )
 
 
