@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Unpack
 
@@ -13,7 +13,7 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_candidates import CandidateOpener, open_baseline
 from posedeploy.api.tuning_errors import PoseErrors, check_decodable
 from posedeploy.api.tuning_files import ModelFiles
-from posedeploy.api.tuning_inputs import check_overlap, collect_inputs
+from posedeploy.api.tuning_inputs import check_calibration, collect_inputs
 from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes, settings_of
 from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import Finisher
@@ -22,7 +22,7 @@ from posedeploy.benchmarks.budget import Budget, parse_budget
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export_options import CALIBRATION_IMAGES, ignore_progress
 from posedeploy.errors import InputError, OutputError
-from posedeploy.staging.file_lock import FileLock, holder_of, try_lock
+from posedeploy.staging.file_lock import holder_of, try_lock
 from posedeploy.tuning.configurations import ImageSize, Objective
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.state import open_state
@@ -105,8 +105,8 @@ def tune(
         threads=tuple(dict.fromkeys(threads)),
     )
     check_sizes(opened_model, options)
-    check_overlap(options.images, options.calibration, options.calibration_images)
-    with _locked(Path(folder)):
+    check_calibration(options.images, options.calibration, options.calibration_images)
+    with _reserved(Path(folder)):
         return _tune(opened_model, args, options, Path(folder), deadline, on_progress)
 
 
@@ -177,12 +177,14 @@ def _complete_budget(budget: Budget, model: Model) -> Budget:
     return completed
 
 
-def _locked(folder: Path) -> FileLock:
-    """Create a folder if necessary, and lock it for this search.
+@contextmanager
+def _reserved(folder: Path) -> Iterator[None]:
+    """Create a folder if necessary, and lock it for this search. A new folder that stays empty is removed.
 
     Raises:
         OutputError: it cannot be created, or another search uses it.
     """
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = try_lock(folder / LOCK)
@@ -193,4 +195,10 @@ def _locked(folder: Path) -> FileLock:
             f"{folder}: {holder_of(folder / LOCK) or 'another process'} runs a search there; wait until it "
             "ends, or pass another folder"
         )
-    return lock
+    try:
+        with lock:
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()

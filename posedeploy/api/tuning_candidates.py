@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.own_process import TIME_LIMIT_S, OwnProcess
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_options import TuneOptions
+from posedeploy.backends import RUNTIMES
 from posedeploy.benchmarks import timing
 from posedeploy.errors import DeviceError, MeasurementError, MissingPackageError, OutputError, PoseDeployError
 from posedeploy.runtimes.adapted import adapt_runner
@@ -22,6 +24,7 @@ from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.state import CandidateRecord, State
 from posedeploy.types import Artifact, Hint, Model, ModelSpec, OnProgress, RunOptions
 
+logger = logging.getLogger(__name__)
 BASELINE = "pytorch"
 """The label of PyTorch in the blocks of times."""
 
@@ -134,14 +137,17 @@ def run_options(configuration: Configuration, artifact: Artifact, device: str) -
 def open_baseline(
     model: Model, options: TuneOptions, threads: int | None, opened: ExitStack
 ) -> timing.Candidate:
-    """Return PyTorch on the checkpoint at the published input size.
+    """Return PyTorch on the checkpoint at the published input size; on the CPU for devices of other runtimes.
 
     Raises:
         DeviceError: torch does not have the device.
     """
+    device = options.device if options.device in RUNTIMES["pytorch"].devices else "cpu"
+    if device != options.device:
+        logger.info(f"PyTorch does not run on {options.device}: speedups are relative to PyTorch on the CPU")
     hint: Hint = "throughput" if options.objective == "throughput" else "latency"
     loader = CandidateLoader(
-        RunOptions(options.device, threads=threads, hint=hint),
+        RunOptions(device, threads=threads, hint=hint),
         BenchmarkOptions(),
         ModelArgs(),
         opened,

@@ -106,15 +106,18 @@ def collect_inputs(spec: ModelSpec, images: Path | None) -> HeldOutInputs:
     return HeldOutImages(named, _select(images) if images is not None else ())
 
 
-def check_overlap(images: Path | None, calibration: Sequence[str], count: int) -> None:
-    """Check that errors are not measured on images that calibrate the candidates.
+def check_calibration(images: Path | None, calibration: Sequence[str], count: int) -> None:
+    """Check that the calibration images can be read, and that errors are not measured on them.
 
     Raises:
         InputError: some images are in both sets, or one set cannot be read.
     """
-    if images is None or not calibration:
+    if not calibration:
         return
     _, frames = select_images(calibration, count)
+    if images is None:
+        next(frames)
+        return
     hashes = [(pixel_hash(frame.image), perceptual_hash(frame.image)) for frame in frames]
     pixels, perceptual = zip(*hashes, strict=True)
     list_readable(

@@ -17,7 +17,7 @@ from posedeploy.printable import counted
 from posedeploy.tuning.configurations import Configuration, Objective, SearchSpace
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.error_share import ErrorShare, measure_share
-from posedeploy.tuning.standings import Standing, Times, find_dropped
+from posedeploy.tuning.standings import BEYOND, Standing, Times, find_dropped
 from posedeploy.tuning.state import State, to_pairs
 from posedeploy.types import OnProgress, Scenario
 
@@ -26,8 +26,8 @@ from posedeploy.types import OnProgress, Scenario
 class Rung:
     """How much is measured of each remaining candidate, all rungs before included.
 
-    rounds: of times. inputs: the share of the inputs. export_until: the share of the time limit after which
-    no export begins, so that time is left to measure.
+    rounds: of times. inputs: the share of the inputs. export_until: the share of the remaining time after
+    which no export begins, so that time is left to measure.
     """
 
     rounds: int
@@ -35,7 +35,7 @@ class Rung:
     export_until: float
 
 
-RUNGS = (Rung(10, 0.25, 0.6), Rung(15, 0.25, 0.75), Rung(30, 0.5, 0.85), Rung(60, 1.0, 0.85))
+RUNGS = (Rung(10, 0.25, 0.7), Rung(15, 0.25, 0.8), Rung(30, 0.5, 0.9), Rung(60, 1.0, 0.9))
 EXPANDED = 2
 """The first rungs, after which the neighbors of the remaining candidates are added."""
 MIN_INPUTS = 8
@@ -101,14 +101,31 @@ class Search:
         self.inputs = len(tools.errors.order)
 
     def run(self) -> None:
+        """Climb the rungs; if candidates were left out to save time, and some is left, climb again with more
+        of them."""
+        while True:
+            exports = len(self._state.model_files)
+            self._climb()
+            is_stuck = len(self._state.model_files) == exports
+            if is_stuck or self._is_over() or LATE not in self.not_tried.values():
+                return
+
+    def _climb(self) -> None:
         """Measure one rung after the other, as far as the time allows."""
+        for reasons in (self.configurations, self.failed, self.dropped, self.not_tried):
+            reasons.clear()
+        start = self._deadline.elapsed_share
         entries: list[Entry] = []
         pending = self._space.first_configurations()
         for number, rung in enumerate(RUNGS):
-            entries += self._admit(pending, rung)
+            entries += self._admit(pending, rung, start + rung.export_until * (SEARCH_UNTIL - start))
+            entries = self._drop(entries)  # by what an earlier climb or an interrupted search measured
             self._measure(entries, rung)
             entries = self._drop(entries)
             pending = self._neighbors(entries) if number < EXPANDED else []
+        for entry in entries:
+            if entry.opened is not None:
+                entry.opened.close()
 
     def _neighbors(self, entries: Sequence[Entry]) -> list[Configuration]:
         """Return the neighbors of the remaining candidates that were not reached before."""
@@ -120,7 +137,7 @@ class Search:
         }
         return list(neighbors.values())
 
-    def _admit(self, configurations: Iterable[Configuration], rung: Rung) -> list[Entry]:
+    def _admit(self, configurations: Iterable[Configuration], rung: Rung, export_until: float) -> list[Entry]:
         """Return the configurations that can be measured; those that the state lacks are opened."""
         entries = []
         inputs = self._count_inputs(rung)
@@ -128,7 +145,7 @@ class Search:
             self.configurations[configuration.label] = configuration
             entry = Entry(configuration)
             if self._is_measured(entry, rung) or (
-                self._open(entry, rung.export_until) and self._measure_errors(entry, inputs)
+                self._open(entry, export_until) and self._measure_errors(entry, inputs)
             ):
                 entries.append(entry)
         return entries
@@ -216,11 +233,12 @@ class Search:
         self._tools.save()
 
     def _drop(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Return the candidates that are measured further. Close the others and delete their files."""
+        """Return the candidates that are measured further. Close the others, and delete the files of those
+        that are beyond the budget."""
         dropped = find_dropped([self._standing_of(entry) for entry in entries])
         self.dropped |= dropped
         remaining = [entry for entry in entries if entry.label not in dropped]
-        used = {entry.configuration.file for entry in remaining}
+        used = {entry.configuration.file for entry in entries if dropped.get(entry.label) != BEYOND}
         for entry in entries:
             if entry.label in dropped and entry.opened is not None:
                 entry.opened.close()

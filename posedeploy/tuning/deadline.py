@@ -23,6 +23,11 @@ class Deadline:
         """The time that is left, at least 0."""
         return max(0.0, self._limit_s - self.elapsed_s)
 
+    @property
+    def elapsed_share(self) -> float:
+        """The time since the start, relative to the limit."""
+        return self.elapsed_s / self._limit_s
+
     def has_passed(self, share: float = 1.0, ahead_s: float = 0.0) -> bool:
         """Return whether this share of the time is over, or will be ``ahead_s`` seconds from now."""
         return self.elapsed_s + ahead_s >= share * self._limit_s

@@ -22,6 +22,8 @@ Times: TypeAlias = Mapping[int, Sequence[float]]
 same rounds."""
 MIN_KEPT = 2
 """The least number of better candidates for which one is dropped."""
+BEYOND = "beyond the budget"
+"""The reason for a candidate whose error is certainly beyond the budget."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
     dropped: dict[str, str] = {}
     for each in standings:
         if each.error is not None and each.error.low > 1:
-            dropped[each.label] = "beyond the budget"
+            dropped[each.label] = BEYOND
     remaining = [each for each in standings if each.label not in dropped]
     enough = max(MIN_KEPT, math.ceil(len(remaining) / 2))
     for each in remaining:

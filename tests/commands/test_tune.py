@@ -45,13 +45,14 @@ QUICK = ("--budget", "1px", "--threads", 1, "--to", "onnx")
         (("--budget", "1px", "--input-size", "100x100"), "--input-size 100x100: height and width must be"),
         (("--budget", "1px", "--input-size", "100"), "--input-size 100: expected HEIGHTxWIDTH in pixels"),
         (("--budget", "1px", "--images", "nowhere"), "nowhere: no such file or folder"),
+        (("--budget", "1px", "--calibration", "nowhere"), "--calibration nowhere: no image can be read"),
     ],
 )
 def test_a_bad_argument_is_refused(
     arguments: tuple[str, ...], message: str, refused: Callable[..., str]
 ) -> None:
     assert message in refused("tune", "sample", *arguments, "-o", "tuned")
-    assert not Path("tuned", NAME).exists()
+    assert not Path("tuned").exists()
 
 
 def test_a_missing_gpu_is_refused_by_name(refused: Callable[..., str]) -> None:
