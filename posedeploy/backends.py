@@ -90,7 +90,7 @@ TARGETS = {
             "posedeploy.convert.onnx:convert",
             ("onnxruntime", "openvino"),
             ("torch", "onnx", "onnxscript"),
-            precisions=("fp32", "fp16"),
+            precisions=("fp32", "fp16", "int8", "mixed"),
         ),
         Target(
             "openvino",

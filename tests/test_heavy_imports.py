@@ -37,10 +37,12 @@ OTHER_LEAVES = {
         "convert.fp16_graph",
         "convert.tflite.onnx2tf",
         "convert.onnx_opset",
+        "convert.onnx_int8",
     },
     "onnxscript": {"convert.tflite.onnx2tf"},
     "onnxruntime": {
         "convert.fp16_graph",
+        "convert.onnx_int8",
         "convert.onnx_opset",
         "convert.onnx_run",
         "runtimes.onnxruntime_placement",

@@ -1,4 +1,5 @@
-"""The operators of an OpenVINO graph that stay in floating point in a quantized file.
+"""The operators of an OpenVINO graph, or of a graph with the same methods, that stay in floating point in a
+quantized file.
 
 Patterns in the graph select them, whatever the network is: layers whose results are outputs, expectations of
 a softmax, normalizations, and preprocessing.
@@ -36,10 +37,14 @@ def find_sensitive_operators(model: Any) -> set[str]:
 def find_early_and_depthwise_layers(model: Any) -> set[str]:
     """Return the names of the layers that also stay in floating point in mixed precision: the first quarter
     of all layers in graph order, and every depthwise layer."""
+    depthwise = (node for node in _layers(model) if node.get_type_name() in DEPTHWISE)
+    return find_early_layers(model) | {node.get_friendly_name() for node in depthwise}
+
+
+def find_early_layers(model: Any) -> set[str]:
+    """Return the names of the first quarter of all layers in graph order."""
     layers = list(_layers(model))
-    early = layers[: len(layers) // EARLY]
-    depthwise = [node for node in layers if node.get_type_name() in DEPTHWISE]
-    return {node.get_friendly_name() for node in (*early, *depthwise)}
+    return {node.get_friendly_name() for node in layers[: len(layers) // EARLY]}
 
 
 def find_layers(model: Any) -> set[str]:

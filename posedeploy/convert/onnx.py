@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -11,6 +12,7 @@ import torch
 
 from posedeploy import plugins
 from posedeploy.convert.conversion import Conversion
+from posedeploy.convert.export_options import QUANTIZED
 from posedeploy.convert.gelu import regroup_gelu
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator
@@ -19,6 +21,9 @@ from posedeploy.suppress_output import only_errors
 
 OPSET = 18
 """The lowest opset that the exporter writes natively. Most runtimes support it."""
+MIN_QUANTIZED_OPSET = 13
+"""The first opset in which weights have a scale for each channel."""
+QUANTIZE = "posedeploy.convert.onnx_int8.quantize:make_quantizable"
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 """Node metadata of PyTorch's exporter: the modules that a node comes from, as printed Python lists."""
 _GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
@@ -28,20 +33,50 @@ _GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
 def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.onnx), simplified by onnxscript's optimizer and checked, in the opset of the options.
 
+    In the precisions ``int8`` and ``mixed``, layers are quantized.
+
     Returns:
         The opset and the IR version (the lowest that this opset needs), as details.
 
     Raises:
         ExportError: the exporter or the opset does not support an operator of the network.
-        MissingPackageError: an opset is set, and ONNX Runtime, which checks the file, is not installed.
+        MissingPackageError: an opset is set or the network is quantized, and ONNX Runtime, which this needs,
+            is not installed.
     """
-    model, opset = export_onnx(prepared), prepared.options.onnx.opset
-    if opset is not None:
-        convert_opset = plugins.load("posedeploy.convert.onnx_opset:convert_opset")
-        model = with_lowest_ir(convert_opset(model, opset, prepared))
+    if prepared.options.precision in QUANTIZED:
+        return _convert_quantized(prepared, path)
+    model = _with_opset(export_onnx(prepared), prepared)
     _save(model, path)
-    details = {"opset": opset or OPSET, "ir_version": model.ir_version}
-    return Conversion(precision=prepared.options.precision, details=details)
+    return Conversion(precision=prepared.options.precision, details=_details(model, prepared))
+
+
+def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
+    """Calibrate once, and write the network with the float layers of ``prepared.write_quantized``."""
+    opset = prepared.options.onnx.opset
+    if opset is not None and opset < MIN_QUANTIZED_OPSET:
+        raise ExportError(
+            f"`opset={opset}`: quantized files need opset {MIN_QUANTIZED_OPSET} or newer; use one of these, "
+            "or leave the option out"
+        )
+    make_quantizable = plugins.load(QUANTIZE)
+    calibration = prepared.calibrate()  # first, so that bad images fail at once
+    model = _with_opset(export_fp32(prepared), prepared)
+    prepared.on_progress("quantizing", None)
+    conversion = prepared.write_quantized(make_quantizable(model, prepared, calibration), path)
+    return replace(conversion, details=_details(model, prepared))
+
+
+def _with_opset(model: onnx.ModelProto, prepared: Prepared) -> onnx.ModelProto:
+    """Return the model in the opset of the options."""
+    opset = prepared.options.onnx.opset
+    if opset is None:
+        return model
+    convert_opset = plugins.load("posedeploy.convert.onnx_opset:convert_opset")
+    return with_lowest_ir(convert_opset(model, opset, prepared))
+
+
+def _details(model: onnx.ModelProto, prepared: Prepared) -> dict[str, int]:
+    return {"opset": prepared.options.onnx.opset or OPSET, "ir_version": model.ir_version}
 
 
 def convert_fp32(prepared: Prepared, path: Path) -> None:

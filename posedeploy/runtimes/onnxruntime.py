@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime
@@ -17,8 +17,10 @@ from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, P
 from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.layer_counts import layers_line, summary
+from posedeploy.runtimes.onnxruntime_layers import LayerReport
 from posedeploy.runtimes.run_options import check_precision, resolve_threads
-from posedeploy.types import CUDA_GRAPH, Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import CUDA_GRAPH, LAYERS, Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from posedeploy.runtimes.onnxruntime_graph import GraphedSession
@@ -62,7 +64,10 @@ class OnnxRuntimeRunner(Runner):
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         precision = _precision(artifact, options)
-        factory = _SessionFactory(artifact, options)
+        is_quantized = artifact.calibration is not None
+        reports_layers = options.device == "cpu" and (is_quantized or artifact.precision == "fp16")
+        report = LayerReport() if reports_layers else None
+        factory = _SessionFactory(artifact, options, report)
         self._path, self._device = artifact.path, options.device
         self._graphed, details = _graphed(factory, artifact, options)
         self._session = self._graphed.session if self._graphed else factory.create({})
@@ -72,9 +77,14 @@ class OnnxRuntimeRunner(Runner):
             "onnxruntime",
             onnxruntime.__version__,
             options.device.upper(),
-            precision,
+            summary(report.counts) if report and is_quantized else precision,
             factory.threads and self._session.get_session_options().intra_op_num_threads,
-            {"provider": factory.provider, "hint": options.hint, **details},
+            {
+                "provider": factory.provider,
+                "hint": options.hint,
+                **({LAYERS: layers_line(report.counts)} if report and report.counts else {}),
+                **details,
+            },
         )
 
     def _run(self, tensors: Tensors) -> Tensors:
@@ -101,9 +111,13 @@ class OnnxRuntimeRunner(Runner):
 
 
 class _SessionFactory:
-    """A factory of sessions of one file with the provider and threads of the options."""
+    """A factory of sessions of one file with the provider and threads of the options.
 
-    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+    report: of the layers of the session; None for none.
+    """
+
+    def __init__(self, artifact: Artifact, options: RunOptions, report: LayerReport | None) -> None:
+        self.report = report
         self.threads = resolve_threads(options, "ONNX Runtime")
         self.artifact, self.options = artifact, options
         self.preloaded = ""
@@ -127,13 +141,15 @@ class _SessionFactory:
             settings.add_session_config_entry(*((placement.RECORD, "1") if can_report else FORBID_CPU))
         settings.log_severity_level = FATAL
         own = _cuda_options(self.artifact, self.options) if self.threads is None else {}
+        recording = nullcontext() if self.report is None else self.report.recording(settings)
         try:
-            session = onnxruntime.InferenceSession(
-                str(self.artifact.path),
-                settings,
-                providers=[(self.provider, {**own, **provider_options})],
-                enable_fallback=0,  # else failures on the GPU run on the CPU without an error
-            )
+            with recording:
+                session = onnxruntime.InferenceSession(
+                    str(self.artifact.path),
+                    settings,
+                    providers=[(self.provider, {**own, **provider_options})],
+                    enable_fallback=0,  # else failures on the GPU run on the CPU without an error
+                )
         except LOAD_ERRORS as error:
             raise load_error(self.artifact, self.options.device, error, self.preloaded) from error
         except RuntimeError as error:
@@ -202,6 +218,11 @@ def _precision(artifact: Artifact, options: RunOptions) -> str:
     Raises:
         DeviceError: ONNX Runtime cannot run the file in the precision of the options.
     """
+    if artifact.calibration is not None and options.device != "cpu":
+        raise DeviceError(
+            f"`device={options.device}`: {artifact.path.name} was exported in {artifact.precision}, and ONNX "
+            "Runtime computes in INT8 on the CPU only; use `device=cpu`, or export it with `precision=fp16`"
+        )
     reduced = check_precision(artifact, options)
     supported = ("fp32", "tf32") if options.device == "cuda" else ("fp32",)
     if reduced is None and options.precision not in (*supported, "auto"):

@@ -21,12 +21,11 @@ from openvino import properties
 from posedeploy.errors import ArtifactError, DeviceError, RunnerStateError
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.layer_counts import layers_line
+from posedeploy.runtimes.layer_counts import layers_line, summary
 from posedeploy.runtimes.openvino_precision import (
     count_layers,
     reported_precision,
     set_precision,
-    summary,
 )
 from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.types import (

@@ -88,8 +88,3 @@ def _precision_of(info: Any) -> str:
     kernel = info["primitiveType"].astype(str).rpartition("_")[2] if "primitiveType" in info else ""
     known = {*NAMES, *PRECISIONS}
     return reported_precision(kernel if kernel in known else info["runtimePrecision"].astype(str))
-
-
-def summary(counts: dict[str, Counter[str]]) -> str:
-    """Return the precisions in one name, such as ``fp32`` or ``fp32+int8``; empty if unknown."""
-    return "+".join(sorted({name for counter in counts.values() for name in counter}))

@@ -31,6 +31,9 @@ def check_precision(artifact: Artifact, options: RunOptions) -> str | None:
     Raises:
         DeviceError: the file is in a reduced precision, and the options have another precision.
     """
+    if artifact.inference_precision == "fp32":  # a quantized file
+        _check(artifact, options, "fp32")
+        return None
     if artifact.precision in ("fp32", "unknown", *target_named(artifact.target).free_precisions):
         return None
     _check(artifact, options, artifact.precision)

@@ -12,7 +12,7 @@ from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
 from posedeploy.calibration.collect import collect
 from posedeploy.convert.export_options import ExportOptions, ExportPrecision
 from posedeploy.runtimes.load_runner import open_runner
-from posedeploy.types import Model, RunOptions
+from posedeploy.types import Model, Precision, RunOptions
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CROPS, write_crop_network
 from tests.support.tables import NEEDS_BF16
@@ -34,19 +34,31 @@ def model_of(name: str, folder: Path) -> Model:
 NETWORKS = ["sample", *CROPS, "gtrs", "pose2mesh"]
 
 
-@pytest.mark.parametrize("precision", ["int8", pytest.param("mixed", marks=NEEDS_BF16)])
+@pytest.mark.parametrize(
+    ("target", "precision", "other"),
+    [
+        ("openvino", "int8", "fp32"),
+        pytest.param("openvino", "mixed", "bf16", marks=NEEDS_BF16),
+        ("onnx", "int8", "fp32"),
+        ("onnx", "mixed", "fp32"),
+    ],
+)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_quantized_network_runs_as_recorded(name: str, precision: ExportPrecision, tmp_path: Path) -> None:
+def test_a_quantized_network_runs_as_recorded(
+    name: str, target: str, precision: ExportPrecision, other: Precision, tmp_path: Path
+) -> None:
     model = model_of(name, tmp_path)
-    (whole,) = export(model, "openvino", tmp_path, "whole")
+    (whole,) = export(model, target, tmp_path, "whole")
     options = ExportOptions(precision=precision, calibration_images=IMAGES)
-    (artifact,) = export(model, "openvino", tmp_path, "quantized", options)
+    (artifact,) = export(model, target, tmp_path, "quantized", options)
     tensors = collect(artifact.spec, (), IMAGES).inputs[0]
-    run_options = RunOptions(precision="bf16" if precision == "mixed" else "fp32")
-    with open_runner(whole, RunOptions()) as reference, open_runner(artifact, run_options) as runner:
+    with (
+        open_runner(whole, RunOptions()) as reference,
+        open_runner(artifact, RunOptions(precision=other)) as runner,
+    ):
         wanted, found = reference.run(tensors), runner.run(tensors)
-        layers = runner.runtime_info.details["layers"]
-    assert "int8" in layers and ("bf16" if precision == "mixed" else "fp32") in layers
+        layers = runner.runtime_info.layers
+    assert "int8" in layers and other in layers
     for output, array in wanted.items():
         error = np.sqrt(np.mean((found[output] - array) ** 2)) / np.abs(array).max()
         assert error < 0.05, (output, layers)

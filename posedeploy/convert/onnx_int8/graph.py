@@ -1,0 +1,122 @@
+"""An ONNX graph with lookups, in the form that the rules of ``float_layers`` read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+
+import numpy as np
+import onnx
+
+from posedeploy.types import Array
+
+TYPES = {
+    "Conv": "Convolution", "ConvTranspose": "ConvolutionBackpropData", "Gemm": "MatMul", "Cast": "Convert",
+    "Flatten": "Reshape", "InstanceNormalization": "MVN", "LayerNormalization": "MVN",
+    "GroupNormalization": "MVN", "LogSoftmax": "Softmax", "LpNormalization": "NormalizeL2",
+}  # fmt: skip
+"""OpenVINO's types of operators, by those of ONNX; the others have the same name or none that matters."""
+LAYERS = ("Conv", "Gemm", "MatMul")
+"""The layers that ONNX Runtime computes in INT8 on the CPU."""
+FUSED = frozenset({"Relu", "Clip"})
+"""Activations that quantization merges into the layer before them."""
+
+
+class Graph:
+    """Lookups in an FP32 ONNX graph with unique names of nodes, and its initializers as arrays."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.outputs = {value.name for value in model.graph.output}
+        self.initializers = {value.name: value for value in model.graph.initializer}
+        self.producers = {name: node for node in model.graph.node for name in node.output if name}
+        self.consumers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                self.consumers[name].append(node)
+
+    def array(self, name: str) -> Array:
+        """Return an initializer."""
+        array: Array = onnx.numpy_helper.to_array(self.initializers[name])
+        return array
+
+    def replace(self, name: str, array: Array) -> None:
+        """Replace the values of an initializer."""
+        self.initializers[name].CopyFrom(onnx.numpy_helper.from_array(array, name))
+
+    def is_depthwise(self, node: onnx.NodeProto) -> bool:
+        """Return whether a convolution computes each channel from one channel of its input."""
+        weights = self.initializers.get(node.input[1]) if node.op_type == "Conv" else None
+        return weights is not None and weights.dims[1] == 1 and _groups(node) > 1
+
+    def has_weights(self, node: onnx.NodeProto) -> bool:
+        """Return whether a node is a layer that ONNX Runtime can compute in INT8: its weights and bias are
+        initializers in FP32."""
+        constants = [name in self.initializers for name in node.input if name]
+        if node.op_type not in LAYERS or constants[0] or not all(constants[1:]):
+            return False
+        weights = self.initializers[node.input[1]]
+        if node.op_type == "Gemm" and not _is_plain(node):
+            return False
+        has_form = node.op_type == "Conv" or len(weights.dims) == 2
+        return has_form and bool(weights.data_type == onnx.TensorProto.FLOAT)
+
+    @cached_property
+    def operators(self) -> OperatorView:
+        """The graph as the rules of ``float_layers`` read it."""
+        return OperatorView(self)
+
+
+class OperatorView:
+    """The operators of a graph, with the methods and the names of types of an OpenVINO graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        constants = {name: _View(name, "Constant") for name in graph.initializers}
+        inputs = {value.name: _View(value.name, "Parameter") for value in graph.model.graph.input}
+        values = {**inputs, **constants}
+        self._ordered: list[_View] = []
+        for node in graph.model.graph.node:
+            kind = "GroupConvolution" if graph.is_depthwise(node) else TYPES.get(node.op_type, node.op_type)
+            view = _View(node.name, kind, [values[name] for name in node.input if name])
+            values.update(dict.fromkeys(node.output, view))
+            self._ordered.append(view)
+        self._results = [_View(name, "Result", [values[name]]) for name in sorted(graph.outputs)]
+
+    def get_ordered_ops(self) -> list[_View]:
+        """Return the operators in graph order."""
+        return self._ordered
+
+    def get_results(self) -> list[_View]:
+        """Return the outputs."""
+        return list(self._results)
+
+
+class _View:
+    """One operator, and its only output."""
+
+    def __init__(self, name: str, kind: str, sources: list[_View] | None = None) -> None:
+        self._name, self._kind, self._sources = name, kind, sources or []
+
+    def get_friendly_name(self) -> str:
+        return self._name
+
+    def get_type_name(self) -> str:
+        return self._kind
+
+    def input_values(self) -> list[_View]:
+        return self._sources
+
+    def get_node(self) -> _View:
+        return self
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return int(next((item.i for item in node.attribute if item.name == "group"), 1))
+
+
+def _is_plain(node: onnx.NodeProto) -> bool:
+    """Return whether a Gemm adds its bias to the product as it is."""
+    values = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    return not values.get("transA", 0) and bool(
+        np.isclose([values.get("alpha", 1.0), values.get("beta", 1.0)], 1).all()
+    )

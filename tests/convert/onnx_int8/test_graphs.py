@@ -1,0 +1,132 @@
+"""Graphs in INT8: equalized channels, ranges, and layers that ONNX Runtime must not round."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posedeploy.convert.export_options import ExportOptions
+from posedeploy.convert.onnx import export_fp32
+from posedeploy.convert.onnx_int8.quantize import make_quantizable
+from posedeploy.convert.onnx_int8.ranges import best_range
+from posedeploy.convert.prepare import Prepared, prepare
+from posedeploy.runtimes.onnx_wire import read_graph
+from posedeploy.runtimes.onnxruntime_layers import LayerReport, count_layers
+from posedeploy.types import Array, Calibration, CalibrationSet, Model, TensorSpec
+
+
+class _Depthwise(nn.Module):
+    """A depthwise layer whose first channel has values 1000 times as large as the others."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.first, self.activation = nn.Conv2d(3, 8, 3, padding=1), activation
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.up, self.last = nn.ConvTranspose2d(8, 4, 2, stride=2), nn.Conv2d(4, 2, 1)
+        with torch.no_grad():
+            self.first.weight[0] *= 1000
+            self.depthwise.weight[0] /= 1000
+
+    def forward(self, data: Tensor) -> Tensor:
+        return self.last(self.up(self.depthwise(self.activation(self.first(data))).relu()).relu())
+
+
+def _prepare(network: nn.Module, tiny: Model) -> Prepared:
+    spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 2, "height", "width")),), roles={})
+    model = replace(tiny, module=network.eval().requires_grad_(False), spec=spec)
+    return prepare(model, ExportOptions(precision="int8"))
+
+
+def _inputs(prepared: Prepared, count: int = 4) -> CalibrationSet:
+    rng = np.random.default_rng(3)
+    shape = tuple(prepared.example[0].shape)
+    tensors = [{"data": rng.standard_normal(shape).astype(np.float32)} for _ in range(count)]
+    return CalibrationSet(tensors, Calibration(source="images", sha256="", count=count))
+
+
+def _run(path: Path, tensors: dict[str, Array]) -> tuple[Array, LayerReport]:
+    settings, report = onnxruntime.SessionOptions(), LayerReport()
+    settings.log_severity_level = 4
+    with report.recording(settings):
+        session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    return session.run(None, tensors)[0], report
+
+
+def _quantize(prepared: Prepared, path: Path, float_layers: Collection[str] = ()) -> list[str]:
+    network = make_quantizable(export_fp32(prepared), prepared, _inputs(prepared))
+    network.write(float_layers, path)
+    return [layer.name for layer in network.layers]
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.LeakyReLU(0.1), nn.PReLU(8), nn.Identity()], ids=str)
+def test_a_channel_with_large_values_leaves_the_others_their_bits(
+    activation: nn.Module, tiny: Model, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    prepared = _prepare(_Depthwise(activation), tiny)
+    assert len(_quantize(prepared, tmp_path / "a.onnx")) == 2
+    tensors = _inputs(prepared).inputs[0]
+    actual, report = _run(tmp_path / "a.onnx", dict(tensors))
+    expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
+    assert report.counts["convolutions"] == {"int8": 2, "fp32": 1}
+    assert report.counts["transposed convolutions"] == {"fp32": 1}
+    assert 1e-4 < np.abs(actual - expected).max() / np.abs(expected).max() < 0.05
+
+
+def test_layers_put_back_to_float_are_not_rounded(tiny: Model, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    prepared = _prepare(_Depthwise(nn.ReLU()), tiny)
+    names = _quantize(prepared, tmp_path / "all.onnx")
+    _quantize(prepared, tmp_path / "one.onnx", names[1:])
+    _quantize(prepared, tmp_path / "none.onnx", names)
+    tensors = dict(_inputs(prepared).inputs[0])
+    reports = {name: _run(tmp_path / f"{name}.onnx", tensors)[1] for name in ("one", "none")}
+    assert reports["one"].counts["convolutions"] == {"int8": 1, "fp32": 2}
+    assert reports["none"].counts["convolutions"] == {"fp32": 3}
+    exact, _ = _run(tmp_path / "none.onnx", tensors)
+    expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
+    assert np.abs(exact - expected).max() / np.abs(expected).max() < 1e-5
+
+
+def test_the_layers_of_a_search_have_costs_in_graph_order(tiny: Model) -> None:
+    prepared = _prepare(_Depthwise(nn.ReLU()), tiny)
+    network = make_quantizable(export_fp32(prepared), prepared, _inputs(prepared))
+    dense, depthwise = network.layers
+    assert dense.cost > depthwise.cost > 0
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.concatenate([np.linspace(0, 1, 10_000), [100]]), (0.0, 100.0)),
+        (np.concatenate([np.linspace(0, 1, 1_000_000), [2]]), (0.0, 1.0)),
+        (np.linspace(-1, 1, 1000), (-1.0, 1.0)),
+        (np.zeros(0), (-1.0, 3.0)),
+    ],
+)
+def test_a_range_leaves_out_rare_values_only_if_that_costs_less_than_rounding(
+    values: Array, expected: tuple[float, float]
+) -> None:
+    low, high = (min(0, values.min()), values.max()) if len(values) else expected
+    counts = np.histogram(values, 2048, (low, high))[0]
+    assert best_range(counts, low, high) == pytest.approx(expected, rel=0.03, abs=0.06)
+
+
+def test_layers_are_counted_without_the_package_onnx(tiny: Model, tmp_path: Path) -> None:
+    prepared = _prepare(_Depthwise(nn.ReLU()), tiny)
+    onnx.save(export_fp32(prepared), tmp_path / "a.onnx")
+    nodes, types = read_graph((tmp_path / "a.onnx").read_bytes())
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    assert [(node.kind, node.inputs) for node in nodes] == [
+        (node.op_type, tuple(node.input)) for node in graph.node
+    ]
+    assert types == {tensor.name: tensor.data_type for tensor in graph.initializer}
+    assert count_layers(nodes, types)["convolutions"] == {"fp32": 3}
