@@ -74,6 +74,7 @@ def _entry(result: Parity) -> dict[str, Any]:
         and _poses(result.poses) | {"images": [_image(image) for image in result.poses.images]},
         "budget": result.budget and asdict(result.budget),
         "paired": result.paired and describe_pairs(result.paired) | {"images": _counts(result.paired)},
+        "cause": result.cause and asdict(result.cause),
     }
 
 

@@ -18,6 +18,7 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.saved_reference import save_reference
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
+from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
@@ -54,7 +55,7 @@ def compare_with_pytorch(
         return inputs[0].pairs
 
     case = run_artifact(artifact, options, settings, build_pairs, on_progress)
-    save = partial(_save, settings.save_reference, model, case.pairs)
+    finish = partial(_finish, settings.save_reference, model, case)
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
     with _open_recorded(model, on_cpu) as reference:
         runtime_info = case.candidate.runtime_info
@@ -62,16 +63,32 @@ def compare_with_pytorch(
         if (is_plain or case.budget is not None) and not settings.noise_floor:
             result = case.compare(reference, None)
             if result.passed or case.tolerance.is_fixed or case.budget is not None:
-                save(reference, result)
-                return result
+                return finish(reference, result)
         on_device = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
-        return _NoiseCase(case, model, inputs[0], settings, save).compare(reference, on_device)
+        return _NoiseCase(case, model, inputs[0], settings, finish).compare(reference, on_device)
 
 
-def _save(path: Path | None, model: Model, pairs: PairedInputs, reference: Runner, result: Parity) -> None:
-    """Write the inputs and the reference's outputs to ``path``, if the user asked for it."""
+def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner, result: Parity) -> Parity:
+    """Write the inputs and the reference's outputs to ``path``, if the user asked for it, and return the
+    result with the cause of the differences, if there are any and it is known."""
     if path is not None:
-        save_reference(path, model, pairs, reference, result)
+        save_reference(path, model, case.pairs, reference, result)
+    return (
+        result if result.passed else replace(result, cause=_find_cause(model.spec, case, reference, result))
+    )
+
+
+def _find_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Parity) -> Cause | None:
+    """Return the known mistake that explains the difference on the input where it is largest."""
+    if not result.outputs:
+        return None
+    worst = max(result.outputs, key=lambda output: output.rtol).worst.input
+    reference_input, candidate_input = next(pair for pair in case.pairs if pair[0].name == worst)
+    if reference_input.image is not None:
+        shape = reference_input.tensors[spec.inputs[0].name].shape
+        spec = replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
+    expected, actual = reference.run(reference_input.tensors), case.candidate.run(candidate_input.tensors)
+    return find_cause(reference, spec, reference_input, expected, actual)
 
 
 @contextmanager
@@ -88,7 +105,7 @@ class _NoiseCase:
     model: Model
     inputs: ParityInputs
     settings: ParityOptions
-    save: Callable[[Runner, Parity], None]
+    finish: Callable[[Runner, Parity], Parity]
 
     def compare(self, reference: RecordedRunner, options: RunOptions) -> Parity:
         """Measure the noise floor with these options in the candidate's precision, and compare."""
@@ -104,19 +121,14 @@ class _NoiseCase:
                 case = replace(self.case, tolerance=self._widen_tolerance(floor))
                 if floor.exceeds(case.tolerance):
                     result = replace(case.compare(exact, floor), reference_precision="fp64")
-                    self.save(exact, result)
-                    return result
+                    return self.finish(exact, result)
         except (DeviceError, _UnmeasurableError) as error:
             return self._compare(reference, f"no noise floor: {first_line(error)}")
-        result = case.compare(reference, floor)
-        self.save(reference, result)
-        return result
+        return self.finish(reference, case.compare(reference, floor))
 
     def _compare(self, reference: RecordedRunner, note: str) -> Parity:
         """Compare without a noise floor, and note why there is none."""
-        result = replace(self.case.compare(reference, None), floor_note=note)
-        self.save(reference, result)
-        return result
+        return self.finish(reference, replace(self.case.compare(reference, None), floor_note=note))
 
     def _widen_tolerance(self, floor: NoiseFloor) -> Tolerance:
         """Return the tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch.

@@ -103,7 +103,7 @@ def get_image_size(spec: ModelSpec) -> tuple[int, int]:
 
 
 def match_candidate(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
-    """Return the reference's spec for images of the candidate: of their size, with its own embedded steps.
+    """Return the reference's spec for images of the candidate's size, prepared by its own contract.
 
     Without a contract of both, it has the candidate's inputs and no contract.
 
@@ -116,7 +116,7 @@ def match_candidate(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
     size = candidate.inputs[0].image_size
     image = (*size, 3) if reference.inputs[0].layout == "NHWC" else (3, *size)
     tensor = replace(reference.inputs[0], shape=(candidate.inputs[0].shape[0], *image))
-    contract = replace(candidate.contract, embedded=reference.contract.embedded)
+    contract = replace(reference.contract, height=candidate.contract.height, width=candidate.contract.width)
     return replace(reference, inputs=(tensor,), contract=contract)
 
 

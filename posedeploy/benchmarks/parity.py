@@ -11,6 +11,7 @@ import numpy as np
 
 from posedeploy.benchmarks.ambiguity import DecodedPair, bound_noise, decode_sides
 from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.diagnosis import Cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
 from posedeploy.benchmarks.noise_floor import DifferenceLimits, NoiseFloor, OutputNoise
@@ -32,7 +33,8 @@ class Parity:
     precision; None if not measured. floor_note: why it was not measured, if that matters. input_specs,
     output_specs: the tensors of the candidate's file. paired: the people of both models person by person,
     with positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the
-    tolerance. model_sha256: the hash of each file of the candidate.
+    tolerance. model_sha256: the hash of each file of the candidate. cause: the mistake that explains the
+    differences; None if none was looked for or found.
     """
 
     label: str
@@ -48,10 +50,15 @@ class Parity:
     paired: PoseComparison | None = None
     budget: Budget | None = None
     model_sha256: Mapping[str, str] = field(default_factory=dict)
+    cause: Cause | None = None
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
-        """A message for each difference above its budget, or else its tolerance."""
+        """A message for each difference above its budget, or else its tolerance, and the cause if known."""
+        messages = self._differences()
+        return (*messages, str(self.cause)) if messages and self.cause is not None else messages
+
+    def _differences(self) -> tuple[str, ...]:
         if self.budget is not None and self.paired is not None:
             return tuple(self.budget.failures(self.paired))
         by_size = sorted(self.outputs, key=lambda output: -output.rtol)

@@ -1,0 +1,86 @@
+"""The cause of a difference from the reference, if a canary explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from posedeploy.benchmarks.array_differences import max_absolute, rms
+from posedeploy.benchmarks.canaries import (
+    Stage,
+    list_input_canaries,
+    list_output_canaries,
+    try_input,
+)
+from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import ModelSpec, Tensors
+
+EXPLAINED = 0.8
+"""The share of a difference that the best canary must explain to be named as the cause."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The mistake that explains a difference.
+
+    stage: where it is. name: completes "as if". explained: the share of the RMS difference that disappears
+    when the reference has this mistake, 0 to 1. input: the name of the input it was measured on.
+    """
+
+    stage: Stage
+    name: str
+    explained: float
+    input: str
+
+    def __str__(self) -> str:
+        return (
+            f"the outputs are as if {self.name}: that explains {self.explained:.1%} of the difference on "
+            f"{self.input}"
+        )
+
+
+def find_cause(
+    reference: Runner, spec: ModelSpec, network_input: NetworkInput, expected: Tensors, actual: Tensors
+) -> Cause | None:
+    """Return the mistake that explains the difference on one input best; None if none explains enough.
+
+    Args:
+        reference: runs the network of ``spec``, whose input has the shape of ``network_input``.
+        expected, actual: the outputs of the reference and of the candidate.
+    """
+    overflow = _find_overflow(expected, actual)
+    if overflow is not None:
+        return Cause("network", f"{overflow} overflowed", 1.0, network_input.name)
+    scales = {name: max_absolute(array) or 1.0 for name, array in expected.items()}
+    total = _distance(expected, actual, scales)
+    if total == 0:
+        return None
+    candidates: list[tuple[float, Stage, str]] = []
+    if network_input.image is not None:
+        for canary in list_input_canaries(spec):
+            changed = try_input(canary, network_input, spec)
+            if changed is not None:
+                distance = _distance(reference.run(changed.tensors), actual, scales)
+                candidates.append((distance, canary.stage, canary.name))
+    for mistake in list_output_canaries(spec):
+        candidates.append((_distance(mistake.change(expected), actual, scales), mistake.stage, mistake.name))
+    distance, stage, name = min(candidates)
+    explained = 1 - distance / total
+    return Cause(stage, name, explained, network_input.name) if explained >= EXPLAINED else None
+
+
+def _find_overflow(expected: Tensors, actual: Tensors) -> str | None:
+    """Return the first output with infinite or NaN values that are finite in the reference."""
+    for name, array in actual.items():
+        if np.isfinite(expected[name]).all() and not np.isfinite(array).all():
+            return name
+    return None
+
+
+def _distance(expected: Tensors, actual: Tensors, scales: Mapping[str, float]) -> float:
+    """Return the RMS difference of all outputs, each relative to its scale."""
+    each = [rms((expected[name] - array.astype(np.float64)) / scales[name]) for name, array in actual.items()]
+    return rms(np.array(each))

@@ -1,0 +1,191 @@
+"""Planted mistakes are named. Each is made here on tensors, not by the code that recognizes it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from posedeploy.benchmarks.canaries import swap_sides
+from posedeploy.benchmarks.diagnosis import Cause, find_cause
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, with_fixed_size
+from posedeploy.runtimes.pytorch import PyTorchRunner
+from posedeploy.types import Array, InputContract, Model, ModelSpec, RunOptions, Tensors
+
+HEIGHT, WIDTH = 64, 96
+NAMES = ("left_hip", "right_hip")
+
+
+@pytest.fixture(scope="module")
+def spec(tiny: Model) -> ModelSpec:
+    contract = InputContract(HEIGHT, WIDTH, (120.0, 110.0, 100.0), (60.0, 58.0, 57.0), "RGB")
+    return with_fixed_size(replace(tiny.spec, contract=contract, keypoint_names=NAMES))
+
+
+@pytest.fixture(scope="module")
+def photo() -> Array:
+    """(80, 96, 3) uint8, smooth, so that it is resized and padded."""
+    noise = np.random.default_rng(3).integers(0, 255, (10, 12, 3), np.uint8)
+    return cv2.resize(noise, (96, 80), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture(scope="module")
+def given(spec: ModelSpec, photo: Array) -> NetworkInput:
+    return build_image_inputs(spec, [("photo", photo)])[0]
+
+
+def _of_channels(values: tuple[float, ...]) -> Array:
+    return np.array(values, np.float32).reshape(1, 3, 1, 1)
+
+
+def _pixels(tensor: Array, spec: ModelSpec) -> Array:
+    """Return the values from 0 to 255 of a tensor, in its color order."""
+    assert spec.contract is not None
+    return tensor * _of_channels(spec.contract.std) + _of_channels(spec.contract.mean)
+
+
+def _normalized(pixels: Array, spec: ModelSpec, scale: float = 1.0) -> Array:
+    """Return the tensor of pixels, multiplied by ``scale`` where they should be from 0 to 1."""
+    assert spec.contract is not None
+    mean, std = _of_channels(spec.contract.mean) / 255, _of_channels(spec.contract.std) / 255
+    return ((pixels / 255 * scale - mean) / std).astype(np.float32)
+
+
+FaultyInput = Callable[[Array, ModelSpec], Array]
+INPUTS: dict[str, FaultyInput] = {
+    "the image were BGR instead of RGB": lambda x, spec: _normalized(_pixels(x, spec)[:, ::-1], spec),
+    "the mean were not subtracted": lambda x, spec: (_pixels(x, spec) / _std(spec)).astype(np.float32),
+    "the values were not divided by the std": lambda x, spec: (x * _std(spec)).astype(np.float32),
+    "the pixels were divided by 255 twice": lambda x, spec: _normalized(_pixels(x, spec), spec, 1 / 255),
+    "the pixels were not divided by 255": lambda x, spec: _normalized(_pixels(x, spec), spec, 255),
+    "the pixels were divided by 256 instead of 255": lambda x, spec: _normalized(
+        _pixels(x, spec), spec, 255 / 256
+    ),
+    "the image were mirrored": lambda x, spec: x[..., ::-1].copy(),
+    "a channels-last image were read as channels first": lambda x, spec: np.ascontiguousarray(
+        x.transpose(0, 2, 3, 1)
+    ).reshape(x.shape),
+}
+
+
+def _std(spec: ModelSpec) -> Array:
+    assert spec.contract is not None
+    return np.array(spec.contract.std, np.float32).reshape(1, 3, 1, 1)
+
+
+FaultyOutputs = Callable[[Tensors], Tensors]
+OUTPUTS: dict[str, FaultyOutputs] = {
+    "left and right keypoints were swapped": lambda outputs: {
+        name: array[:, ::-1].copy() if array.shape[1] == 2 else array for name, array in outputs.items()
+    },
+    "channels-last maps were read as channels first": lambda outputs: {
+        name: np.ascontiguousarray(np.moveaxis(array, 1, -1)).reshape(array.shape)
+        for name, array in outputs.items()
+    },
+    "height and width of the maps were exchanged": lambda outputs: {
+        name: np.ascontiguousarray(array.swapaxes(2, 3)).reshape(array.shape)
+        for name, array in outputs.items()
+    },
+    "the maps were shifted by (1, 0) cells": lambda outputs: {
+        name: np.concatenate([array[..., -1:], array[..., :-1]], -1) for name, array in outputs.items()
+    },
+}
+
+
+def _cause(
+    model: Model, spec: ModelSpec, given: NetworkInput, actual: Callable[[PyTorchRunner], Tensors]
+) -> Cause | None:
+    with PyTorchRunner(replace(model, spec=spec), RunOptions(threads=1)) as runner:
+        return find_cause(runner, spec, given, runner.run(given.tensors), actual(runner))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_mistake_in_preprocessing_is_named(
+    name: str, tiny: Model, spec: ModelSpec, given: NetworkInput
+) -> None:
+    wrong = {key: INPUTS[name](array, spec) for key, array in given.tensors.items()}
+    cause = _cause(tiny, spec, given, lambda runner: runner.run(wrong))
+    assert cause is not None
+    assert (cause.stage, cause.name) == ("preprocessing", name)
+    assert cause.explained > 0.98
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, -1)])
+def test_a_shifted_image_is_named(
+    shift: tuple[int, int], tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
+) -> None:
+    moved = cv2.warpAffine(
+        photo,
+        np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]),
+        photo.shape[1::-1],
+        borderMode=cv2.BORDER_WRAP,
+    )
+    wrong = build_image_inputs(spec, [("moved", moved)])[0]
+    cause = _cause(tiny, spec, given, lambda runner: runner.run(wrong.tensors))
+    assert cause is not None and cause.name == f"the image were shifted by {shift} px"
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_mistake_in_the_outputs_is_named(
+    name: str, tiny: Model, spec: ModelSpec, given: NetworkInput
+) -> None:
+    cause = _cause(tiny, spec, given, lambda runner: OUTPUTS[name](runner.run(given.tensors)))
+    assert cause is not None
+    assert (cause.stage, cause.name) == ("outputs", name)
+
+
+def test_exchanged_outputs_are_named(tiny: Model, spec: ModelSpec, given: NetworkInput) -> None:
+    def exchanged(runner: PyTorchRunner) -> Tensors:
+        outputs = runner.run(given.tensors)
+        pairs = [(a, b) for a in outputs for b in outputs if a < b and outputs[a].shape == outputs[b].shape]
+        a, b = pairs[0]
+        return outputs | {a: outputs[b], b: outputs[a]}
+
+    cause = _cause(tiny, spec, given, exchanged)
+    assert cause is not None and cause.name.endswith("were exchanged")
+
+
+def test_an_overflow_is_named(tiny: Model, spec: ModelSpec, given: NetworkInput) -> None:
+    def overflowed(runner: PyTorchRunner) -> Tensors:
+        outputs = runner.run(given.tensors)
+        name = list(outputs)[1]
+        outputs[name][0, 0, 0, 0] = np.inf
+        return outputs
+
+    cause = _cause(tiny, spec, given, overflowed)
+    assert cause is not None and cause.stage == "network" and cause.name.endswith("overflowed")
+
+
+@pytest.mark.parametrize("layer", ["stem", "body", "heatmaps"])
+def test_other_weights_have_no_known_cause(
+    layer: str, tiny: Model, spec: ModelSpec, given: NetworkInput
+) -> None:
+    module = copy.deepcopy(tiny.module)
+    random = torch.Generator().manual_seed(1)
+    for parameter in module.get_submodule(layer).parameters():
+        parameter.data += 0.3 * parameter.data.std() * torch.randn(parameter.shape, generator=random)
+    with PyTorchRunner(replace(tiny, module=module, spec=spec), RunOptions(threads=1)) as other:
+        assert _cause(tiny, spec, given, lambda _: other.run(given.tensors)) is None
+
+
+def test_equal_outputs_have_no_cause(tiny: Model, spec: ModelSpec, given: NetworkInput) -> None:
+    assert _cause(tiny, spec, given, lambda runner: runner.run(given.tensors)) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (("nose", "left_eye", "right_eye"), (0, 2, 1)),
+        (("nose", "l_eye", "r_eye"), (0, 2, 1)),
+        (("nose", "LeftEye", "RightEye"), (0, 2, 1)),
+        (("nose", "neck"), None),
+        ((), None),
+    ],
+)
+def test_the_keypoints_of_the_other_side(names: tuple[str, ...], order: tuple[int, ...] | None) -> None:
+    assert swap_sides(names) == order
