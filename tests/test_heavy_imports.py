@@ -23,12 +23,8 @@ OTHER_LEAVES = {
         "tensorrt.torch2trt",
     },
     "litert_torch": {"convert.tflite.litert_torch"},
-    "ai_edge_litert": {
-        "convert.tflite.check",
-        "convert.tflite.metadata",
-        "convert.tflite.run",
-    },
-    "flatbuffers": {"convert.tflite.metadata"},
+    "ai_edge_litert": {"convert.tflite"},
+    "flatbuffers": {"convert.tflite"},
     "safetensors": {"benchmarks.reference_file", "checkpoints"},
     "onnx2tf": {"environments.worker.onnx2tf"},
     "tensorflow": {"environments.worker.onnx2tf"},
@@ -65,7 +61,7 @@ OTHER_LEAVES = {
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "scipy": {"predict.joint_files.matlab_task"},
-    "cv2": {"calibration", "poses", "predict", "synthetic"},
+    "cv2": {"benchmarks.canaries", "calibration", "poses", "predict", "synthetic"},
 }
 """The packages or modules that import each heavy package, in addition to the converters and runners of
 the tables."""
