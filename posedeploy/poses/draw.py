@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -9,6 +11,11 @@ from posedeploy.types import Array, Poses
 
 Color = tuple[int, int, int]
 Skeleton = tuple[tuple[int, int], ...]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in px."""
+Region = tuple[int, int, int, int]
+"""Left, top, right and bottom of a part of an image, in px; the last two are outside. A part may be empty or
+extend beyond the image."""
 
 # BGR. Neighbors in the list are far apart in hue, and all stand out from snow, grass, wood and asphalt.
 PALETTE: tuple[Color, ...] = (
@@ -20,6 +27,10 @@ WHITE: Color = (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 SHIFT = 3
 """Positions are drawn to 1/8 px."""
+MARGIN = 4
+"""Distance from the keypoints to the box around them, in units of the drawing."""
+PADDING = 4
+"""Pixels beyond the box that limbs, joints and corners may cover."""
 
 
 def draw_poses(image: Array, poses: Poses, skeleton: Skeleton) -> Array:
@@ -28,13 +39,28 @@ def draw_poses(image: Array, poses: Poses, skeleton: Skeleton) -> Array:
     A person's color depends on the id, or on the index if there are no ids. The label is id and score.
     """
     drawn = np.ascontiguousarray(image).copy()
-    unit = max(1.0, float(np.hypot(*image.shape[:2])) / 400)
-    for person in np.argsort(poses.scores, kind="stable").tolist():
-        draw_person(drawn, poses.keypoints[person], skeleton, color_of(poses, person), unit)
-    for person, box in enumerate(poses.boxes):
-        if np.isfinite(box).all():
-            _draw_box(drawn, box, _label(poses, person), color_of(poses, person), unit)
+    draw_poses_into(drawn, poses, skeleton)
     return drawn
+
+
+def draw_poses_into(image: Array, poses: Poses, skeleton: Skeleton) -> list[Region]:
+    """Draw as ``draw_poses`` into a contiguous image, and return the parts of it that may have changed."""
+    height, width = image.shape[:2]
+    unit = max(1.0, math.hypot(height, width) / 400)
+    for person in np.argsort(poses.scores, kind="stable").tolist():
+        draw_person(image, poses.keypoints[person], skeleton, color_of(poses, person), unit)
+    parts: list[Region] = []
+    for person, (x, y, box_width, box_height) in enumerate(poses.boxes.tolist()):
+        if not math.isfinite(
+            x + y + box_width + box_height
+        ):  # no keypoints, or positions that are no numbers
+            parts += [(0, 0, width, height)] if (poses.keypoints[person, :, 2] >= 0).any() else []
+            continue
+        margin = MARGIN * unit
+        box = (x - margin, y - margin, x + box_width + margin, y + box_height + margin)
+        parts.append(_round_out(box))
+        parts += _draw_box(image, box, _label(poses, person), color_of(poses, person), unit)
+    return parts
 
 
 def color_of(poses: Poses, person: int) -> Color:
@@ -87,35 +113,55 @@ def _label(poses: Poses, person: int) -> str:
     return score if poses.ids is None or poses.ids[person] < 0 else f"#{int(poses.ids[person])}  {score}"
 
 
-def _draw_box(image: Array, box: Array, label: str, color: Color, unit: float) -> None:
+def _round_out(box: Box) -> Region:
+    """Return the pixels of a box with those that the widest line along it covers."""
+    left, top, right, bottom = (min(max(value, -(2.0**14)), 2.0**14) for value in box)
+    return (
+        math.floor(left) - PADDING,
+        math.floor(top) - PADDING,
+        math.ceil(right) + PADDING + 1,
+        math.ceil(bottom) + PADDING + 1,
+    )
+
+
+def _draw_box(image: Array, box: Box, label: str, color: Color, unit: float) -> list[Region]:
+    """Draw the corners of a box and its label, and return the part with the label."""
     height, width = image.shape[:2]
-    margin = 4 * unit
-    low = np.maximum(box[:2] - margin, 0)
-    high = np.minimum(box[:2] + box[2:] + margin, (width - 1, height - 1))
-    if (high <= low).any():
-        return
-    _draw_corners(image, low, high, color, max(1, round(unit * 0.8)))
+    left, top = max(round(box[0]), 0), max(round(box[1]), 0)
+    right, bottom = min(round(box[2]), width - 1), min(round(box[3]), height - 1)
+    if right <= left or bottom <= top:
+        return []
+    _draw_corners(image, (left, top, right, bottom), color, max(1, round(unit * 0.8)))
     scale = 0.2 + 0.13 * unit
     text_width, text_height, below = text_size(label, scale)
     pad = max(2, round(unit * 1.5))
     label_width, label_height = text_width + 3 * pad, text_height + below + pad
-    left = int(np.clip(low[0], 0, max(0, width - label_width)))
-    top = int(np.clip(low[1] - label_height, 0, max(0, height - label_height)))
-    cv2.rectangle(image, (left, top), (left + label_width, top + label_height), DARK, -1)
-    cv2.rectangle(image, (left, top), (left + pad - 1, top + label_height), color, -1)
+    left = min(left, max(0, width - label_width))
+    top = min(max(top - label_height, 0), max(0, height - label_height))
+    end = (left + label_width, top + label_height)
+    cv2.rectangle(image, (left, top), end, DARK, -1)
+    cv2.rectangle(image, (left, top), (left + pad - 1, end[1]), color, -1)
     put_text(image, label, (left + 2 * pad, top + text_height + pad // 2 + below // 2), scale, WHITE)
+    return [(left, top, end[0] + 1, end[1] + 1)]
 
 
-def _draw_corners(image: Array, low: Array, high: Array, color: Color, thickness: int) -> None:
-    """Draw only the corners of a box, so that its edges do not cover the person."""
-    arm = np.minimum((high - low) / 4, 10 * thickness + 4)
-    lines = []
-    for corner, along in (
-        (low, arm),
-        (high, -arm),
-        (np.array([low[0], high[1]]), arm * (1, -1)),
-        (np.array([high[0], low[1]]), arm * (-1, 1)),
-    ):
-        lines.append(to_fixed_point(corner + np.array([(along[0], 0), (0, 0), (0, along[1])])))
-    cv2.polylines(image, lines, False, DARK, thickness + 2, cv2.LINE_AA, SHIFT)
-    cv2.polylines(image, lines, False, color, thickness, cv2.LINE_AA, SHIFT)
+def _draw_corners(image: Array, box: Region, color: Color, thickness: int) -> None:
+    """Draw only the corners of a box, so that its edges do not cover the person.
+
+    The lines are upright and lie on whole pixels, so they need no anti-aliasing, which takes ten times as
+    long.
+    """
+    left, top, right, bottom = box
+    across, down = (
+        min((high - low) // 4, 10 * thickness + 4) for low, high in ((left, right), (top, bottom))
+    )
+    before = thickness // 2
+    after = thickness - 1 - before
+    bars = []
+    for x, arm_x in ((left, across), (right, -across)):
+        for y, arm_y in ((top, down), (bottom, -down)):
+            bars.append((min(x, x + arm_x) - before, y - before, max(x, x + arm_x) + after, y + after))
+            bars.append((x - before, min(y, y + arm_y) - before, x + after, max(y, y + arm_y) + after))
+    for border, paint in ((1, DARK), (0, color)):
+        for x0, y0, x1, y1 in bars:
+            cv2.rectangle(image, (x0 - border, y0 - border), (x1 + border, y1 + border), paint, -1)

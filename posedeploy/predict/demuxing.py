@@ -18,7 +18,7 @@ from av.stream import Disposition
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError
 from posedeploy.limits import MAX_FRAME_PIXELS
-from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, explain_size_limit
+from posedeploy.predict.frames import DEFAULT_FPS, MAX_FPS, Frame, explain_size_limit
 from posedeploy.types import Array
 
 OnSound: TypeAlias = "Callable[[av.Packet[Any]], None]"
@@ -129,15 +129,17 @@ class DemuxedVideo(Closable):
                 self.damaged += frame.is_corrupt
                 yield frame
 
-    def image_of(self, frame: av.VideoFrame) -> Array:
-        """Return (H, W, 3) uint8 BGR, turned upright by the video's display matrix."""
-        image: Array = frame.to_ndarray(format="bgr24")
-        rotation = frame.rotation
+    def frame_of(self, decoded: av.VideoFrame, name: str, index: int, time_s: float) -> Frame:
+        """Return a frame whose image is turned upright by the video's display matrix."""
+        image: Array = decoded.to_ndarray(format="bgr24")
+        rotation = decoded.rotation
         # Accessing side data keeps a frame alive until garbage collection, so do it once per rotation.
         if rotation not in self._matrices:
-            self._matrices[rotation] = _matrix_of(frame)
+            self._matrices[rotation] = _matrix_of(decoded)
         matrix = self._matrices[rotation]
-        return image if matrix is None else turn_image(image, matrix)
+        if matrix is None:
+            return Frame(name, image, index, time_s, decoded)
+        return Frame(name, turn_image(image, matrix), index, time_s)
 
 
 def _matrix_of(frame: av.VideoFrame) -> Array | None:

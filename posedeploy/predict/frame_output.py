@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from posedeploy import plugins
 from posedeploy.errors import MissingPackageError
 from posedeploy.poses.tracking import ID_AFTER_FRAMES, MAX_GAP_S, Tracker
@@ -13,7 +15,7 @@ from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.mesh_files import MeshFiles
 from posedeploy.predict.opencv_video import WITHOUT_PYAV
 from posedeploy.predict.opencv_writer import OpenCvWriter
-from posedeploy.predict.pictures import Names, Painter, PictureFiles, Sink
+from posedeploy.predict.pictures import Names, Painter, Picture, PictureFiles, Sink
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.printable import counted
 from posedeploy.types import Array, Artifact, Poses
@@ -59,7 +61,7 @@ class FrameOutput:
         self.document.add(frame, poses, name, self._meshes.write(frame, poses) if self._meshes else ())
         self.people.append(len(poses))
         self.widths.add(frame.image.shape[1])
-        return picture
+        return picture.pixels if picture is not None else None
 
     @property
     def remarks(self) -> list[str]:
@@ -85,10 +87,11 @@ class FrameOutput:
         if self._sink is not None:
             self._sink.close()
 
-    def _paint(self, frame: Frame, poses: Poses) -> Array:
+    def _paint(self, frame: Frame, poses: Poses) -> Picture:
         assert self._painter is not None
         before = self._painter.undrawn_meshes
-        picture = self._painter(frame.image, poses)
+        image = np.ascontiguousarray(frame.image)
+        picture = self._painter.paint(image if frame.decoded is not None else image.copy(), poses)
         self._frames_without_mesh += [frame.name] * (self._painter.undrawn_meshes - before)
         return picture
 

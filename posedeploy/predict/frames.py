@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from posedeploy.closable import Closable
 from posedeploy.limits import MAX_FRAME_PIXELS
 from posedeploy.predict.sound import Sound
 from posedeploy.printable import printable
 from posedeploy.types import Array
+
+if TYPE_CHECKING:
+    import av
 
 Kind: TypeAlias = Literal["images", "video", "camera", "stream", "joints"]
 
@@ -33,12 +36,17 @@ def explain_size_limit(name: str, width: int, height: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One image, (H, W, 3) uint8 BGR. ``time_s`` is seconds from the start of a video; None for images."""
+    """One image, (H, W, 3) uint8 BGR. ``time_s`` is seconds from the start of a video; None for images.
+
+    decoded: the frame of a video from which ``image`` was converted without turning it. The array is then
+    used by nothing else, so that poses can be drawn into it.
+    """
 
     name: str
     image: Array
     index: int
     time_s: float | None = None
+    decoded: av.VideoFrame | None = None
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ import cv2
 from posedeploy.errors import OutputError
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.picture_size import describe_scaled_frames, fit_picture, is_padding
+from posedeploy.predict.pictures import Picture
 from posedeploy.types import Array
 
 
@@ -26,13 +27,14 @@ class OpenCvWriter:
         self._shape: tuple[int, ...] = ()
         self._writer: cv2.VideoWriter | None = None
 
-    def write(self, frame: Frame, picture: Array) -> str:
+    def write(self, frame: Frame, picture: Picture) -> str:
+        pixels = picture.pixels
         if self._writer is None:
-            self._writer, self._shape = self._open(picture), picture.shape
+            self._writer, self._shape = self._open(pixels), pixels.shape
         size = (self._shape[1], self._shape[0])
-        self._scaled += not is_padding(picture, size)
+        self._scaled += not is_padding(pixels, size)
         self._check_times(frame)
-        self._writer.write(fit_picture(picture, size))
+        self._writer.write(fit_picture(pixels, size))
         self._written += 1
         return self._path.name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -14,12 +14,23 @@ import numpy as np
 from posedeploy.errors import InputError, OutputError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.poses.cameras import FIELD_OF_VIEW
-from posedeploy.poses.draw import color_of, draw_poses
+from posedeploy.poses.draw import Region, color_of, draw_poses_into
 from posedeploy.poses.draw_3d import Viewpoint, choose_viewpoint, draw_poses_3d, join_side_by_side
 from posedeploy.poses.draw_mesh import draw_mesh
 from posedeploy.poses.weak_perspective import WeakPerspective, fit_camera
 from posedeploy.predict.frames import Frame
 from posedeploy.types import Array, ModelSpec, Poses
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A drawn picture, (H, W, 3) uint8 BGR.
+
+    parts: the parts that differ from the image of the frame; None if any pixel may differ.
+    """
+
+    pixels: Array
+    parts: Sequence[Region] | None = None
 
 
 class Painter:
@@ -40,29 +51,30 @@ class Painter:
 
     def __call__(self, image: Array, poses: Poses) -> Array:
         """Return a new (H, W, 3) uint8 BGR picture."""
+        return self.paint(np.ascontiguousarray(image).copy(), poses).pixels
+
+    def paint(self, drawn: Array, poses: Poses) -> Picture:
+        """Draw into a contiguous (H, W, 3) uint8 BGR image, and return the picture with it."""
+        height, width = drawn.shape[:2]
         if poses.root_relative:
             cameras = fit_cameras(poses)
-            image = self._with_meshes(image, poses, cameras)
-            poses = place_people(poses, cameras, (image.shape[1], image.shape[0]))
-        drawn = draw_poses(image, poses, self._skeleton)
+            self._draw_meshes(drawn, poses, cameras)
+            poses = place_people(poses, cameras, (width, height))
+        parts = draw_poses_into(drawn, poses, self._skeleton)
         if poses.keypoints_3d is None:
-            return drawn
+            return Picture(drawn, parts)
         self._view = self._next_view(poses)
-        height, width = image.shape[:2]
-        return join_side_by_side(
-            drawn, draw_poses_3d(poses, self._skeleton, (max(width, height), height), self._view)
-        )
+        scene = draw_poses_3d(poses, self._skeleton, (max(width, height), height), self._view)
+        return Picture(join_side_by_side(drawn, scene))
 
-    def _with_meshes(self, image: Array, poses: Poses, cameras: Sequence[WeakPerspective | None]) -> Array:
-        """Return a copy of the image with the meshes, the most distant people first."""
-        drawn = np.ascontiguousarray(image).copy()
+    def _draw_meshes(self, drawn: Array, poses: Poses, cameras: Sequence[WeakPerspective | None]) -> None:
+        """Draw the meshes into the image, the most distant people first."""
         if self._faces is None or poses.vertices is None:
-            return drawn
+            return
         drawable = [(camera, person) for person, camera in enumerate(cameras) if camera is not None]
         self.undrawn_meshes += len(cameras) - len(drawable)
         for camera, person in sorted(drawable, key=lambda pair: pair[0].scale):
             draw_mesh(drawn, poses.vertices[person], self._faces, camera, color_of(poses, person))
-        return drawn
 
     def _next_view(self, poses: Poses) -> Viewpoint | None:
         """Return the last view while it contains the people, so that the floor of a video does not move."""
@@ -110,7 +122,7 @@ class Sink(Protocol):
 
     remarks: list[str]
 
-    def write(self, frame: Frame, picture: Array) -> str:
+    def write(self, frame: Frame, picture: Picture) -> str:
         """Write the picture of a frame, and return the name of its file."""
 
     def finish(self) -> None:
@@ -132,13 +144,14 @@ class PictureFiles:
         self._names = names
         self.remarks: list[str] = []
 
-    def write(self, frame: Frame, picture: Array) -> str:
+    def write(self, frame: Frame, picture: Picture) -> str:
+        pixels = picture.pixels
         name = self._names.reserve(frame.name, ".jpg")
         try:
-            _, encoded = cv2.imencode(".jpg", picture)
+            _, encoded = cv2.imencode(".jpg", pixels)
         except cv2.error as error:
             raise OutputError(
-                f"{name}: a picture of {picture.shape[1]}x{picture.shape[0]} px is too large for a JPEG; "
+                f"{name}: a picture of {pixels.shape[1]}x{pixels.shape[0]} px is too large for a JPEG; "
                 "expected at most 65500 px wide and high: crop the image, or write no pictures with `no_draw`"
             ) from error
         (self._folder / name).write_bytes(encoded.data)

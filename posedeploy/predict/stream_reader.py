@@ -77,7 +77,7 @@ class StreamReader(Source):
                     continue
                 first_s = first_s if done else time_s
                 self._last_s = time_s
-                yield Frame(self.name, self._demuxed.image_of(frame), done, time_s)
+                yield self._demuxed.frame_of(frame, self.name, done, time_s)
                 done += 1
                 self.fps = (done - 1) / (time_s - first_s) if time_s > first_s else self.fps
             if time.monotonic() - connected > STEADY_S:

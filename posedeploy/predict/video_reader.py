@@ -50,7 +50,7 @@ class VideoReader(Source):
             first_s = first_s if done else time_s
             if not done:
                 self.remarks += _color_remarks(frame)
-            yield Frame(self.name, self._demuxed.image_of(frame), done, time_s)
+            yield self._demuxed.frame_of(frame, self.name, done, time_s)
             done += 1
             self.fps = self._measured_fps(done, time_s - first_s)
         if not done:

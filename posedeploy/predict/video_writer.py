@@ -15,13 +15,16 @@ from av.container import OutputContainer
 from posedeploy.errors import OutputError
 from posedeploy.predict.frames import Frame, Source
 from posedeploy.predict.picture_size import describe_scaled_frames, fit_picture, is_padding
+from posedeploy.predict.pictures import Picture
 from posedeploy.predict.sound_writer import SoundWriter
-from posedeploy.types import Array
+from posedeploy.predict.yuv import BT709, copy_with_parts, matrix_of
 
-ENCODERS = {"libx264": {"preset": "ultrafast", "crf": "23"}, "libopenh264": {}, "h264_videotoolbox": {}}
+ENCODERS = {"libx264": {"preset": "ultrafast", "qp": "24"}, "libopenh264": {}, "h264_videotoolbox": {}}
 """H.264 encoders of PyAV's wheels, the best first. Slower presets would write smaller files, but use as much
-CPU time as a small network."""
-BT709 = 1
+CPU time as a small network. A constant quantizer needs a fifth less CPU time than a constant rate factor at
+the same size and quality, because x264 does not estimate the cost of each frame first."""
+PRIMARIES = TRANSFER = 1
+"""BT.709, in FFmpeg's numbers."""
 MAX_TIMESCALE = 1_000_000
 MAX_SIDE = 16_384
 
@@ -40,21 +43,20 @@ class VideoWriter:
         self._sound: SoundWriter | None = None
         self._stream: Any = None
         self._size = (0, 0)
+        self._matrix = BT709
         self._scaled = 0
         self._written = 0
         self._last: int | None = None
         self.remarks: list[str] = []
 
-    def write(self, frame: Frame, picture: Array) -> str:
+    def write(self, frame: Frame, picture: Picture) -> str:
         if self._container is None:
-            self._open(picture)
+            self._open(frame, picture)
         assert self._container is not None and frame.time_s is not None
         stamp = round(frame.time_s / float(self._time_base))
         self._last = stamp if self._last is None else max(stamp, self._last + 1)
-        self._scaled += not is_padding(picture, self._size)
-        pixels = np.ascontiguousarray(fit_picture(picture, self._size))
-        image = av.VideoFrame.from_numpy_buffer(pixels, format="bgr24")
-        image = image.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
+        self._scaled += not is_padding(picture.pixels, self._size)
+        image = self._to_yuv(frame, picture)
         image.pts, image.time_base = self._last, self._time_base
         self._mux(image)
         if self._sound is not None:
@@ -98,8 +100,20 @@ class VideoWriter:
         for packet in self._stream.encode(image):
             self._container.mux(packet)
 
-    def _open(self, picture: Array) -> None:
-        height, width = picture.shape[:2]
+    def _to_yuv(self, frame: Frame, picture: Picture) -> av.VideoFrame:
+        """Return the picture in YUV: the decoded frame with the drawn parts, if possible."""
+        decoded, parts = frame.decoded, picture.parts
+        is_unscaled = picture.pixels.shape[1::-1] == self._size
+        if decoded is not None and parts is not None and is_unscaled and matrix_of(decoded) == self._matrix:
+            return copy_with_parts(decoded, picture.pixels, parts, self._matrix)
+        pixels = np.ascontiguousarray(fit_picture(picture.pixels, self._size))
+        image = av.VideoFrame.from_numpy_buffer(pixels, format="bgr24")
+        return image.reformat(
+            format="yuv420p", dst_colorspace=self._matrix.name, dst_color_range="MPEG", threads=1
+        )
+
+    def _open(self, frame: Frame, picture: Picture) -> None:
+        height, width = picture.pixels.shape[:2]
         self._size = (width + width % 2, height + height % 2)
         if max(self._size) > MAX_SIDE:
             raise OutputError(
@@ -121,7 +135,10 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = self._time_base
         context = stream.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = BT709
+        if frame.decoded is not None and picture.parts is not None:
+            self._matrix = matrix_of(frame.decoded) or BT709
+        context.colorspace = self._matrix.code
+        context.color_primaries, context.color_trc = PRIMARIES, TRANSFER
         context.color_range = 1  # limited (TV) range
         self._stream = stream
         if self._source.sound is not None:

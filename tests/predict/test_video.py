@@ -17,6 +17,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.frames import Source
 from posedeploy.predict.opencv_video import WITHOUT_PYAV, OpenCvReader
 from posedeploy.predict.opencv_writer import OpenCvWriter
+from posedeploy.predict.pictures import Picture
 from posedeploy.predict.sources import open_source
 from posedeploy.predict.video_reader import VideoReader
 from posedeploy.predict.video_writer import VideoWriter
@@ -34,7 +35,7 @@ def rewritten(source: Source, path: Path) -> tuple[list[float], list[str]]:
     for frame in source:
         assert frame.time_s is not None
         times.append(frame.time_s)
-        writer.write(frame, frame.image)
+        writer.write(frame, Picture(frame.image))
     writer.finish()
     return times, writer.remarks
 
@@ -242,7 +243,7 @@ def test_opencv_reads_and_writes_without_pyav(tmp_path: Path) -> None:
         for frame in source:
             assert frame.time_s is not None
             times.append(frame.time_s)
-            writer.write(frame, frame.image)
+            writer.write(frame, Picture(frame.image))
         writer.finish()
         assert (source.problems, source.remarks) == ([], [WITHOUT_PYAV])
     assert np.diff(times) == pytest.approx(np.diff(VARIABLE) / 100, abs=0.002)
