@@ -17,8 +17,8 @@ from posedeploy.poses.affinity import score_rounded, select_plausible
 from posedeploy.poses.fields import upsample_fields
 from posedeploy.poses.grouping import COMPLETING, choose_connections, group
 from posedeploy.poses.limbs import LIMBS, explain_missing_limbs, select_limbs
-from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps, upsample
-from posedeploy.poses.peaks import find_peaks
+from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps
+from posedeploy.poses.peaks import find_upsampled_peaks
 from posedeploy.poses.refinement import refine_peaks
 from posedeploy.types import Camera, InputContract, ModelSpec, Placement, Poses, Tensors
 
@@ -65,7 +65,7 @@ def decode(
     limbs = select_limbs(spec, CHANNELS, KEYPOINTS_OF)
     heatmaps, pafs = select_maps(outputs, spec, {"heatmaps": limbs.keypoints + 1, "pafs": limbs.channels})
     stride = find_stride(heatmaps, placement, spec.map_stride)
-    peaks = find_peaks(upsample(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC))
+    peaks = find_upsampled_peaks(heatmaps[: limbs.keypoints], cv2.INTER_CUBIC)
     fields = upsample_fields(pafs, peaks, limbs, cv2.INTER_CUBIC)
     pairs, scores = select_plausible(peaks, fields, score_rounded)
     people = group(

@@ -19,8 +19,8 @@ from posedeploy.poses.cameras import find_focal_length, to_world
 from posedeploy.poses.fields import upsample_fields
 from posedeploy.poses.grouping import People, choose_connections, group
 from posedeploy.poses.limbs import explain_missing_limbs, select_limbs
-from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps, upsample
-from posedeploy.poses.peaks import THRESHOLD, Peaks, find_peaks
+from posedeploy.poses.maps import UPSAMPLE, find_stride, select_maps
+from posedeploy.poses.peaks import THRESHOLD, Peaks, find_upsampled_peaks
 from posedeploy.poses.refinement import refine_peaks
 from posedeploy.types import Array, Camera, InputContract, ModelSpec, Placement, Poses, Tensors
 
@@ -91,7 +91,7 @@ def decode(
     channels = {"features": 3 * joints, "heatmaps": limbs.keypoints + 1, "pafs": limbs.channels}
     features, heatmaps, pafs = select_maps(outputs, spec, channels)
     stride = find_stride(heatmaps, placement, spec.map_stride)
-    peaks = find_peaks(upsample(heatmaps[: limbs.keypoints], cv2.INTER_LINEAR))
+    peaks = find_upsampled_peaks(heatmaps[: limbs.keypoints], cv2.INTER_LINEAR)
     fields = upsample_fields(pafs, peaks, limbs, cv2.INTER_LINEAR)
     pairs, scores = select_plausible(peaks, fields, score_truncated)
     tie = pairs.a * len(peaks.x) + pairs.b

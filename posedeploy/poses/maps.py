@@ -13,6 +13,16 @@ from posedeploy.types import Array, ModelSpec, Placement, Tensors
 UPSAMPLE = 4
 """Upsampling factor of maps before keypoints are read, as published."""
 
+REACH = 2
+"""Cells on each side of a cell from which cubic interpolation computes its upsampled values."""
+MAX_GAIN = np.float32(1.83)
+"""The absolute weights of cubic interpolation sum up to at most 1.352 along an axis. So no upsampled value
+exceeds the square of this times the highest value that it is computed from."""
+MIN_CHANNELS = 5
+"""OpenCV resizes maps of up to four channels by other code, whose last bit depends on the size of the map."""
+Crop = tuple[int, int, int, int]
+"""Top, bottom, left and right of a part of a map, in cells."""
+
 CHANNELS_LAST = '; if its channels are last, write layout = "NHWC" under [outputs] in a `contract` file'
 
 
@@ -95,4 +105,26 @@ def upsample(maps: Array, interpolation: int) -> Array:
         fy=UPSAMPLE,
         interpolation=interpolation,
     )
-    return enlarged
+    return enlarged.reshape(*enlarged.shape[:2], len(maps))  # OpenCV drops a single channel
+
+
+def find_runs(is_set: Array, gap: int) -> list[tuple[int, int]]:
+    """Return the begin and end of each run of set (n,) flags, joined across at most ``gap`` others."""
+    at = np.flatnonzero(is_set)
+    if not len(at):
+        return []
+    breaks = np.flatnonzero(np.diff(at) > gap + 1)
+    begins = at[np.concatenate([[0], breaks + 1])].tolist()
+    ends = at[np.concatenate([breaks, [len(at) - 1]])].tolist()
+    return [(begin, end + 1) for begin, end in zip(begins, ends, strict=True)]
+
+
+def widen(crop: Crop, border: int, size: tuple[int, int]) -> Crop:
+    """Return the crop with a border, inside a map of (height, width)."""
+    top, bottom, left, right = crop
+    return (
+        max(0, top - border),
+        min(size[0], bottom + border),
+        max(0, left - border),
+        min(size[1], right + border),
+    )

@@ -129,7 +129,7 @@ class Tracker:
         similarity = _similarity(poses, known, self._variances)
         counts = (similarity > MIN_SIMILARITY).sum(axis=-1)
         _assign(rows, free, poses, counts, counts)
-        if self._max_gap_s > 0:
+        if self._max_gap_s > 0 and (rows < 0).any():
             reach = REACH + REACH_PER_S * (now_s - known.seen_s)
             similarity = _similarity(poses, known, self._variances * reach[:, None] ** 2)
             counts = (similarity > MIN_SIMILARITY).sum(axis=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -172,13 +172,13 @@ class PosesDocument:
         present = set() if poses.ids is None else set(poses.ids.tolist())
         for candidate in self._without_id.keys() - present:  # a candidate that misses a frame gets no id
             del self._without_id[candidate]
-        for person in range(len(poses)):
-            position = len(self._annotations)
-            annotation = _annotation(poses, person, position + 1, number)
-            annotation = msgspec.structs.replace(annotation, mesh=meshes[person] if meshes else None)
+        ids = [None] * len(poses) if poses.ids is None else poses.ids.tolist()
+        for annotation, id_ in zip(
+            _annotate(poses, len(self._annotations), number, meshes), ids, strict=True
+        ):
+            if id_ is not None and id_ < 0:
+                self._without_id.setdefault(id_, []).append((len(self._annotations), annotation))
             self._annotations.append(_encode(annotation))
-            if poses.ids is not None and poses.ids[person] < 0:
-                self._without_id.setdefault(int(poses.ids[person]), []).append((position, annotation))
 
     def assign_ids(self, ids: Mapping[int, int]) -> None:
         """Replace provisional numbers with ids in the frames so far, before the next frame is added."""
@@ -218,22 +218,29 @@ def _encode(record: msgspec.Struct) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(record))
 
 
-def _annotation(poses: Poses, person: int, number: int, image: int) -> _Annotation:
-    keypoints = np.round(poses.keypoints[person].astype(np.float64), DECIMALS)
-    is_visible = keypoints[:, 2] >= 0
-    flat: list[float] = []
-    for (x, y, _), visible in zip(keypoints.tolist(), is_visible.tolist(), strict=True):
-        flat += (x, y, 2) if visible else (0, 0, 0)
-    positions = None if poses.keypoints_3d is None else poses.keypoints_3d[person, :, :3]
-    return _Annotation(
-        id=number,
-        image_id=image,
-        category_id=PERSON,
-        keypoints=flat,
-        num_keypoints=int(is_visible.sum()),
-        keypoint_scores=np.where(is_visible, keypoints[:, 2], 0.0).tolist(),
-        score=round(float(poses.scores[person]), DECIMALS),
-        bbox=np.round(poses.boxes[person], DECIMALS).tolist(),
-        keypoints_3d=None if positions is None else np.round(positions, DECIMALS).ravel().tolist(),
-        track_id=None if poses.ids is None or poses.ids[person] < 0 else int(poses.ids[person]),
-    )
+def _annotate(poses: Poses, done: int, image: int, meshes: Sequence[str]) -> Iterator[_Annotation]:
+    """Yield the record of each person. ``done``: the number of earlier records. meshes: may be empty."""
+    keypoints = np.round(poses.keypoints.astype(np.float64), DECIMALS)
+    is_visible = keypoints[..., 2] >= 0
+    scores = np.where(is_visible, keypoints[..., 2], 0.0).tolist()
+    counts = is_visible.sum(axis=1).tolist()
+    boxes = np.round(poses.boxes, DECIMALS).tolist()
+    rows = zip(keypoints.tolist(), is_visible.tolist(), poses.scores.tolist(), strict=True)
+    for person, (points, visible, score) in enumerate(rows):
+        flat: list[float] = []
+        for (x, y, _), is_found in zip(points, visible, strict=True):
+            flat += (x, y, 2) if is_found else (0, 0, 0)
+        positions = None if poses.keypoints_3d is None else poses.keypoints_3d[person, :, :3]
+        yield _Annotation(
+            id=done + person + 1,
+            image_id=image,
+            category_id=PERSON,
+            keypoints=flat,
+            num_keypoints=counts[person],
+            keypoint_scores=scores[person],
+            score=round(score, DECIMALS),
+            bbox=boxes[person],
+            keypoints_3d=None if positions is None else np.round(positions, DECIMALS).ravel().tolist(),
+            track_id=None if poses.ids is None or poses.ids[person] < 0 else int(poses.ids[person]),
+            mesh=meshes[person] if meshes else None,
+        )

@@ -6,6 +6,7 @@ Coordinates are px of the user's image, x to the right and y down, except in fie
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from posedeploy.types.tensors import Array
@@ -84,7 +85,7 @@ class Poses:
     def __len__(self) -> int:
         return len(self.keypoints)
 
-    @property
+    @cached_property
     def boxes(self) -> Array:
         """(people, 4) x, y, width, height in px of the tight box around each person's keypoints."""
         is_present = self.keypoints[..., 2:] >= 0
