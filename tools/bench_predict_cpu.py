@@ -29,12 +29,14 @@ from pathlib import Path
 from typing import Any
 
 from posedeploy import manifest
+from posedeploy.poses.preprocess import prepare
 from posedeploy.poses.tracking import Tracker
 from posedeploy.predict import chain, pictures, run, video_reader, video_writer
 from posedeploy.predict.poses_json import PosesDocument
 from posedeploy.predict.sources import open_source
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import RuntimeInfo, Tensors
+from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.types import RunOptions, RuntimeInfo, Tensors
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -104,7 +106,7 @@ def time_stages(times: dict[str, float]) -> None:
     wrap(pictures.Painter, "paint" if hasattr(pictures.Painter, "paint") else "__call__", "draw")
     wrap(video_writer.VideoWriter, "write", "encode")
     wrap(PosesDocument, "add", "record")
-    run.ThreadPoolExecutor = InlineExecutor  # type: ignore[attr-defined]
+    vars(run)["ThreadPoolExecutor"] = InlineExecutor
 
 
 def measure(artifact_path: str, video: str, recorded: str) -> None:
@@ -128,12 +130,9 @@ def measure(artifact_path: str, video: str, recorded: str) -> None:
 
 def record(artifact_path: Path, video: str) -> list[Tensors]:
     """Return the outputs of the network for each frame."""
-    from posedeploy.runtimes.load_runner import open_runner
-    from posedeploy.types import RunOptions
-
     artifact = manifest.read(artifact_path)
     with open_runner(artifact, RunOptions()) as runner, open_source(video) as source:
-        return [runner.run(chain.prepare(frame.image, artifact.spec)[0]) for frame in source]
+        return [runner.run(prepare(frame.image, artifact.spec)[0]) for frame in source]
 
 
 def main() -> None:

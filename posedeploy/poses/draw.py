@@ -131,7 +131,7 @@ def _draw_box(image: Array, box: Box, label: str, color: Color, unit: float) -> 
     right, bottom = min(round(box[2]), width - 1), min(round(box[3]), height - 1)
     if right <= left or bottom <= top:
         return []
-    _draw_corners(image, (left, top, right, bottom), color, max(1, round(unit * 0.8)))
+    _draw_corners(image, (left, top, right, bottom), color, 1 + max(1, round(unit * 0.8)))
     scale = 0.2 + 0.13 * unit
     text_width, text_height, below = text_size(label, scale)
     pad = max(2, round(unit * 1.5))
