@@ -134,6 +134,10 @@ class CandidateLoader:
             raise InputError(f"{artifact.path}: PyTorch on its checkpoint cannot be loaded again")
         return candidate
 
+    def add_earlier(self, artifact: Artifact, label: str) -> None:
+        """Load the earlier file of a model, which is compared with it in the same rounds."""
+        self._keep(replace(self._load_artifact(artifact), label=label))
+
     def _args_for(self, source: Artifact | Path) -> ModelArgs:
         path = source if isinstance(source, Path) else source.path
         return self._args if self._is_alone or not manifest.has_manifest(path) else ModelArgs()
@@ -155,6 +159,7 @@ class CandidateLoader:
             input_specs=spec.inputs,
             output_specs=spec.outputs,
             model_sha256=artifact_files.hashes_of(artifact),
+            path=str(artifact.path.absolute()),
             pipeline=_pipeline(candidate.runner, spec, self._settings),
         )
 

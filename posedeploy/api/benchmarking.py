@@ -178,6 +178,9 @@ class _Benchmark:
                 for source in sources:
                     self.on_progress(f"loading {get_path(source)}", None)
                     loader.add(source)
+                if self.earlier is not None:
+                    for artifact, label in self.earlier.find_models(loader.candidates):
+                        loader.add_earlier(artifact, label)
             yield loader
 
     def _check(self, loader: CandidateLoader) -> None:

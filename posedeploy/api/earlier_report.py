@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from posedeploy import artifact_files
 from posedeploy.api.bench_document import WHAT, BenchDocument, Head
 from posedeploy.api.latency_report import FORMAT, VERSION
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine
-from posedeploy.benchmarks.time_comparison import TimeComparison, TimedNetwork, compare_measurements
+from posedeploy.benchmarks.time_comparison import (
+    TimeComparison,
+    TimedNetwork,
+    compare_in_rounds,
+    compare_measurements,
+)
 from posedeploy.benchmarks.timing import Candidate
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.input_files import path_exists
 from posedeploy.printable import listed
+from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.text_files import read_json
-from posedeploy.types import Scenario
+from posedeploy.types import Artifact, Scenario
+
+logger = logging.getLogger(__name__)
 
 SAME_MACHINE = ("cpu", "physical_cores", "logical_cores")
 """Fields of a machine that must be equal for times to be compared."""
@@ -32,6 +43,8 @@ SAME_RUN: Mapping[str, Callable[[Latency], Any]] = {
     "input shapes": lambda row: " ".join("x".join(map(str, shape)) for shape in row.input_shapes.values()),
 }
 """Settings that must be equal for two rows to be compared."""
+EARLIER = " (earlier)"
+"""The end of the label of a file of the earlier report that runs in the same rounds."""
 MAX_LISTED = 5
 """The maximum number of labels in a message."""
 
@@ -87,7 +100,7 @@ class EarlierReport:
         """
         baselines = {candidate.baseline.label for candidate in candidates if candidate.baseline}
         for candidate in candidates:
-            if candidate.label in baselines:
+            if candidate.label in baselines or candidate.label.endswith(EARLIER):
                 continue
             if candidate.label not in self.rows:
                 raise InputError(
@@ -107,11 +120,34 @@ class EarlierReport:
                     f"{'; '.join(differences)}; measure again with the same options"
                 )
 
+    def find_models(self, candidates: Sequence[Candidate]) -> Iterator[tuple[Artifact, str]]:
+        """Yield the files that the report was measured on, where a model has changed since, with labels.
+
+        A file is searched where it was, and next to the report. It must have the recorded hashes, and the
+        runtime must have the recorded version: else its time now is not its time in the report.
+        """
+        for candidate in candidates:
+            row = self.rows.get(candidate.label)
+            if row is None or not row.path or row.model_sha256 == candidate.model_sha256:
+                continue
+            if row.runtime_info.version != candidate.runner.runtime_info.version:
+                continue
+            recorded = Path(row.path)
+            paths = dict.fromkeys((recorded, self.path.absolute().with_name(recorded.name)))
+            files = (artifact for path in paths if (artifact := _open_same(path, row)) is not None)
+            if (artifact := next(files, None)) is not None:
+                logger.info(f"{candidate.label}: compared with {artifact.path} of the earlier report")
+                yield artifact, candidate.label + EARLIER
+
     def compare(self, results: Sequence[Latency]) -> tuple[TimeComparison, ...]:
-        """Compare each model with itself in this report, relative to PyTorch if that was timed in both."""
+        """Compare each model with its earlier file in the same rounds, where that was timed.
+
+        Compare others with their times in this report, relative to PyTorch if that was timed in both.
+        """
         rows = {result.label: result for result in results}
         baselines = {result.baseline for result in results}
-        return tuple(self._compare(row, rows) for row in results if row.label not in baselines)
+        models = [row for row in results if row.label not in baselines and not row.label.endswith(EARLIER)]
+        return tuple(self._compare(row, rows) for row in models)
 
     def remarks(self, machine: Machine, results: Sequence[Latency]) -> tuple[str, ...]:
         """Return what else differs between the measurements, a sentence each."""
@@ -132,11 +168,26 @@ class EarlierReport:
         return tuple(f"{self.path}: {difference}" for difference in unlike)
 
     def _compare(self, row: Latency, rows: Mapping[str, Latency]) -> TimeComparison:
+        if (earlier := rows.get(row.label + EARLIER)) is not None:
+            compared = compare_in_rounds(row, earlier)
+            return replace(compared, against=self.path.name, earlier_file=earlier.path)
         new, old = TimedNetwork(row), TimedNetwork(self.rows[row.label])
         reference = _common_reference(row, rows, old.result, self.rows)
         if reference is not None:
             new, old = TimedNetwork(row, reference[0]), TimedNetwork(old.result, reference[1])
         return compare_measurements(new, old, self.path.name)
+
+
+def _open_same(path: Path, row: Latency) -> Artifact | None:
+    """Open a model file, if it exists and is the one that a row was measured on."""
+    if not path_exists(path):
+        return None
+    try:
+        artifact = open_artifact(path)
+        is_same = artifact_files.hashes_of(artifact_files.verify(artifact)) == row.model_sha256
+    except (PoseDeployError, OSError):  # another file, or one that cannot be read
+        return None
+    return artifact if is_same else None
 
 
 def _common_reference(

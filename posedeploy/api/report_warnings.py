@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from posedeploy.api.joined_results import (
     Compared,
@@ -54,7 +55,7 @@ def _join_warnings(results: JoinedResults) -> Iterator[str]:
         return
     for each in models:
         if each.compared is None:
-            yield _unknown_error(each, parity)
+            yield _unknown_error(each, results)
         elif machine_key(each.compared.machine) != machine_key(each.timed.machine):
             yield (
                 f"{each.latency.label}: its times and its error are of different machines: "
@@ -71,9 +72,12 @@ def _repeated(parity: Sequence[Compared]) -> Iterator[str]:
         last[deployment_key(each.row)] = each
 
 
-def _unknown_error(deployment: Deployment, parity: Sequence[Compared]) -> str:
+def _unknown_error(deployment: Deployment, results: JoinedResults) -> str:
     row = deployment.latency
-    others = [each.row for each in parity if hashes_of(each.row) == hashes_of(row)]
+    for path, message in results.errors.items():
+        if Path(path).name == row.label:
+            return f"{row.label}: its error is unknown, because it could not be compared: {message}"
+    others = [each.row for each in results.parity if hashes_of(each.row) == hashes_of(row)]
     if not others:
         return f"{row.label}: its error is unknown; add it to `posedeploy parity`"
     compared = listed([_describe(other.runtime_info) for other in others])
@@ -105,6 +109,6 @@ def _time_warnings(results: JoinedResults) -> Iterator[str]:
         if len(files) > 1:
             yield (
                 f"the times in {listed(files)} are of different measurements, between which the load of the "
-                "machine may have changed; compare the speed-ups, which are relative to PyTorch in the same "
+                "machine may have changed; compare the speedups, which are relative to PyTorch in the same "
                 "rounds"
             )

@@ -31,6 +31,8 @@ each one must support the verdict, which has no such confidence: if the loads of
 more than the dead zone, the ratios of three loads are all above it in up to one of eight comparisons."""
 MIN_TIMES = 20
 """The number of timed runs of each network that a verdict needs."""
+MAX_LOAD_DIFFERENCE = 0.5
+"""The largest difference between the load averages of two measurements without a common reference."""
 SAME_ROUNDS = "compare with the earlier model itself, which then runs in the same rounds"
 
 
@@ -43,6 +45,7 @@ class TimeComparison:
     clock: ``cpu`` if processor time decided. ratio: this network's time divided by the other's. interval: of
     the ratio, which decides the verdict (see ``CONFIDENCE``); None for too few runs. times: the number of
     timed runs of this network and of the other. fault: why there is no verdict, and what to do.
+    earlier_file: the model file of the earlier report, if it still exists and ran in the same rounds.
     """
 
     label: str
@@ -53,6 +56,7 @@ class TimeComparison:
     interval: tuple[float, float] | None
     times: tuple[int, int]
     fault: str = ""
+    earlier_file: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -115,12 +119,21 @@ def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> 
             for clock in _clocks(rows)
         ]
     )
-    is_steady = new.result.warning is None and old.result.warning is None
-    if new.reference is None and not is_steady and compared.interval is not None:
-        fault = "its times are unreliable, and PyTorch was not timed in both; measure on an idle machine"
+    if new.reference is None and compared.interval is not None and (why := _explain_unlike(new, old)):
+        fault = f"{why}, and PyTorch was not timed in both; measure on an idle machine"
         compared = replace(compared, interval=None, fault=fault)
     fault = f"{compared.fault}, or {SAME_ROUNDS}" if compared.fault else ""
     return replace(compared, against=against, fault=fault)
+
+
+def _explain_unlike(new: TimedNetwork, old: TimedNetwork) -> str:
+    """Return why times cannot be compared without a reference; '' if they can."""
+    if new.result.warning is not None or old.result.warning is not None:
+        return "its times are unreliable"
+    loads = old.result.load_average, new.result.load_average
+    if abs(loads[1] - loads[0]) > MAX_LOAD_DIFFERENCE:
+        return f"the load average was {loads[0]:.1f} and is {loads[1]:.1f}"
+    return ""
 
 
 def _shifts(new: TimedNetwork, old: TimedNetwork, clock: Clock) -> Iterator[Shift]:

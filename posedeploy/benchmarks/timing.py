@@ -84,6 +84,7 @@ class Candidate:
     input_specs: tuple[TensorSpec, ...] = ()
     output_specs: tuple[TensorSpec, ...] = ()
     model_sha256: Mapping[str, str] = field(default_factory=dict)
+    path: str | None = None
     pipeline: ImagePipeline[Any] | None = None
 
     def describe(self, scenario: Scenario, times: Sequence[RunTime] = ()) -> Latency:
@@ -104,6 +105,7 @@ class Candidate:
             output_specs=self.output_specs,
             input_shapes={name: array.shape for name, array in self.tensors.items()},
             model_sha256=self.model_sha256,
+            path=self.path,
         )
 
 

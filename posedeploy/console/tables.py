@@ -163,6 +163,7 @@ def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Tab
     )
     for each in comparisons:
         basis = f"relative to {each.reference}" if each.reference else ""
+        basis = "in the same rounds" if each.earlier_file else basis
         table.add_row(
             two_lines(each.label, basis),
             two_lines(each.verdict, "by CPU time" if each.clock == "cpu" else ""),

@@ -134,6 +134,15 @@ def test_unreliable_times_without_a_reference_allow_no_verdict() -> None:
     )
 
 
+def test_steady_times_at_different_loads_without_a_reference_allow_no_verdict() -> None:
+    times = np.tile([0.0100, 0.0101, 0.0102], 40)
+    new = replace(latency("a.onnx", 2 * times), load_average=5.0)
+    old = replace(latency("a.onnx", times), load_average=0.3)
+    compared = compare_measurements(TimedNetwork(new), TimedNetwork(old), "old.json")
+    assert compared.verdict == "cannot tell"
+    assert "the load average was 0.3 and is 5.0, and PyTorch was not timed in both" in compared.fault
+
+
 def test_steady_times_without_a_reference_are_compared() -> None:
     stream = np.random.RandomState(8)
     old, new = (

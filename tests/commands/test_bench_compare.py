@@ -14,6 +14,7 @@ from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.commands.bench import fastest_line, measurement_line
 from posedeploy.types import RuntimeInfo
 from tests.commands.conftest import Invoke, lines_wider_than, words
+from tests.test_docs import undocumented
 
 RUNS = ("--runs", 21, "--threads", 1)
 
@@ -189,6 +190,60 @@ def write_copy(path: Path, shape: tuple[int, ...]) -> Path:
     path.parent.mkdir(exist_ok=True)
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
     return path
+
+
+def write_changed(path: Path) -> Path:
+    """Write a network of the same shapes in another file."""
+    network = onnx.load(write_copy(path, (1, 3, 8, 16)))
+    network.graph.name = "changed"
+    onnx.save(network, path)
+    return path
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_earlier_file_runs_in_the_same_rounds(invoke: Invoke, moved: bool) -> None:
+    old = write_copy(Path("old/one.onnx"), (1, 3, 8, 16))
+    invoke("bench", old, *RUNS, "--json", "reports.json")
+    report = Path("reports.json")
+    if moved:
+        report = old.parent.rename("elsewhere") / report.rename("elsewhere/reports.json").name
+    new = write_changed(Path("new/one.onnx"))
+    result = invoke("bench", new, *RUNS, "--compare", report, "--json", "new.json")
+    document = json.loads(Path("new.json").read_text())
+    (comparison,) = document["comparisons"]
+    folder = "elsewhere" if moved else "old"
+    assert Path(comparison["earlier_file"]) == Path(folder, "one.onnx").absolute()
+    assert (comparison["label"], comparison["against"]) == ("one.onnx", "reports.json")
+    assert comparison["reference"] is None and comparison["times"] == [21, 21]
+    assert [row["label"] for row in document["results"]] == ["one.onnx", "one.onnx (earlier)"]
+    assert result.stderr.count("one.onnx of the earlier report") == 1
+    assert "in the same rounds" in words(result.stdout)
+    assert undocumented(Path("new.json").read_text()) == []
+
+
+def _overwrite(report: dict[str, Any]) -> None:
+    write_changed(Path("old/one.onnx"))
+
+
+def _other_version(report: dict[str, Any]) -> None:
+    report["results"][0]["runtime_info"]["version"] = "0.1"
+
+
+def _no_path(report: dict[str, Any]) -> None:
+    del report["results"][0]["path"]
+
+
+@pytest.mark.parametrize("edit", [_overwrite, _other_version, _no_path])
+def test_without_the_earlier_file_and_its_runtime_the_reports_are_compared(
+    invoke: Invoke, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    old = write_copy(Path("old/one.onnx"), (1, 3, 8, 16))
+    invoke("bench", old, *RUNS, "--json", "old.json")
+    report = edited(Path("old.json"), edit)
+    invoke("bench", write_changed(Path("new/one.onnx")), *RUNS, "--compare", report, "--json", "new.json")
+    document = json.loads(Path("new.json").read_text())
+    assert document["comparisons"][0]["earlier_file"] is None
+    assert [row["label"] for row in document["results"]] == ["one.onnx"]
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 16), (1, 3, 16, 8), (1, 8, 8, 3)])
