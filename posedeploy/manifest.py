@@ -225,6 +225,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
         document.sidecars,
         inference_precision=document.inference_precision,
         calibration=document.calibration,
+        budget=document.budget,
     )
 
 

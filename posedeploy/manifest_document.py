@@ -23,7 +23,7 @@ from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.printable import listed, printable
 from posedeploy.spec_checks import find_invalid_value
 from posedeploy.text_files import convert, parse_json
-from posedeploy.types import Artifact, Calibration, ModelSpec, Precision, Provenance
+from posedeploy.types import Artifact, BudgetRecord, Calibration, ModelSpec, Precision, Provenance
 
 WHAT = "a manifest"
 SUFFIX = ".posedeploy.json"
@@ -50,6 +50,7 @@ class Manifest:
     sidecars: Mapping[str, str] = field(default_factory=dict)
     inference_precision: Precision | None = None
     calibration: Calibration | None = None
+    budget: BudgetRecord | None = None
 
     @property
     def model_name(self) -> str:
@@ -80,6 +81,7 @@ def encode(artifact: Artifact) -> bytes:
         artifact.sidecars,
         artifact.inference_precision,
         artifact.calibration,
+        artifact.budget,
     )
     return seal(msgspec.to_builtins(document))
 

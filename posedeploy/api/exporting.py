@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 
+from posedeploy.api.budget_fitting import fit_budget, read_budget
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
@@ -46,9 +48,10 @@ def export(
             than FP32, the precision, as in ``human-fp16``.
 
     Raises:
-        ExportError: no target has this name, the network cannot be exported to it with these options, or
-            the stem is not a file name; if a program in an isolated environment failed, its log is
-            ``STEM.ENVIRONMENT.log`` there.
+        DeviceError: this machine cannot run a target, so its budget cannot be measured.
+        ExportError: no target has this name, the network cannot be exported to it with these options, the
+            budget cannot be held, or the stem is not a file name; if a program in an isolated environment
+            failed, its log is ``STEM.ENVIRONMENT.log`` there.
         InputError: no calibration image can be used, or the network takes none.
         IsolatedEnvironmentError: an environment that a converter needs is missing or broken.
         OutputError: the folder cannot be written.
@@ -59,9 +62,13 @@ def export(
         on_progress("reading the calibration images", None)
         with ExitStack() as opened:
             find_people = _person_finder(model, opened)
-            return collect(spec, options.calibration, options.calibration_images, find_people)
+            holds_out = bool(options.budget and options.images is None)
+            sources, count = options.calibration, options.calibration_images
+            return collect(spec, sources, count, find_people, holds_out=holds_out)
 
-    return converting.export(model, targets, folder, stem, options, on_progress, calibrate)
+    budget = read_budget(model, options or ExportOptions())
+    fit = partial(fit_budget, model, budget) if budget is not None else None
+    return converting.export(model, targets, folder, stem, options, on_progress, calibrate, fit)
 
 
 def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:

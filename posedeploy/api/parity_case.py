@@ -61,7 +61,7 @@ class ParityCase:
             decode=self.decode,
             peaks=list_peak_outputs(self.spec),
             floor=floor,
-            pairing=_pairing(self.spec) if self.decode is not None else None,
+            pairing=build_pairing(self.spec) if self.decode is not None else None,
             on_progress=self.report_steps("comparing"),
         )
         return replace(
@@ -139,7 +139,8 @@ def build_decode(spec: ModelSpec) -> Decode | None:
     return decoder_of(spec, Camera())
 
 
-def _pairing(spec: ModelSpec) -> Pairing:
+def build_pairing(spec: ModelSpec) -> Pairing:
+    """Return how the people of a network are compared one by one."""
     refine = decoder_of(spec, Camera(), refine=True) if has_heatmaps(spec.family) else None
     return Pairing(spec.keypoint_names, refine)
 

@@ -55,7 +55,7 @@ class InputPairs:
         for name, path in self.files:
             assert self.specs is not None, "images have specs"
             reference, candidate = self.specs
-            yield from _make_pairs(reference, candidate, [(name, read_picture(path).pixels)])
+            yield from make_pairs(reference, candidate, [(name, read_picture(path).pixels)])
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def build_parity_inputs(
     generated: list[tuple[NetworkInput, NetworkInput]] = []
     sets = _generate(candidate, ranges)
     for spec, named in sets:
-        generated += _make_pairs(reference, spec, named)
+        generated += make_pairs(reference, spec, named)
     spec, named = sets[0]
     compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
     originals = [original for original, _ in generated[NOISE : NOISE + SYNTHETIC]]
@@ -109,9 +109,10 @@ def build_parity_inputs(
     return ParityInputs(pairs, list(zip(originals, jpegs, strict=True)))
 
 
-def _make_pairs(
+def make_pairs(
     reference: ModelSpec, candidate: ModelSpec, named: Sequence[tuple[str, Array]]
 ) -> list[tuple[NetworkInput, NetworkInput]]:
+    """Return images with their names as inputs in the forms of the reference and of the candidate."""
     references = build_image_inputs(match_candidate(reference, candidate), named)
     return list(zip(references, build_image_inputs(candidate, named), strict=True))
 

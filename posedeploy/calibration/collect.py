@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from posedeploy.benchmarks.inputs import build_people_inputs
+from posedeploy.calibration.held_out import check_split, is_held_out
 from posedeploy.calibration.image_hashes import count_near_duplicates, perceptual_hash, pixel_hash
 from posedeploy.calibration.image_selection import select_images
 from posedeploy.calibration.spilled_tensors import SpilledTensors
@@ -35,7 +36,12 @@ logger = logging.getLogger(__name__)
 
 
 def collect(
-    spec: ModelSpec, sources: Sequence[str], count: int, find_people: FindPeople | None = None
+    spec: ModelSpec,
+    sources: Sequence[str],
+    count: int,
+    find_people: FindPeople | None = None,
+    *,
+    holds_out: bool = False,
 ) -> CalibrationSet:
     """Return the calibration inputs of a network: of images, or of synthetic people without any source.
 
@@ -46,16 +52,20 @@ def collect(
         sources: images, folders of images and videos.
         count: the maximum number of images.
         find_people: None for a network that does not find people in whole images.
+        holds_out: leave out the images of ``held_out.read_held_out``.
 
     Raises:
-        InputError: the count is below 1, no image can be used, or the network takes none.
+        InputError: the count is below 1, no image can be used, the network takes none, or there are too few
+            images to hold some out.
     """
     if count < 1:
         raise InputError(f"`calibration_images={count}`: expected at least 1")
     if spec.joints is not None:
         calibration = _collect_joints(spec, sources, count)
     elif spec.contract is not None:
-        calibration = _collect_images(spec, sources, count, find_people)
+        select = _calibrating_images if holds_out else _user_images
+        images = select(sources, count) if sources else (count, _synthetic_images(spec, count))
+        calibration = _collect_images(spec, sources, *images, find_people)
     else:
         raise InputError(
             "this network cannot be calibrated: it has no image contract that describes the "
@@ -68,7 +78,11 @@ def collect(
 
 
 def _collect_images(
-    spec: ModelSpec, sources: Sequence[str], count: int, find_people: FindPeople | None
+    spec: ModelSpec,
+    sources: Sequence[str],
+    number: int,
+    images: Iterator[NamedImage],
+    find_people: FindPeople | None,
 ) -> CalibrationSet:
     tensor = spec.inputs[0]
     batch = tensor.shape[0] if isinstance(tensor.shape[0], int) else 1
@@ -76,7 +90,6 @@ def _collect_images(
     inputs, pending = SpilledTensors(), list[Array]()
     pixels, perceptual, problems = list[str](), list[str](), list[str]()
     people_counts = list[int]()
-    number, images = _user_images(sources, count) if sources else (count, _synthetic_images(spec, count))
     step = -(-number // MAX_CHECKED)
     for name, image, box in images:
         try:
@@ -128,6 +141,14 @@ def _user_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[Name
     """Return the number of selected images, some of which may not be readable, and the readable ones."""
     number, frames = select_images(sources, count)
     return number, ((frame.label, frame.image, None) for frame in frames)
+
+
+def _calibrating_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[NamedImage]]:
+    """Return the same without the images that are held out for a budget."""
+    number, images = _user_images(sources, count)
+    check_split(sources, number)
+    kept = (image for position, image in enumerate(images) if not is_held_out(position, number))
+    return number - sum(is_held_out(position, number) for position in range(number)), kept
 
 
 def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:

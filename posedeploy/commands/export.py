@@ -13,12 +13,14 @@ from posedeploy.api.load_checkpoint import load_sample, open_pytorch_model
 from posedeploy.api.model_args import ModelArgs, is_sample
 from posedeploy.api.open_models import SAMPLE_REMARK
 from posedeploy.backends import RUNTIMES, TARGETS
+from posedeploy.commands.budget_tables import budget_lines, budget_table
 from posedeploy.console.output import inform, out, show, show_progress, show_spinner
 from posedeploy.console.parsing import choose
 from posedeploy.console.tables import artifacts_table, tensors_table
 from posedeploy.console.tensorrt_options import print_build_info
 from posedeploy.convert.export import stem_of
 from posedeploy.convert.export_options import (
+    BUDGET_MINUTES,
     CALIBRATION_IMAGES,
     QUANTIZED,
     Activations,
@@ -54,6 +56,9 @@ def build_options(
     precision: str = "fp32",
     calibration: Sequence[str] = (),
     calibration_images: int | None = None,
+    budget: Sequence[str] = (),
+    images: Path | None = None,
+    budget_minutes: float = BUDGET_MINUTES,
     *,
     aoti: AotiOptions,
     onnx: OnnxOptions,
@@ -81,6 +86,9 @@ def build_options(
         export_precision,
         tuple(calibration),
         CALIBRATION_IMAGES if calibration_images is None else calibration_images,
+        tuple(budget),
+        None if images is None else str(images),
+        budget_minutes,
         aoti=aoti,
         onnx=onnx,
         tensorrt=tensorrt,
@@ -182,6 +190,10 @@ def export_to(
     for artifact in artifacts:
         inform(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
         print_build_info(artifact)
+        if artifact.budget is not None:
+            show(budget_table(artifact.budget))
+            for line in budget_lines(artifact.budget):
+                inform(line)
     return artifacts
 
 

@@ -13,6 +13,7 @@ from posedeploy import files, manifest, plugins
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import check_weights_and_stages, is_checkpoint, open_with_args
 from posedeploy.backends import bytes_of
+from posedeploy.commands.budget_tables import budget_lines
 from posedeploy.console.output import out, show, show_spinner, write_json
 from posedeploy.console.tables import create_table, format_runtime, format_size, tensors_table
 from posedeploy.families import FAMILIES
@@ -98,6 +99,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
         "precision": artifact.precision,
         **({"inference precision": artifact.inference_precision} if artifact.inference_precision else {}),
         **({"calibration": str(artifact.calibration)} if artifact.calibration else {}),
+        **({"budget": "; ".join(budget_lines(artifact.budget))} if artifact.budget else {}),
         **_manifest_location(path),
         **{name: _format_detail(value) for name, value in artifact.details.items() if value},
         **runs,

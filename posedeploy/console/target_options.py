@@ -30,6 +30,29 @@ CalibrationImages: TypeAlias = Annotated[
     int | None,
     typer.Option(metavar="N", help="The maximum number of these images, evenly spaced.", show_default="128"),
 ]
+ExportBudget: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LIMIT",
+        help="Limit the differences of poses from PyTorch: 1px, 0.5mm, 0.99oks or 2%, as in parity. Layers "
+        "are put back to floating point until the limits hold; the export fails if they cannot. Repeatable.",
+    ),
+]
+BudgetImages: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|DIR",
+        help="Images of people to measure the budget on.",
+        show_default="a quarter of the calibration images",
+    ),
+]
+BudgetMinutes: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="MINUTES",
+        help="End the search for layers after this time, with the best choice until then.",
+    ),
+]
 Opset: TypeAlias = Annotated[
     int | None,
     typer.Option(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from posedeploy.types import Calibration, Precision
+from posedeploy.types import BudgetRecord, Calibration, Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,8 @@ class Conversion:
     float layers; None if ``precision`` or the options of the runtime decide. sidecars: the names of the
     written files that the model file does not need. details: JSON for the runtime of this target. packages:
     the packages used; None for all ``packages`` of the target. environment: the isolated environment used.
-    calibration: the data that a quantized network was calibrated with.
+    calibration: the data that a quantized network was calibrated with. budget: what an export under a budget
+    measured.
     """
 
     precision: str
@@ -27,3 +28,4 @@ class Conversion:
     packages: tuple[str, ...] | None = None
     environment: str | None = None
     calibration: Calibration | None = None
+    budget: BudgetRecord | None = None

@@ -12,7 +12,14 @@ from typing import TypeAlias
 from posedeploy import __version__, files, manifest, plugins
 from posedeploy.backends import CHECKPOINT_SUFFIXES, Target, target_named
 from posedeploy.convert.conversion import Conversion
-from posedeploy.convert.export_options import CALIBRATION_FIELDS, QUANTIZED, ExportOptions, ignore_progress
+from posedeploy.convert.export_options import (
+    BUDGET_FIELDS,
+    CALIBRATION_FIELDS,
+    QUANTIZED,
+    ExportOptions,
+    ignore_progress,
+)
+from posedeploy.convert.layer_choice import QuantizableNetwork
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError, IsolatedProgramError
 from posedeploy.files import MAX_NAME_BYTES
@@ -22,6 +29,10 @@ from posedeploy.types import Artifact, CalibrationSet, Model, ModelSpec, OnProgr
 
 Calibrate: TypeAlias = Callable[[ModelSpec, ExportOptions], CalibrationSet]
 """A function that collects the calibration inputs of a network with the spec of its export."""
+
+FitBudget: TypeAlias = Callable[[Prepared, Target, QuantizableNetwork, Path], Conversion]
+"""A function that writes a network to a path with a choice of float layers that holds the budget of the
+options, or raises ``ExportError``. A network without layers is already there."""
 
 Converter: TypeAlias = Callable[[Prepared, Path], Conversion]
 """A function that writes the model file and its other files, or raises ``ExportError``."""
@@ -35,11 +46,13 @@ def export(
     options: ExportOptions | None = None,
     on_progress: OnProgress = ignore_progress,
     calibrate: Calibrate | None = None,
+    fit_budget: FitBudget | None = None,
 ) -> list[Artifact]:
     """Convert a model to each target. ``api.exporting.export`` has the description.
 
     Args:
         calibrate: collects the calibration inputs; None for precisions that need none.
+        fit_budget: chooses the float layers; None for options without a budget.
 
     Raises:
         PoseDeployError: as for ``api.exporting.export``.
@@ -59,7 +72,7 @@ def export(
     artifacts = []
     for row in rows:
         try:
-            artifacts.append(_export(model, prepared, row, folder, stems[row], options))
+            artifacts.append(_export(model, prepared, row, folder, stems[row], options, fit_budget))
         except IsolatedProgramError as error:
             log = _log(folder, stems[row], error.environment)
             files.write_text(log, error.log)
@@ -136,9 +149,17 @@ def _log(folder: Path, stem: str, environment: str) -> Path:
 
 
 def _export(
-    model: Model, prepared: Prepared, target: Target, folder: Path, stem: str, options: ExportOptions
+    model: Model,
+    prepared: Prepared,
+    target: Target,
+    folder: Path,
+    stem: str,
+    options: ExportOptions,
+    fit_budget: FitBudget | None,
 ) -> Artifact:
     convert = _converter(target)
+    if fit_budget is not None:
+        convert = partial(_convert_within_budget, convert, fit_budget, target)
     name = stem + target.suffix
     with files.staged(folder, partial(manifest.outdated, folder / name)) as stage:
         with native_path(stage) as writable:
@@ -158,6 +179,7 @@ def _export(
             sidecars=hashes,
             inference_precision=conversion.inference_precision,
             calibration=conversion.calibration,
+            budget=conversion.budget,
         )
         if target.embeds_manifest:
             artifact = manifest.write_inside(artifact, stage)
@@ -165,6 +187,17 @@ def _export(
     if conversion.environment is not None:  # an earlier failure may have left a log
         _log(folder, stem, conversion.environment).unlink(missing_ok=True)
     return artifact
+
+
+def _convert_within_budget(
+    convert: Converter, fit_budget: FitBudget, target: Target, prepared: Prepared, path: Path
+) -> Conversion:
+    """Convert with a choice of float layers, or check the only file that the converter can write."""
+    prepared = replace(prepared, write_quantized=partial(fit_budget, prepared, target))
+    conversion = convert(prepared, path)
+    if conversion.budget is not None:
+        return conversion
+    return fit_budget(prepared, target, QuantizableNetwork((), lambda names, trial: conversion), path)
 
 
 def _converter(target: Target) -> Converter:
@@ -205,6 +238,8 @@ def _recorded_options(options: ExportOptions, target: str) -> Iterator[tuple[str
     for field in fields(options):
         value = getattr(options, field.name)
         if field.name in CALIBRATION_FIELDS and not options.needs_calibration(target):
+            continue
+        if field.name in ("budget", *BUDGET_FIELDS) and not options.budget:
             continue
         if not is_dataclass(value):
             yield field.name, str(value)

@@ -15,6 +15,9 @@ QUANTIZED: tuple[ExportPrecision, ...] = ("int8", "mixed")
 CALIBRATION_IMAGES = 128
 CALIBRATION_FIELDS = ("calibration", "calibration_images")
 """The options of calibration, which other precisions ignore."""
+BUDGET_FIELDS = ("images", "budget_minutes")
+"""The options of a budget, which are ignored without one."""
+BUDGET_MINUTES = 30.0
 
 
 def ignore_progress(phase: str, fraction: float | None) -> None:
@@ -75,8 +78,11 @@ class ExportOptions:
     H, W, 3), and the file contains color order, mean and std. outputs: ``last`` keeps only the outputs with
     roles. precision: of the model; inputs and outputs stay FP32. calibration: images, folders of images and
     videos for the calibration of a quantized network; empty for synthetic people. calibration_images: the
-    maximum number of images used from them. aoti, onnx, tensorrt, tflite, environment: options of one target
-    or kind of converter.
+    maximum number of images used from them. budget: limits of the differences of poses from PyTorch in FP32,
+    such as ``1px``, as in parity; layers are put back to floating point until the limits hold. images: an
+    image or a folder of images to measure the budget on; None holds out a part of ``calibration``.
+    budget_minutes: when the search for layers must end. aoti, onnx, tensorrt, tflite, environment: options of
+    one target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None
@@ -87,6 +93,9 @@ class ExportOptions:
     precision: ExportPrecision = "fp32"
     calibration: tuple[str, ...] = ()
     calibration_images: int = CALIBRATION_IMAGES
+    budget: tuple[str, ...] = ()
+    images: str | None = None
+    budget_minutes: float = BUDGET_MINUTES
     aoti: AotiOptions = AotiOptions()
     onnx: OnnxOptions = OnnxOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)

@@ -20,42 +20,30 @@ from posedeploy.suppress_output import only_errors
 from posedeploy.types import CalibrationSet
 
 
-def quantize(
-    model: openvino.Model, calibration: CalibrationSet, precision: str
-) -> tuple[openvino.Model, set[str]]:
-    """Return a copy of an FP32 graph with INT8 layers, and the names of these layers.
-
-    Sensitive operators stay in floating point.
+def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str) -> openvino.Model:
+    """Return a copy of an FP32 graph with INT8 layers, and sensitive operators in floating point.
 
     Activations with negative values are quantized asymmetrically (NNCF's preset ``mixed``), and their ranges
     come from histograms. Weights are quantized per channel.
 
     Args:
-        precision: ``int8``; or ``mixed``, which also keeps early and depthwise layers in floating point.
+        precision: of the export, for messages.
 
     Raises:
-        ExportError: no layer is left to quantize, or NNCF cannot quantize the graph.
+        ExportError: NNCF cannot quantize the graph.
     """
-    names = float_layers.find_sensitive_operators(model)
-    if precision == "mixed":
-        names |= float_layers.find_early_and_depthwise_layers(model)
-    layers = float_layers.find_layers(model) - names
-    if not layers:
-        raise ExportError(
-            f"`precision={precision}`: no layer of this network is left for INT8: output layers and, in "
-            "mixed precision, early and depthwise layers stay in floating point; use `precision=bf16`"
-        )
+    sensitive = float_layers.find_sensitive_operators(model)
     attention = float_layers.has_attention(model)
     with redirect_stdout(io.StringIO()), only_errors("nncf"):  # progress bars
         try:
-            quantized = nncf.quantize(
+            return nncf.quantize(
                 model,
                 nncf.Dataset(calibration.inputs),
                 preset=nncf.QuantizationPreset.MIXED,
                 subset_size=len(calibration.inputs),
                 model_type=nncf.ModelType.TRANSFORMER if attention else None,
                 ignored_scope=nncf.IgnoredScope(
-                    names=sorted(names), types=list(float_layers.FLOAT_TYPES), validate=False
+                    names=sorted(sensitive), types=list(float_layers.FLOAT_TYPES), validate=False
                 ),
                 advanced_parameters=AdvancedQuantizationParameters(
                     activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM
@@ -65,4 +53,3 @@ def quantize(
             raise ExportError(
                 f"`precision={precision}`: NNCF cannot quantize this network: {first_line(error)}"
             ) from error
-    return quantized, layers

@@ -13,12 +13,18 @@ from posedeploy import openvino_telemetry  # noqa: F401
 # isort: split
 
 import openvino
+from openvino import properties
 
 from posedeploy import plugins
 from posedeploy.backends import TARGETS
 from posedeploy.convert import onnx
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export_options import QUANTIZED
+from posedeploy.convert.float_layers import (
+    find_early_and_depthwise_layers,
+    find_layers,
+    find_sensitive_operators,
+)
 from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.restore_layers import estimate_costs, restore
@@ -50,29 +56,46 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
 
 
 def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
-    """Calibrate once, and write the network with the float layers of ``prepared.write_quantized``."""
-    precision = prepared.options.precision
+    """Calibrate once, and write the network with the float layers of ``prepared.write_quantized``.
+
+    Under a budget, these are chosen among all layers, in ``mixed`` too, and run in BF16 where the CPU of this
+    machine supports it.
+    """
+    precision, under_budget = prepared.options.precision, bool(prepared.options.budget)
     quantize = plugins.load(QUANTIZE)
     calibration = prepared.calibrate()  # first, so that bad images fail at once
     original = _build(prepared, path)
+    is_chosen = precision == "int8" or under_budget
+    in_float = set[str]() if is_chosen else find_early_and_depthwise_layers(original)
+    int8 = find_layers(original) - find_sensitive_operators(original)
+    if not int8 - in_float:
+        raise ExportError(
+            f"`precision={precision}`: no layer of this network is left for INT8: output layers and, in "
+            "mixed precision, early and depthwise layers stay in floating point; use `precision=bf16`"
+        )
     prepared.on_progress("quantizing", None)
-    quantized, names = quantize(original, calibration, precision)
+    quantized = quantize(original, calibration, precision)
     conversion = Conversion(
         precision=precision,
-        inference_precision=INFERENCE_PRECISIONS.get(precision),
+        inference_precision="bf16" if under_budget and _has_bf16() else INFERENCE_PRECISIONS.get(precision),
         packages=(*TARGETS["openvino"].packages, "nncf"),
         calibration=calibration.record,
     )
 
     def write(float_layers: Collection[str], trial: Path) -> Conversion:
-        model = restore(quantized, original, float_layers, names) if float_layers else quantized
-        _save(model, trial)
+        names = in_float.union(float_layers)
+        _save(restore(quantized, original, names, int8) if names else quantized, trial)
         return conversion
 
-    return prepared.write_quantized(QuantizableNetwork(_layers(original, names, prepared), write), path)
+    layers = _list_layers(original, int8 - in_float, prepared)
+    return prepared.write_quantized(QuantizableNetwork(layers, write), path)
 
 
-def _layers(model: openvino.Model, names: Collection[str], prepared: Prepared) -> tuple[Layer, ...]:
+def _has_bf16() -> bool:
+    return "BF16" in openvino.Core().get_property("CPU", properties.device.capabilities)
+
+
+def _list_layers(model: openvino.Model, names: Collection[str], prepared: Prepared) -> tuple[Layer, ...]:
     """Return the layers of these names with their costs for the example inputs."""
     sized = model.clone()
     shapes = zip(sized.inputs, prepared.example, strict=True)

@@ -1,6 +1,7 @@
 """The types that all packages share: frozen dataclasses without behavior beyond derived values."""
 
 from posedeploy.types.artifacts import Artifact, Model, OnProgress, Provenance, StageCount, Stages, Weights
+from posedeploy.types.budgets import BudgetRecord, HeldOut, MeasuredChoice
 from posedeploy.types.calibration import Calibration, CalibrationSet
 from posedeploy.types.networks import (
     ColorOrder,
@@ -47,6 +48,7 @@ __all__ = [
     "TO_CHANNELS_LAST",
     "Array",
     "Artifact",
+    "BudgetRecord",
     "Calibration",
     "CalibrationSet",
     "Camera",
@@ -55,12 +57,14 @@ __all__ = [
     "Embedded",
     "Fit",
     "FloatDtype",
+    "HeldOut",
     "Hint",
     "InputContract",
     "IntegerDtype",
     "JointsContract",
     "Layout",
     "Limb",
+    "MeasuredChoice",
     "Model",
     "ModelSpec",
     "OnProgress",

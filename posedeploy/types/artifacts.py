@@ -8,6 +8,7 @@ from pathlib import Path  # not for type checking alone: msgspec resolves the an
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from posedeploy.file_states import FileState
+from posedeploy.types.budgets import BudgetRecord
 from posedeploy.types.calibration import Calibration
 from posedeploy.types.networks import ModelSpec
 from posedeploy.types.running import Precision
@@ -121,6 +122,7 @@ class Artifact:
     inference_precision: the precision that a runtime must run the float layers in; None: ``precision``
     decides, or the options of the runtime.
     calibration: what a quantized network was calibrated with; None for any other.
+    budget: what an export under a budget measured; None for any other.
     """
 
     path: Path
@@ -134,3 +136,4 @@ class Artifact:
     states: Mapping[str, FileState] = field(default_factory=dict, compare=False, repr=False)
     inference_precision: Precision | None = None
     calibration: Calibration | None = None
+    budget: BudgetRecord | None = None

@@ -10,6 +10,7 @@ from openvino import opset13 as ops
 from torch import Tensor, nn
 
 from posedeploy.calibration.spilled_tensors import SpilledTensors
+from posedeploy.convert.float_layers import find_layers, find_sensitive_operators
 from posedeploy.convert.nncf_quantize import quantize
 from posedeploy.convert.restore_layers import ELEMENT_COST, estimate_costs, restore
 from posedeploy.types import Array, Calibration, CalibrationSet
@@ -63,8 +64,8 @@ def _quantize(network: nn.Module) -> tuple[openvino.Model, openvino.Model, set[s
     for each in _inputs(8):
         inputs.append(each)
     record = Calibration(source="images", sha256=inputs.sha256, count=8)
-    quantized, names = quantize(original, CalibrationSet(inputs, record), "int8")
-    return original, quantized, names
+    quantized = quantize(original, CalibrationSet(inputs, record), "int8")
+    return original, quantized, find_layers(original) - find_sensitive_operators(original)
 
 
 def _run(model: openvino.Model) -> Array:

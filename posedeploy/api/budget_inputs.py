@@ -1,0 +1,160 @@
+"""The inputs that the budget of an export is measured on, none of which calibrated the network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from posedeploy.api.parity_inputs import JPEG_QUALITY, make_pairs
+from posedeploy.benchmarks.inputs import (
+    NetworkInput,
+    build_image_inputs,
+    build_people_inputs,
+    match_candidate,
+)
+from posedeploy.calibration.held_out import SPLIT, read_held_out
+from posedeploy.calibration.image_hashes import pixel_hash
+from posedeploy.calibration.overlap import OverlapCheck
+from posedeploy.calibration.spilled_tensors import SpilledTensors
+from posedeploy.convert.export_options import ExportOptions
+from posedeploy.errors import InputError
+from posedeploy.predict.image_files import open_images
+from posedeploy.printable import counted
+from posedeploy.synthetic import generate_scene
+from posedeploy.synthetic.jpeg import round_trip_jpeg
+from posedeploy.types import Array, Calibration, ModelSpec, Placed
+
+SYNTHETIC_IMAGES = 24
+SEED = 20270115
+"""Of the synthetic people, other than those that calibrate a network."""
+RANKING_INPUTS = 8
+"""The number of inputs on which the effect of single layers is measured."""
+logger = logging.getLogger(__name__)
+
+
+class HeldOutInputs:
+    """Pairs of inputs, in the forms of PyTorch and of the exported file, in a temporary file.
+
+    source: a sentence on their origin. pixels: the SHA-256 of the pixels of each image. jpegs: for each pair
+    of an image, the input of PyTorch and that of the image saved as JPEG.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.pixels: list[str] = []
+        self._tensors = [SpilledTensors() for _ in range(3)]
+        self._named: list[tuple[str, tuple[Placed, ...]]] = []
+        self._has_jpegs = False
+
+    def append(
+        self, reference: NetworkInput, candidate: NetworkInput, jpeg: NetworkInput | None = None
+    ) -> None:
+        """Add a pair; all pairs have a JPEG, or none."""
+        self._named.append((candidate.name, candidate.placements))
+        self._has_jpegs = jpeg is not None
+        for spilled, network_input in zip(self._tensors, (reference, candidate, jpeg), strict=True):
+            if network_input is not None:
+                spilled.append(network_input.tensors)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
+        return (self._pair(index, 1) for index in range(len(self)))
+
+    def jpegs(self) -> list[tuple[NetworkInput, NetworkInput]]:
+        """Return the pairs of PyTorch's input of an image and that of the image saved as JPEG."""
+        return [self._pair(index, 2) for index in range(len(self))] if self._has_jpegs else []
+
+    def for_ranking(self) -> list[tuple[NetworkInput, NetworkInput]]:
+        """Return a few pairs, evenly spaced."""
+        step = max(1, len(self) // RANKING_INPUTS)
+        return list(islice(self, 0, step * RANKING_INPUTS, step))
+
+    def _pair(self, index: int, other: int) -> tuple[NetworkInput, NetworkInput]:
+        name, placements = self._named[index]
+        first, second = self._tensors[0][index], self._tensors[other][index]
+        return NetworkInput(name, first, placements), NetworkInput(name, second, placements)
+
+
+def build_held_out_inputs(
+    reference: ModelSpec, candidate: ModelSpec, options: ExportOptions, calibration: Calibration | None
+) -> HeldOutInputs:
+    """Return the inputs of ``options.images``, or of a part of the calibration images, or synthetic ones.
+
+    Args:
+        reference, candidate: the specs of the checkpoint and of the exported network.
+        calibration: what the network was calibrated with; None for a precision without calibration.
+
+    Raises:
+        InputError: an image calibrated the network, or none can be used.
+    """
+    if candidate.joints is not None:
+        return _build_people(candidate, options)
+    source, images = _select_images(options)
+    inputs, overlap = HeldOutInputs(source), OverlapCheck(calibration)
+    calibrating = set(calibration.pixels if calibration else ())
+    repeated = 0
+    for name, image in images:
+        pixels = pixel_hash(image)
+        if options.images is None and pixels in calibrating:
+            repeated += 1
+            continue
+        overlap.add(name, image)
+        inputs.pixels.append(pixels)
+        (pair,) = make_pairs(reference, candidate, [(name, image)])
+        compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY))]
+        (jpeg,) = build_image_inputs(match_candidate(reference, candidate), compressed)
+        inputs.append(*pair, jpeg)
+    _report(options, inputs, overlap, repeated)
+    return inputs
+
+
+def _report(options: ExportOptions, inputs: HeldOutInputs, overlap: OverlapCheck, repeated: int) -> None:
+    if repeated:
+        logger.warning(
+            f"{counted(repeated, 'held-out image')} left out, because calibration images have the same pixels"
+        )
+    if not len(inputs):
+        raise InputError(
+            f"`calibration={options.calibration[0]}`: no image can be held out for `budget`, because all of "
+            "them also calibrate the network; pass other images as `images`"
+        )
+    overlap.report(options.images or inputs.source, len(inputs))
+
+
+def _select_images(options: ExportOptions) -> tuple[str, Iterable[tuple[str, Array]]]:
+    """Return a sentence on the origin of the images, and the images with their names."""
+    if options.images is not None:
+        return f"`images={options.images}`", _read_images(Path(options.images))
+    if options.calibration:
+        frames = read_held_out(options.calibration, options.calibration_images)
+        return SPLIT, ((frame.label, frame.image) for frame in frames)
+    logger.warning(
+        "the budget is measured on synthetic people, because no `images` were passed; photographs from the "
+        "place where the network will be used prove more"
+    )
+    scenes = ((f"synthetic {index}", generate_scene(SEED, index).image) for index in range(SYNTHETIC_IMAGES))
+    return "synthetic people", scenes
+
+
+def _read_images(path: Path) -> Iterator[tuple[str, Array]]:
+    source, count = open_images(path), 0
+    for frame in source:
+        count += 1
+        yield frame.name, frame.image
+    if not count:
+        raise InputError(f"`images={path}`: {'; '.join(source.problems) or 'it has no images'}")
+    for problem in source.problems:
+        logger.warning(f"left out of the images for the budget: {problem}")
+
+
+def _build_people(candidate: ModelSpec, options: ExportOptions) -> HeldOutInputs:
+    if options.images is not None:
+        raise InputError(f"`images={options.images}`: this network takes 2D joints; leave it out")
+    inputs = HeldOutInputs("random people")
+    for people in build_people_inputs(candidate, SYNTHETIC_IMAGES):
+        inputs.append(people, people)
+    return inputs

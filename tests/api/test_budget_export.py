@@ -1,0 +1,244 @@
+"""Export under a budget: layers are put back until the poses hold, and nothing is written if they cannot."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from posedeploy import manifest
+from posedeploy.api import budget_fitting
+from posedeploy.api.budget_inputs import build_held_out_inputs
+from posedeploy.api.exporting import export
+from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
+from posedeploy.calibration.collect import collect
+from posedeploy.commands.budget_tables import budget_lines, budget_table
+from posedeploy.convert.export_options import ExportOptions
+from posedeploy.errors import ExportError, InputError
+from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.runtimes.run_options import required_precision
+from posedeploy.synthetic import generate_scene
+from posedeploy.types import Artifact, Model, RunOptions
+from tests.support.lifting import small_pose2mesh, write
+
+SIZE = (128, 192)
+SCENES = 16
+INT8 = ExportOptions(precision="int8", input_size=SIZE, calibration_images=SCENES, budget=("1000px", "100%"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_runs() -> Iterator[None]:
+    """Time each file twice only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget_fitting, "RUNS", 2)
+        patch.setattr(budget_fitting, "WARM_UP", 0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sample() -> Model:
+    return load_sample()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of synthetic people that the sample finds."""
+    folder = tmp_path_factory.mktemp("photos with ü")
+    for index in range(SCENES):
+        cv2.imwrite(str(folder / f"{index:02}.png"), generate_scene(77, index, (192, 128)).image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loose(sample: Model, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The sample in INT8 under a budget that every file holds."""
+    options = replace(INT8, calibration=(str(photos),))
+    return export(sample, "openvino", tmp_path_factory.mktemp("loose"), None, options)[0]
+
+
+def _count_int8(artifact: Artifact) -> str:
+    with open_runner(artifact, RunOptions(precision=required_precision(artifact))) as runner:
+        return str(runner.runtime_info.details["layers"])
+
+
+@pytest.mark.slow
+def test_no_layer_is_put_back_if_the_budget_holds(loose: Artifact) -> None:
+    record = loose.budget
+    assert record is not None and record == manifest.read(loose.path).budget
+    assert record.float_layers == () and record.layers > 10 and record.trials == 1
+    assert record.before == record.after
+    assert record.before.errors["px"] > 0 and record.before.median_ms and record.pytorch_ms > 0
+    assert record.budget == "1000 px, 100% unmatched keypoints"
+    assert record.held_out.people > 0 and record.held_out.keypoints >= record.held_out.people
+    assert loose.calibration is not None
+    assert len(record.held_out.pixels) + loose.calibration.count == SCENES
+    assert set(record.held_out.pixels).isdisjoint(loose.calibration.pixels)
+    assert record.jpeg is not None and record.jpeg.errors["px"] > 0
+
+
+@pytest.mark.slow
+def test_layers_are_put_back_until_a_tighter_budget_holds(
+    sample: Model, photos: Path, loose: Artifact, tmp_path: Path
+) -> None:
+    assert loose.budget is not None
+    px = 0.7 * loose.budget.before.errors["px"]
+    options = replace(INT8, calibration=(str(photos),), budget=(f"{px}px", "100%"))
+    phases: list[str] = []
+    (artifact,) = export(
+        sample, "openvino", tmp_path, None, options, lambda phase, fraction: phases.append(phase)
+    )
+    record = artifact.budget
+    assert record is not None and record.is_complete
+    assert 0 < len(record.float_layers) < record.layers
+    assert record.after.errors["px"] <= px < record.before.errors["px"]
+    assert _count_int8(artifact) != _count_int8(loose)
+    assert any(phase.startswith("ranking layers, trial 3 of at most ") for phase in phases)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "sample-int8.xml", "sample-int8.bin", "sample-int8.xml.posedeploy.json"
+    }  # fmt: skip
+    assert len(budget_table(record).rows) == 3
+    (_, layers) = budget_lines(record)
+    assert layers.startswith(f"{len(record.float_layers)} of {record.layers} layers put back ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("precision", "what"),
+    [
+        ("int8", r"even with all \d+ layers put back to floating point"),
+        ("bf16", "in bf16, where no layer can be put back to floating point"),
+    ],
+)
+def test_a_budget_that_cannot_hold_says_how_far_it_got_and_leaves_nothing(
+    precision: Any, what: str, sample: Model, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    options = replace(INT8, precision=precision, images=str(photos), budget=("0px",))
+    message = (
+        rf"^`budget=0px`: cannot be held {what}: .*keypoints differ by .* px at the 95th percentile "
+        r".*, budget 0 px\. Reached: .* px, .*% unmatched keypoints, .* ms.*\. "
+        r"Allow larger differences, or choose a higher `precision`$"
+    )
+    with pytest.raises(ExportError, match=message):
+        export(sample, "openvino", folder, None, options)
+    assert not folder.exists() and not list(temporary.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["measuring poses", "timing"])
+def test_ctrl_c_leaves_nothing_behind(
+    phase: str, sample: Model, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(current: str, fraction: float | None) -> None:
+        if current.startswith(phase):
+            raise KeyboardInterrupt
+
+    folder, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    options = replace(INT8, images=str(photos))
+    with pytest.raises(KeyboardInterrupt):
+        export(sample, "openvino", folder, None, options, interrupt)
+    assert not folder.exists() and not list(temporary.iterdir())
+
+
+@pytest.mark.slow
+def test_a_lifter_has_a_budget_in_mm(tmp_path: Path) -> None:
+    model = load_checkpoint(write(small_pose2mesh(), tmp_path / "a.pth"), mesh=tmp_path / "faces.npy")
+    options = ExportOptions(precision="int8", calibration_images=16, budget=("1e6mm",))
+    (artifact,) = export(model, "openvino", tmp_path / "out", None, options)
+    assert artifact.budget is not None
+    assert artifact.budget.held_out.source == "random people" and artifact.budget.jpeg is None
+    assert artifact.budget.before.errors["vertex_mm"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"precision": "fp32"},
+            r"^`budget=1px`: used with a lower `precision` than fp32; ",
+        ),
+        ({"budget": ("1mm",)}, r"^`budget`: this lightweight-openpose-2d has no 3D positions; "),
+        ({"budget": ("1",)}, r"^`budget=1`: expected a number and one of the units "),
+        ({"budget": ("nanpx",)}, r"^`budget=nanpx`: expected a number and one of the units "),
+        ({"budget": ("1px", "2px")}, r"^`budget=2px`: a second limit for this unit; "),
+        ({"budget_minutes": 0.0}, r"^`budget_minutes=0`: expected a number of minutes above 0$"),
+        ({"budget_minutes": float("nan")}, r"^`budget_minutes=nan`: expected a number of minutes above 0$"),
+        ({"images": "missing"}, r"^missing: "),
+        ({"budget": (), "images": "a"}, r"^`images=a`: used with `budget` only; leave it out$"),
+        (
+            {"budget": (), "budget_minutes": 5.0},
+            r"^`budget_minutes=5`: used with `budget` only; ",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_anything_runs(
+    changes: dict[str, Any], message: str, sample: Model, tmp_path: Path
+) -> None:
+    options = replace(ExportOptions(precision="int8", budget=("1px",)), **changes)
+    with pytest.raises(InputError, match=message):
+        export(sample, "openvino", tmp_path, None, options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_that_calibrated_the_network_are_refused(photos: Path, sample: Model) -> None:
+    options = replace(INT8, calibration=(str(photos),), images=str(photos))
+    calibration = collect(sample.spec, options.calibration, SCENES).record
+    with pytest.raises(InputError, match=r"^`images=.*`: 16 of 16 images also calibrated this network, "):
+        build_held_out_inputs(sample.spec, sample.spec, options, calibration)
+
+
+def test_copies_of_one_image_cannot_be_split(tmp_path: Path, sample: Model) -> None:
+    image = generate_scene(77, 0, (192, 128)).image
+    for index in range(SCENES):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), image)
+    options = replace(INT8, calibration=(str(tmp_path),))
+    calibration = collect(sample.spec, options.calibration, SCENES, holds_out=True).record
+    with pytest.raises(InputError, match=r"no image can be held out for `budget`, because all of them also "):
+        build_held_out_inputs(sample.spec, sample.spec, options, calibration)
+
+
+def _blank(folder: Path, model: Model) -> Model:
+    cv2.imwrite(str(folder / "black.png"), np.zeros((128, 192, 3), np.uint8))
+    return model
+
+
+def _without_numbers(folder: Path, model: Model) -> Model:
+    cv2.imwrite(str(folder / "people.png"), generate_scene(77, 0, (192, 128)).image)
+    damaged = load_sample()
+    with torch.no_grad():
+        next(damaged.module.parameters()).fill_(float("nan"))
+    return damaged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (
+            _blank,
+            r"^`budget`: PyTorch finds no people in the 1 held-out images \(`images=.*`\), so ",
+        ),
+        (_without_numbers, r"^`budget`: PyTorch returns values that are not finite in .* on people.png, "),
+    ],
+)
+def test_images_that_prove_nothing_are_refused(
+    prepare: Callable[[Path, Model], Model], message: str, sample: Model, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    model = prepare(photos, sample)
+    options = replace(INT8, precision="bf16", images=str(photos), budget=("1px",))
+    with pytest.raises(InputError, match=message):
+        export(model, "openvino", tmp_path / "out", None, options)
+    assert not (tmp_path / "out").exists()
