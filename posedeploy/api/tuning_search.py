@@ -188,7 +188,7 @@ class Search:
             return
         inputs = self._count_inputs(rung)
         entries[:] = [entry for entry in entries if self._open(entry) and self._measure_errors(entry, inputs)]
-        while entries and not self._is_over():
+        while entries and not (self._is_over() and self._state.blocks):  # one block in any case
             if min(map(self._rounds_of, entries)) >= rung.rounds:
                 return
             self._measure_block([entry.opened for entry in entries if entry.opened is not None], rung)

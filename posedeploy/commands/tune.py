@@ -139,10 +139,10 @@ def no_winner_message(report: TuningReport) -> str:
     """Return why there is no winner, and what to do."""
     best = report.most_accurate
     if best is None or best.error is None:
-        failed = report.with_status("failed")
-        if failed:
-            return f"no candidate could be measured: {failed[0].label}: {failed[0].reason}"
-        return "no candidate was measured within the time limit; run the same command again, or raise `time`"
+        if report.with_status("not tried"):
+            return "no candidate was measured within the time limit; run the same command again to continue"
+        failed = report.with_status("failed")[0]
+        return f"no candidate can run: {failed.label}: {failed.reason}"
     unmatched = f"{100 * best.error.poses.unmatched_share:.2g}% unmatched keypoints"
     reached = f"{describe_error(best.error.poses)}, {unmatched}: {_percent(best.error.value)} of the budget"
     if best.label in report.failed_parity:
