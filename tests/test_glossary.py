@@ -32,6 +32,7 @@ RETIRED = {
     r"wants? to be|at its word|of which nothing is run": "plain words",
     r"the usual (target|route|one)": "the default",
     r"\beffective\b": "runtime info",
+    r"speed[-_]up": "speedup",
 }
 """Regular expressions of retired words, in any case, with what replaces them."""
 
@@ -114,6 +115,16 @@ def test_a_source_file_has_no_retired_word(name: str) -> None:
     allowed = ALLOWED.get(name, set())
     uses = [*retired(code), *retired_names(code)]
     assert [use for use in uses if use.split(": ")[1] not in allowed] == []
+
+
+TEMPLATES = sorted((ROOT / "posedeploy/pages/templates").iterdir())
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_a_page_template_has_no_retired_word(template: Path) -> None:
+    text = template.read_text(encoding="utf-8")
+    expressions = "\n".join(re.findall(r"\{[{%](.*?)[}%]\}", text))
+    assert retired(text) == [] and retired_names(f"({expressions})") == []
 
 
 def test_a_retired_identifier_is_found() -> None:

@@ -9,9 +9,9 @@ from posedeploy.tuning.configurations import Objective
 from posedeploy.tuning.plot import PlotPoint, draw_plot
 
 AXES: dict[Objective, str] = {
-    "latency": "milliseconds per image (less is better)",
-    "throughput": "images per second (more is better)",
-    "size": "size of the files in MB (less is better)",
+    "latency": "milliseconds per image (lower is better)",
+    "throughput": "images per second (higher is better)",
+    "size": "size of the files in MB (lower is better)",
 }
 
 

@@ -34,8 +34,8 @@ def error(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Format a share from 0 to 1 in percent: ``1.4 %``."""
-    return _format(share, lambda number: f"{100 * number:.3g}\u202f%")
+    """Format a share from 0 to 1 in percent: ``1.4%``."""
+    return _format(share, lambda number: f"{100 * number:.3g}%")
 
 
 def scientific(value: float | None) -> str:

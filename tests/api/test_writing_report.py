@@ -51,7 +51,9 @@ def test_a_page_joins_latency_and_parity(bench: Path, parity: Path, done: Invoke
     result = done("report", bench, parity, "-o", "día 1/page.html")
     assert result.stderr.splitlines() == ["wrote día 1/page.html"]
     page = Page(Path("día 1/page.html"))
-    assert "4.00\N{MULTIPLICATION SIGN}" in page.text and "1.9" in page.text
+    assert "Speedup" in page.text and "Unmatched keypoints" in page.text
+    assert "4.00\N{MULTIPLICATION SIGN} 4.00 \N{EN DASH} 4.00" in page.text and "1.9" in page.text
+    assert "Lower is better on both axes." in page.text and "1.48%" in page.text
     assert "human.xml ★" in page.text and "too far" in page.text
     assert "faster" in page.text and "Example CPU" in page.text
     assert "Warnings" not in page.text
