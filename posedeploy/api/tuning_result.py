@@ -136,7 +136,7 @@ class Finisher:
         )
 
     def _run_options(self, winner: Winner) -> tuple[str, ...]:
-        """Return the options of ``predict`` and ``bench`` that run the winner as it was measured."""
+        """Return the options for the device, runtime, precision and threads of the winner."""
         configuration = winner.row.configuration
         options = run_options(configuration, winner.artifact, self.options.device)
         is_default = configuration.runtime == target_named(winner.artifact.target).runtimes[0]

@@ -17,7 +17,7 @@ from posedeploy.printable import counted
 from posedeploy.tuning.configurations import Configuration, Objective, SearchSpace
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.error_share import ErrorShare, measure_share
-from posedeploy.tuning.standings import BEYOND, Standing, Times, find_dropped
+from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped
 from posedeploy.tuning.state import State, to_pairs
 from posedeploy.types import OnProgress, Scenario
 
@@ -234,11 +234,11 @@ class Search:
 
     def _drop(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return the candidates that are measured further. Close the others, and delete the files of those
-        that are beyond the budget."""
+        that are over budget."""
         dropped = find_dropped([self._standing_of(entry) for entry in entries])
         self.dropped |= dropped
         remaining = [entry for entry in entries if entry.label not in dropped]
-        used = {entry.configuration.file for entry in entries if dropped.get(entry.label) != BEYOND}
+        used = {entry.configuration.file for entry in entries if dropped.get(entry.label) != OVER_BUDGET}
         for entry in entries:
             if entry.label in dropped and entry.opened is not None:
                 entry.opened.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -65,8 +66,10 @@ def tuning_table(report: TuningReport) -> Table:
 def _result(row: TuneRow, report: TuningReport, front: set[str]) -> str:
     if report.winner is not None and row.label == report.winner.label:
         return "winner"
-    if row.error is None or not row.error.is_within or row.label in report.failed_parity:
-        return "beyond"
+    if row.label in report.failed_parity:
+        return "failed parity"
+    if row.error is None or not row.error.is_within:
+        return "over budget"
     return "front" if row.label in front else ""
 
 
@@ -105,7 +108,7 @@ def problem_lines(report: TuningReport) -> Iterator[str]:
     """Yield what failed, did not pass parity, was not tried and was left out, one line for each reason."""
     failed = [(row.label, row.reason) for row in report.with_status("failed")]
     yield from _grouped("failed", failed)
-    yield from _grouped("different from PyTorch in parity", list(report.failed_parity.items()))
+    yield from _grouped("failed parity", list(report.failed_parity.items()))
     not_tried = [(row.label, row.reason) for row in report.with_status("not tried")]
     yield from _grouped("not tried", not_tried)
     yield from _grouped("left out", [(each.target, each.reason) for each in report.left_out])
@@ -118,7 +121,7 @@ def _grouped(what: str, reasons: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def winner_lines(report: TuningReport) -> Iterator[str]:
-    """Yield the winner, the command that exports it and the options that run it."""
+    """Yield the winner, and the commands that export it and run it."""
     winner = report.winner
     if winner is None or winner.error is None:
         return
@@ -128,11 +131,12 @@ def winner_lines(report: TuningReport) -> Iterator[str]:
         f"winner: {winner.label}: {plotted_cost(winner, report.objective):.4g} {unit}{speed}; error "
         f"{describe_error(winner.error.poses)}, {_percent(winner.error.value)} of the budget"
     )
-    yield printable(f"file: {report.winner_path}, same as PyTorch within the budget ({PARITY_NAME})")
-    yield printable(f"to export it again: {winner.export_command}")
-    yield f"to run it: {' '.join(report.run_options) or 'no options needed'}"
+    yield printable(f"file: {report.winner_path}, within budget, compared with PyTorch ({PARITY_NAME})")
+    yield printable(f"export it again with: {winner.export_command}")
+    command = ["posedeploy", "predict", str(report.winner_path), "SOURCE", *report.run_options]
+    yield printable(f"run it with: {shlex.join(command)}")
     if report.with_status("not tried"):
-        yield "to try the others too, run the same command again"
+        yield "run the same command again to try the remaining candidates"
 
 
 def no_winner_message(report: TuningReport) -> str:

@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 24, 70, 60
 """The margins around the plot area, in px."""
 LINE_PX, CHARACTER_PX = 15, 6.2
 """The height of a label, and the mean width of a character in it."""
-COLORS = {"winner": "#b42318", "front": "#1d4ed8", "within": "#1d4ed8", "beyond": "#6b7280"}
+COLORS = {"winner": "#b42318", "front": "#1d4ed8", "within": "#1d4ed8", "over budget": "#6b7280"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PlotPoint:
     @property
     def color(self) -> str:
         """The color of its mark."""
-        kind = "winner" if self.is_winner else "front" if self.y <= 100 else "beyond"
+        kind = "winner" if self.is_winner else "front" if self.y <= 100 else "over budget"
         return COLORS[kind]
 
 
@@ -86,8 +86,8 @@ def _axes(x: Axis, y: Axis, x_title: str, budget: str) -> Iterator[str]:
 def _legend() -> Iterator[str]:
     entries = (
         ("winner", "winner", True),
-        ("front", "within the budget (the line is the Pareto front)", True),
-        ("beyond", "beyond the budget", False),
+        ("front", "within budget (the line is the Pareto front)", True),
+        ("over budget", "over budget", False),
     )
     at = float(LEFT)
     for kind, text, is_filled in entries:

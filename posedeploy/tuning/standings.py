@@ -1,6 +1,6 @@
 """Which candidates of a search are dropped, which are on the Pareto front, and which one wins.
 
-A candidate is dropped only if confidence intervals decide so: its error is beyond the budget, or enough other
+A candidate is dropped only if confidence intervals decide so: its error is over budget, or enough other
 candidates are faster without a larger error. All others are measured further.
 """
 
@@ -22,8 +22,8 @@ Times: TypeAlias = Mapping[int, Sequence[float]]
 same rounds."""
 MIN_KEPT = 2
 """The least number of better candidates for which one is dropped."""
-BEYOND = "beyond the budget"
-"""The reason for a candidate whose error is certainly beyond the budget."""
+OVER_BUDGET = "over budget"
+"""The reason for a candidate whose error is certainly over budget."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
     dropped: dict[str, str] = {}
     for each in standings:
         if each.error is not None and each.error.low > 1:
-            dropped[each.label] = BEYOND
+            dropped[each.label] = OVER_BUDGET
     remaining = [each for each in standings if each.label not in dropped]
     enough = max(MIN_KEPT, math.ceil(len(remaining) / 2))
     for each in remaining:

@@ -173,6 +173,8 @@ def test_a_finished_search_is_shown_again(
     assert "Candidates for latency, budget 1 px, 2% unmatched keypoints (default)" in words(table)
     assert lines_wider_than(columns, table) == []
     assert "winner" in table
+    assert f"run it with: posedeploy predict '{tuned}/human" in result.stdout
+    assert "SOURCE --threads 1" in result.stdout
     assert "parity.json" in words(result.stderr)
 
 

@@ -28,7 +28,7 @@ def standing(
     return Standing(label, ErrorShare(NO_IMAGES, value, low, high), times(level, rounds, seed=seed))
 
 
-WITHIN, OPEN, BEYOND = (0.1, 0.2, 0.3), (0.5, 0.9, 1.4), (1.2, 2.0, 3.0)
+WITHIN, OPEN, OVER = (0.1, 0.2, 0.3), (0.5, 0.9, 1.4), (1.2, 2.0, 3.0)
 
 
 def test_the_slower_half_is_dropped() -> None:
@@ -36,19 +36,19 @@ def test_the_slower_half_is_dropped() -> None:
     assert find_dropped(rows) == {"at 3": "2 others are better", "at 4": "3 others are better"}
 
 
-def test_what_is_certainly_beyond_the_budget_is_dropped_and_drops_nothing() -> None:
-    rows = [standing(f"fast {number}", 1, BEYOND, seed=number) for number in range(3)]
+def test_what_is_certainly_over_budget_is_dropped_and_drops_nothing() -> None:
+    rows = [standing(f"fast {number}", 1, OVER, seed=number) for number in range(3)]
     rows.append(standing("slow", 9, WITHIN, seed=9))
-    assert find_dropped(rows) == {f"fast {number}": "beyond the budget" for number in range(3)}
+    assert find_dropped(rows) == {f"fast {number}": "over budget" for number in range(3)}
 
 
-def test_an_accurate_candidate_stays_while_faster_ones_may_be_beyond_the_budget() -> None:
+def test_an_accurate_candidate_stays_while_faster_ones_may_be_over_budget() -> None:
     rows = [standing(f"fast {number}", 1, OPEN, seed=number) for number in range(3)]
     rows.append(standing("slow", 9, WITHIN, seed=9))
     assert find_dropped(rows) == {}
 
 
-def test_faster_candidates_of_no_larger_error_drop_one_that_may_be_beyond_the_budget() -> None:
+def test_faster_candidates_of_no_larger_error_drop_one_that_may_be_over_budget() -> None:
     rows = [standing(f"fast {number}", 1, OPEN, seed=number) for number in range(3)]
     rows.append(standing("slow", 9, OPEN, seed=9))
     assert list(find_dropped(rows)) == ["slow"]
