@@ -12,11 +12,12 @@ from posedeploy.convert.tflite.graph import DEPTHWISE, LAYERS, Graph, Operator
 
 FLOAT_KINDS = frozenset(
     {
-        "CUMSUM", "DIV", "EXP", "L2_NORMALIZATION", "LOG_SOFTMAX", "MEAN", "POW", "RSQRT", "SOFTMAX", "SQRT",
-        "SQUARE", "SQUARED_DIFFERENCE", "SUM",
+        "CUMSUM", "DIV", "EXP", "GELU", "L2_NORMALIZATION", "LOG_SOFTMAX", "MEAN", "PADV2", "POW", "RSQRT",
+        "SOFTMAX", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "SUM",
     }
 )  # fmt: skip
-"""Normalizations, sums over many values, and operators of softmaxes."""
+"""Normalizations, sums over many values, operators of softmaxes, GELU, which XNNPACK runs only in floating
+point, and PADV2, which pads with minus infinity for a maximum."""
 MOVES = frozenset(
     {
         "CONCATENATION", "EXPAND_DIMS", "RESHAPE", "SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE",
@@ -38,7 +39,12 @@ def find_sensitive_operators(graph: Graph) -> set[int]:
     indices = {operator.index for operator in graph.operators if operator.kind in FLOAT_KINDS}
     indices.update(_until_last_layers(graph))
     indices.update(_until_first_layers(graph))
-    return indices | {layer.index for layer in find_layers(graph) if _reads_softmax(graph, layer)}
+    return indices | {
+        layer.index
+        for layer in find_layers(graph)
+        # XNNPACK multiplies two results only in floating point.
+        if not layer.is_weighted or _reads_softmax(graph, layer)
+    }
 
 
 def find_early_layers(graph: Graph) -> set[int]:
