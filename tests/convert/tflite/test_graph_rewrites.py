@@ -19,6 +19,7 @@ from posedeploy.convert.tflite.graph import Graph
 from posedeploy.convert.tflite.litert_layers import Elu
 from posedeploy.convert.tflite.observe import observe_channels
 from posedeploy.convert.tflite.signature import Signature
+from posedeploy.suppress_output import suppress_python_output, suppress_stderr
 from posedeploy.types import Array
 
 pytestmark = pytest.mark.slow
@@ -51,7 +52,12 @@ def image() -> Tensor:
 def content(image: Tensor) -> bytes:
     """The network with channels in front of a depthwise convolution, as a TFLite file."""
     torch.manual_seed(5)
-    return bytes(litert_torch.convert(Separable().eval(), (image,)).model_content())
+    return _convert(Separable(), image)
+
+
+def _convert(network: nn.Module, image: Tensor) -> bytes:
+    with suppress_stderr(), suppress_python_output():
+        return bytes(litert_torch.convert(network.eval(), (image,)).model_content())
 
 
 def _run(content: bytes, image: Tensor) -> Array:
@@ -77,7 +83,7 @@ def test_another_function_of_the_same_operators_stays_as_it_is(image: Tensor) ->
         def forward(self, x: Tensor) -> Tensor:
             return torch.relu(x) + (torch.exp(torch.clamp(x, max=0.0)) - 2)
 
-    content = bytes(litert_torch.convert(Shifted().eval(), (image,)).model_content())
+    content = _convert(Shifted(), image)
     assert fuse_elus(content) == content
 
 
@@ -89,11 +95,12 @@ def test_equalized_channels_have_similar_ranges_and_the_same_results(content: by
     graph = Graph(read_model(content))
     (edge,) = find_edges(graph)
     before = _peaks(content, edge.tensor, image)
+    is_used = before > 0  # some channels are 0 after the ReLU
     equalize(graph, [edge], {edge.tensor: before})
     equalized = write_model(graph.model)
     after = _peaks(equalized, edge.tensor, image)
-    assert before.max() > 100 * before.min()
-    assert after.max() < 20 * after.min() and after.max() == pytest.approx(before.max(), rel=1e-5)
+    assert before.max() > 100 * before[is_used].min()
+    assert after.max() < 4 * after[is_used].min() and after.max() == pytest.approx(before.max(), rel=1e-5)
     np.testing.assert_allclose(_run(equalized, image), _run(content, image), rtol=0, atol=1e-5)
 
 
