@@ -21,8 +21,9 @@ from posedeploy.predict.yuv import BT709, copy_with_parts, matrix_of
 
 ENCODERS = {"libx264": {"preset": "ultrafast", "qp": "24"}, "libopenh264": {}, "h264_videotoolbox": {}}
 """H.264 encoders of PyAV's wheels, the best first. Slower presets would write smaller files, but use as much
-CPU time as a small network. A constant quantizer needs a fifth less CPU time than a constant rate factor at
-the same size and quality, because x264 does not estimate the cost of each frame first."""
+CPU time as a small network. A constant quantizer needs about a fifth less CPU time than a constant rate
+factor, because x264 does not estimate the cost of each frame first; docs/video.md compares size and
+quality."""
 PRIMARIES = TRANSFER = 1
 """BT.709, in FFmpeg's numbers."""
 MAX_TIMESCALE = 1_000_000
