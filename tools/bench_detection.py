@@ -59,7 +59,7 @@ def trial(artifact: Path, options: RunOptions, runs: int, slowdown: float, seed:
     settings = BenchmarkOptions(runs=runs, loads=LOADS)
     for number, count in enumerate(settings.runs_of_each_load):
         with ExitStack() as opened:
-            loader = CandidateLoader(options, settings, ModelArgs(), opened, is_alone=False)
+            loader = CandidateLoader(options, settings, ModelArgs(), opened, args_describe_all=False)
             *_, slowed = [loader.add(artifact) for _ in range(3)]
             runner = SlowedRunner(slowed.runner, slowdown)
             candidates: list[Candidate] = [*loader.candidates[:-1], replace(slowed, runner=runner)]

@@ -86,7 +86,8 @@ class BenchmarkOptions:
 class CandidateLoader:
     """A loader of models, and of PyTorch as their baseline: once for each checkpoint and input.
 
-    ``opened`` closes the runners. is_alone: only one model is timed.
+    ``opened`` closes the runners. args_describe_all: the arguments also describe
+    models that have a manifest.
     """
 
     def __init__(
@@ -96,13 +97,13 @@ class CandidateLoader:
         args: ModelArgs,
         opened: ExitStack,
         *,
-        is_alone: bool,
+        args_describe_all: bool,
     ) -> None:
         self.candidates: list[Candidate] = []
         self.labels: list[str] = []  # of the models that were added, without their baselines
         self._options, self._settings, self._args = options, settings, args
         self._opened = opened
-        self._is_alone = is_alone
+        self._args_describe_all = args_describe_all
         self._baselines: dict[tuple[str, Stages | None, str], Candidate | None] = {}
 
     def add(self, source: Model | Artifact | Path) -> Candidate:
@@ -140,7 +141,7 @@ class CandidateLoader:
 
     def _args_for(self, source: Artifact | Path) -> ModelArgs:
         path = source if isinstance(source, Path) else source.path
-        return self._args if self._is_alone or not manifest.has_manifest(path) else ModelArgs()
+        return self._args if self._args_describe_all or not manifest.has_manifest(path) else ModelArgs()
 
     def _load_artifact(self, artifact: Artifact) -> Candidate:
         runner_of(artifact, self._settings.runtime)  # its import is not its load

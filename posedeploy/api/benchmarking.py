@@ -148,7 +148,7 @@ class _Benchmark:
     ) -> tuple[tuple[Latency, ...], list[str], tuple[str, ...]]:
         """Return the results, the labels of the models without their baselines, and why footprints are
         missing."""
-        own_process = OwnProcess(self.options, self.settings, self.args, is_alone=len(sources) == 1)
+        own_process = OwnProcess(self.options, self.settings, self.args, args_describe_all=len(sources) == 1)
         if footprint:
             own_process.check(sources)
         parts: list[list[Latency]] = []
@@ -172,7 +172,7 @@ class _Benchmark:
         """Load the models; the block gets the loader."""
         with ExitStack() as opened:
             loader = CandidateLoader(
-                self.options, self.settings, self.args, opened, is_alone=len(sources) == 1
+                self.options, self.settings, self.args, opened, args_describe_all=len(sources) == 1
             )
             with _without_remarks() if repeats else ExitStack():
                 for source in sources:

@@ -80,14 +80,14 @@ def _check_unused(options: ExportOptions) -> None:
 def fit_budget(
     model: Model, budget: Budget, prepared: Prepared, target: Target, network: QuantizableNetwork, path: Path
 ) -> Conversion:
-    """Write a network with the fewest float layers, most sensitive first, whose poses hold a budget.
+    """Write a network with the fewest float layers, most sensitive first, whose poses stay within a budget.
 
     Args:
         network: without layers, the file is already at ``path`` and is only measured.
         path: of the model file.
 
     Raises:
-        ExportError: even with all layers in floating point, the budget does not hold.
+        ExportError: even with all layers in floating point, the poses are not within the budget.
         InputError: PyTorch finds no people in the held-out inputs, or none of them can be used.
         DeviceError: this machine cannot run the target.
     """

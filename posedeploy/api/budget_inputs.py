@@ -122,7 +122,8 @@ def _report(options: ExportOptions, inputs: HeldOutInputs, overlap: OverlapCheck
             f"`calibration={options.calibration[0]}`: no image can be held out for `budget`, because all of "
             "them also calibrate the network; pass other images as `images`"
         )
-    overlap.report(options.images or inputs.source, len(inputs))
+    # Only ``images`` can have calibration images: those of other sources were left out above.
+    overlap.report(f"`images={options.images}`", len(inputs), "pass other images")
 
 
 def _select_images(options: ExportOptions) -> tuple[str, Iterable[tuple[str, Array]]]:

@@ -29,7 +29,7 @@ class OwnProcess:
     options: RunOptions
     settings: BenchmarkOptions
     args: ModelArgs
-    is_alone: bool
+    args_describe_all: bool
     time_limit_s: float = TIME_LIMIT_S
 
     def check(self, sources: Sequence[Model | Artifact | Path]) -> None:
@@ -115,7 +115,7 @@ class OwnProcess:
                 "checkpoint": None if self.settings.checkpoint is None else str(self.settings.checkpoint),
             },
             "args": msgspec.to_builtins(self.args, enc_hook=str),
-            "is_alone": self.is_alone,
+            "args_describe_all": self.args_describe_all,
             "baseline_of": msgspec.to_builtins(baseline_of),
             "folder": str(Path.cwd()),
         }

@@ -32,7 +32,9 @@ def measure(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
     source = argument["source"]
     model = Path(source) if isinstance(source, str) else msgspec.convert(source, Artifact, dec_hook=_decode)
     with ExitStack() as opened:
-        loader = CandidateLoader(options, settings, args, opened, is_alone=argument["is_alone"])
+        loader = CandidateLoader(
+            options, settings, args, opened, args_describe_all=argument["args_describe_all"]
+        )
         enter("load")
         baseline_of = msgspec.convert(argument["baseline_of"], RunnerReport | None)
         start = perf_counter()

@@ -162,5 +162,5 @@ def list_readable(images: Path, calibration: Calibration | None) -> list[tuple[s
         logger.info(remark)
     for problem in source.problems:
         logger.warning(problem)
-    overlap.report(images, len(readable))
+    overlap.report(f"`images={images}`", len(readable), "pass other images")
     return readable

@@ -97,7 +97,7 @@ def _check_checkpoint(model: Model, artifact: Artifact, recorded: Provenance, *,
     )
     if not is_chosen:
         raise CheckpointError(f"{difference}; export it again, or pass the right file with `checkpoint`")
-    logger.warning(f"{difference}; comparing with it, as `checkpoint` names it")
+    logger.warning(f"{difference}; using it anyway, because you passed `checkpoint`")
 
 
 def _check_parts(model: Model, artifact: Artifact, recorded: Provenance) -> None:

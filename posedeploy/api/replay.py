@@ -31,10 +31,6 @@ from posedeploy.types import (
     Tensors,
 )
 
-NO_FLOOR = (
-    "no noise floor: the reference file has none of this precision; write it with `noise_floor`, from an "
-    "artifact that runs in this precision"
-)
 logger = logging.getLogger(__name__)
 
 
@@ -55,7 +51,7 @@ def compare_with_reference(
         collected: the file of the outputs that the artifact returned elsewhere; None runs it here.
 
     Raises:
-        InputError: the file is no reference file, is damaged, or has no input of a shape that the artifact
+        InputError: the file is not a reference file, is damaged, or has no input of a shape that the artifact
             accepts.
     """
     on_progress(f"loading {artifact.path} and {path}", None)
@@ -76,7 +72,7 @@ def compare_with_reference(
     with StoredRunner(reference) as runner:
         result = case.compare(runner, floor)
     if floor is None and result.budget is None and not result.passed:
-        result = replace(result, floor_note=NO_FLOOR)
+        result = replace(result, floor_note=_describe_missing_floor(case.candidate.runtime_info.precision))
     return replace(result, reference_precision="fp64") if document.precision == "fp64" else result
 
 
@@ -100,9 +96,16 @@ def _check_checkpoint(artifact: Artifact, reference: ReferenceFile) -> None:
     if recorded is not None and recorded.checkpoint_sha256 != own:
         logger.warning(
             f"{reference.path}: written with a checkpoint whose SHA-256 is {own[:12]}..., but "
-            f"{artifact.path} was exported from {recorded.checkpoint_sha256[:12]}...; comparing with it, as "
-            "`reference` names it"
+            f"{artifact.path} was exported from {recorded.checkpoint_sha256[:12]}...; using it anyway, "
+            "because you passed `reference`"
         )
+
+
+def _describe_missing_floor(precision: str) -> str:
+    return (
+        f"no noise floor: the reference file was saved without one for {precision}; save it again with "
+        f"`noise_floor` and an artifact that runs in {precision}"
+    )
 
 
 def _recorded_floor(stored: StoredFloor | None, precision: str) -> NoiseFloor | None:

@@ -16,8 +16,8 @@ from posedeploy.pages.scatter import Point, Scatter, draw_scatter, select_best
 Chart = TypeVar("Chart")
 WIDE_PX, NARROW_PX = 900.0, 360.0
 """The widths of a chart: on a screen or paper, and on a phone."""
-MIN_PREFIX = 6
-"""Names that begin alike with more characters are shown without these in charts."""
+MIN_OMITTED_PREFIX = 6
+"""The shortest common prefix, in characters, that charts omit from names."""
 PRECISIONS = ("int4", "int8", "int16", "bf16", "fp16", "tf32", "fp32")
 """Colored precisions. A deployment with several has the color of the first."""
 
@@ -100,11 +100,11 @@ def draw_group(group: Group) -> GroupCharts:
 
 
 def shorten_names(deployments: Sequence[Deployment]) -> Mapping[int, str]:
-    """Return the names in charts by number: PyTorch, and the labels without what all of them begin with."""
+    """Return the names in charts by number: PyTorch, and the labels without their common prefix."""
     labels = {each.number: each.latency.label for each in deployments if not each.timed.is_reference}
     alike = takewhile(lambda column: len({*column}) == 1, zip(*labels.values(), strict=False))
     length = len([*alike]) if len(labels) > 1 else 0
-    if length > MIN_PREFIX:
+    if length > MIN_OMITTED_PREFIX:
         labels = {number: f"\N{HORIZONTAL ELLIPSIS}{label[length:]}" for number, label in labels.items()}
     return labels | {each.number: "PyTorch" for each in deployments if each.timed.is_reference}
 

@@ -52,12 +52,13 @@ def select_inputs(
     if not accepted:
         raise InputError(
             f"{reference.path}: its inputs have other shapes ({listed(list(dict.fromkeys(others)))}) than "
-            f"{artifact.path} accepts ({', '.join(map(str, spec.inputs))}); compare this "
-            "artifact with PyTorch, with `save_reference=FILE`, to write one of its shapes"
+            f"{artifact.path} accepts ({', '.join(map(str, spec.inputs))}); to write a reference "
+            "file with these shapes, compare this artifact with PyTorch and pass `save_reference=FILE`"
         )
     if others:
         logger.info(f"{counted(len(others), 'input')} of other shapes in {reference.path} are not used")
-    overlap.report(reference.path, len(accepted))
+    fix = "save a reference file with other images"
+    overlap.report(f"`reference={reference.path}`", len(accepted), fix)
     return StoredPairs(reference, tuple(accepted), spec)
 
 

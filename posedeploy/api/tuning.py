@@ -16,8 +16,8 @@ from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_inputs import check_calibration, collect_inputs
 from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes, settings_of
 from posedeploy.api.tuning_report import TuningReport
-from posedeploy.api.tuning_result import Finisher
-from posedeploy.api.tuning_search import Search, Tools
+from posedeploy.api.tuning_result import ResultWriter
+from posedeploy.api.tuning_search import Search, SearchContext
 from posedeploy.benchmarks.budget import Budget, parse_budget
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export_options import CALIBRATION_IMAGES, ignore_progress
@@ -29,7 +29,7 @@ from posedeploy.tuning.state import open_state
 from posedeploy.types import Artifact, Model, OnProgress, StrPath
 
 TIME_S = 600.0
-LOCK = ".posedeploy-tune.lock"
+LOCK_NAME = ".posedeploy-tune.lock"
 
 
 def tune(
@@ -127,7 +127,7 @@ def _tune(
         state.save(folder)
 
     files = ModelFiles(model, options, folder, state, save, on_progress)
-    finisher = Finisher(model, args, options, folder, state, files, machine, tuple(left_out), on_progress)
+    writer = ResultWriter(model, args, options, folder, state, files, machine, tuple(left_out), on_progress)
     try:
         with ExitStack() as opened:
             threads = space.threads[0]
@@ -136,7 +136,7 @@ def _tune(
             on_progress("finding the people with PyTorch", None)
             errors = PoseErrors(model, inputs, threads)
             opener = CandidateOpener(files, options, state, save, deadline, on_progress)
-            tools = Tools(
+            context = SearchContext(
                 opener=opener,
                 files=files,
                 errors=errors,
@@ -148,9 +148,9 @@ def _tune(
                 deadline=deadline,
                 on_progress=on_progress,
             )
-            search = Search(space, tools, opened)
+            search = Search(space, context, opened)
             search.run()
-            return finisher.finish(search)
+            return writer.write(search)
     except KeyboardInterrupt as pressed:
         kept = f"finished steps are kept in {folder}; run the same command again to continue"
         raise KeyboardInterrupt(kept) from pressed
@@ -187,13 +187,13 @@ def _reserved(folder: Path) -> Iterator[None]:
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = try_lock(folder / LOCK)
+        lock = try_lock(folder / LOCK_NAME)
     except OSError as error:
         raise OutputError(f"{folder}: cannot write here ({error.strerror}); name another folder") from error
     if lock is None:
         raise OutputError(
-            f"{folder}: {holder_of(folder / LOCK) or 'another process'} runs a search there; wait until it "
-            "ends, or pass another folder"
+            f"{folder}: {holder_of(folder / LOCK_NAME) or 'another process'} runs a search there; wait "
+            "until it ends, or pass another folder"
         )
     try:
         with lock:

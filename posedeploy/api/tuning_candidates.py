@@ -100,7 +100,7 @@ class CandidateOpener:
         self._on_progress(f"loading {configuration.label} in a separate process", None)
         limit = min(TIME_LIMIT_S, self._deadline.remaining_s + 1)
         options, settings = self._settings(configuration, artifact)
-        own_process = OwnProcess(options, settings, ModelArgs(), is_alone=True, time_limit_s=limit)
+        own_process = OwnProcess(options, settings, ModelArgs(), args_describe_all=True, time_limit_s=limit)
         record.footprint = own_process.measure(artifact, configuration.label)
         self._save()
 
@@ -116,7 +116,7 @@ class CandidateOpener:
         self._on_progress(f"loading {configuration.label}", None)
         options, settings = self._settings(configuration, artifact)
         with ExitStack() as opened:
-            loader = CandidateLoader(options, settings, ModelArgs(), opened, is_alone=True)
+            loader = CandidateLoader(options, settings, ModelArgs(), opened, args_describe_all=True)
             timed = replace(loader.load_alone(artifact), label=configuration.label)
             spec = resolve_spec(artifact, timed.runner)
             runner = adapt_runner(timed.runner, spec)
@@ -151,6 +151,6 @@ def open_baseline(
         BenchmarkOptions(),
         ModelArgs(),
         opened,
-        is_alone=True,
+        args_describe_all=True,
     )
     return replace(loader.add(model), label=BASELINE)

@@ -1,4 +1,4 @@
-"""The model files of a search, each exported once, and the command that makes one again."""
+"""The model files of a search, and the command that exports each."""
 
 from __future__ import annotations
 

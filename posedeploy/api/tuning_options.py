@@ -29,7 +29,7 @@ HINTS: dict[Objective, tuple[Hint, ...]] = {
 """The hints to try, by objective."""
 BATCHES: dict[Objective, tuple[int, ...]] = {"latency": (1,), "throughput": (1, 4), "size": (1,)}
 """The default batches to try, by objective."""
-SMALLER = 0.75
+SECOND_SIZE_FACTOR = 0.75
 """The second input size to try, relative to the published one."""
 
 
@@ -148,7 +148,7 @@ def _input_sizes(spec: ModelSpec, options: TuneOptions) -> tuple[ImageSize | Non
     if options.input_sizes:
         return tuple(None if size == published else size for size in dict.fromkeys(options.input_sizes))
     height, width = (
-        max(contract.multiple, round(SMALLER * length / contract.multiple) * contract.multiple)
+        max(contract.multiple, round(SECOND_SIZE_FACTOR * length / contract.multiple) * contract.multiple)
         for length in published
     )
     return (None,) if (height, width) == published else (None, (height, width))
@@ -225,8 +225,8 @@ def check_sizes(model: Model, options: TuneOptions) -> None:
     """
     if options.objective == "latency" and len(options.batches) > 1:
         raise InputError(
-            f"`batch={options.batches[1]}`: times of different batches are no latencies to compare; pass one "
-            "batch, or use `objective=throughput`"
+            f"`batch={options.batches[1]}`: latencies of different batch sizes cannot be compared; "
+            "pass one batch size, or use `objective=throughput`"
         )
     for size in options.input_sizes or (None,):
         for batch in options.batches or (1,):

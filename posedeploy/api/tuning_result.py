@@ -16,14 +16,13 @@ from posedeploy.api.tuning_files import ModelFiles, list_files
 from posedeploy.api.tuning_options import LeftOut, TuneOptions
 from posedeploy.api.tuning_plot import draw_report
 from posedeploy.api.tuning_report import Status, TuneRow, TuningReport, rank_rows
-from posedeploy.api.tuning_search import LATE, Search
+from posedeploy.api.tuning_search import TIME_LIMIT_REASON, Search
 from posedeploy.backends import target_named
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.costs import measure_cost
-from posedeploy.tuning.state import NAME as STATE_NAME
-from posedeploy.tuning.state import CandidateRecord, FileRecord, State
+from posedeploy.tuning.state import STATE_NAME, CandidateRecord, FileRecord, State
 from posedeploy.types import Artifact, Model, OnProgress
 
 JSON_NAME, PLOT_NAME, PARITY_NAME = "tune.json", "tune.svg", "parity.json"
@@ -39,7 +38,7 @@ class Winner:
 
 
 @dataclass(frozen=True)
-class Finisher:
+class ResultWriter:
     """Chooses the winner of a search, and writes the result to a folder."""
 
     model: Model
@@ -52,7 +51,7 @@ class Finisher:
     left_out: tuple[LeftOut, ...]
     on_progress: OnProgress
 
-    def finish(self, search: Search) -> TuningReport:
+    def write(self, search: Search) -> TuningReport:
         """Return the report, after it and the winner were written.
 
         Raises:
@@ -120,7 +119,7 @@ class Finisher:
         file = self.state.model_files.get(self.model_files.name_of(configuration.file), FileRecord())
         error, times = search.error_of(label), search.times_of(label)
         status: Status = "measured" if error is not None and times else "not tried"
-        reason = search.dropped.get(label, "") if status == "measured" else LATE
+        reason = search.dropped.get(label, "") if status == "measured" else TIME_LIMIT_REASON
         if label in search.failed:
             status, reason = "failed", search.failed[label]
         return TuneRow(

@@ -36,8 +36,8 @@ class Rung:
 
 
 RUNGS = (Rung(10, 0.25, 0.7), Rung(15, 0.25, 0.8), Rung(30, 0.5, 0.9), Rung(60, 1.0, 0.9))
-EXPANDED = 2
-"""The first rungs, after which the neighbors of the remaining candidates are added."""
+RUNGS_WITH_NEIGHBORS = 2
+"""The number of the first rungs after which the neighbors of the remaining candidates are added."""
 MIN_INPUTS = 8
 BLOCK = 5
 """The rounds that are measured and saved as one block."""
@@ -51,12 +51,12 @@ SCENARIOS: dict[Objective, Scenario] = {
     "size": "single-stream",
 }
 """How candidates are timed, by objective."""
-LATE = "the time limit"
+TIME_LIMIT_REASON = "the time limit was reached"
 """The reason for a candidate that was not tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tools:
+class SearchContext:
     """What opens and measures the candidates of a search. save: writes the state."""
 
     opener: CandidateOpener
@@ -72,7 +72,7 @@ class Tools:
 
 
 @dataclass
-class Entry:
+class ActiveCandidate:
     """A candidate that is still measured. opened: None until something is missing in the state."""
 
     configuration: Configuration
@@ -91,14 +91,14 @@ class Search:
     candidates. inputs: the number of inputs for errors.
     """
 
-    def __init__(self, space: SearchSpace, tools: Tools, opened: ExitStack) -> None:
-        self._space, self._tools, self._opened = space, tools, opened
-        self._state, self._deadline = tools.state, tools.deadline
+    def __init__(self, space: SearchSpace, context: SearchContext, opened: ExitStack) -> None:
+        self._space, self._context, self._opened = space, context, opened
+        self._state, self._deadline = context.state, context.deadline
         self.configurations: dict[str, Configuration] = {}
         self.failed: dict[str, str] = {}
         self.dropped: dict[str, str] = {}
         self.not_tried: dict[str, str] = {}
-        self.inputs = len(tools.errors.order)
+        self.inputs = len(context.errors.order)
 
     def run(self) -> None:
         """Climb the rungs; if candidates were left out to save time, and some is left, climb again with more
@@ -107,7 +107,7 @@ class Search:
             exports = len(self._state.model_files)
             self._climb()
             is_stuck = len(self._state.model_files) == exports
-            if is_stuck or self._is_over() or LATE not in self.not_tried.values():
+            if is_stuck or self._is_over() or TIME_LIMIT_REASON not in self.not_tried.values():
                 return
 
     def _climb(self) -> None:
@@ -115,19 +115,19 @@ class Search:
         for reasons in (self.configurations, self.failed, self.dropped, self.not_tried):
             reasons.clear()
         start = self._deadline.elapsed_share
-        entries: list[Entry] = []
+        entries: list[ActiveCandidate] = []
         pending = self._space.first_configurations()
         for number, rung in enumerate(RUNGS):
             entries += self._admit(pending, rung, start + rung.export_until * (SEARCH_UNTIL - start))
             entries = self._drop(entries)  # by what an earlier climb or an interrupted search measured
             self._measure(entries, rung)
             entries = self._drop(entries)
-            pending = self._neighbors(entries) if number < EXPANDED else []
+            pending = self._neighbors(entries) if number < RUNGS_WITH_NEIGHBORS else []
         for entry in entries:
             if entry.opened is not None:
                 entry.opened.close()
 
-    def _neighbors(self, entries: Sequence[Entry]) -> list[Configuration]:
+    def _neighbors(self, entries: Sequence[ActiveCandidate]) -> list[Configuration]:
         """Return the neighbors of the remaining candidates that were not reached before."""
         neighbors = {
             neighbor.label: neighbor
@@ -137,52 +137,56 @@ class Search:
         }
         return list(neighbors.values())
 
-    def _admit(self, configurations: Iterable[Configuration], rung: Rung, export_until: float) -> list[Entry]:
+    def _admit(
+        self, configurations: Iterable[Configuration], rung: Rung, export_until: float
+    ) -> list[ActiveCandidate]:
         """Return the configurations that can be measured; those that the state lacks are opened."""
         entries = []
         inputs = self._count_inputs(rung)
         for configuration in configurations:
             self.configurations[configuration.label] = configuration
-            entry = Entry(configuration)
+            entry = ActiveCandidate(configuration)
             if self._is_measured(entry, rung) or (
                 self._open(entry, export_until) and self._measure_errors(entry, inputs)
             ):
                 entries.append(entry)
         return entries
 
-    def _open(self, entry: Entry, export_until: float = 1.0) -> bool:
+    def _open(self, entry: ActiveCandidate, export_until: float = 1.0) -> bool:
         """Open a candidate. Return whether it can run and the time allows it."""
         if entry.opened is not None:
             return True
-        has_failed = self._tools.opener.has_failed(entry.configuration)
+        has_failed = self._context.opener.has_failed(entry.configuration)
         if not has_failed and (self._is_over() or self._is_too_late_to_export(entry, export_until)):
-            self.not_tried[entry.label] = LATE
+            self.not_tried[entry.label] = TIME_LIMIT_REASON
             return False
         try:
-            entry.opened = self._tools.opener.open(entry.configuration)
+            entry.opened = self._context.opener.open(entry.configuration)
         except PoseDeployError as error:
             reasons = self.not_tried if self._deadline.has_passed() else self.failed
-            reasons[entry.label] = LATE if self._deadline.has_passed() else short_reason(error, entry.label)
+            reasons[entry.label] = (
+                TIME_LIMIT_REASON if self._deadline.has_passed() else short_reason(error, entry.label)
+            )
             return False
         self._opened.callback(entry.opened.close)
         return True
 
-    def _is_too_late_to_export(self, entry: Entry, share: float) -> bool:
+    def _is_too_late_to_export(self, entry: ActiveCandidate, share: float) -> bool:
         """Return whether a candidate needs an export that would take too long, if it takes as long as the
         longest one before."""
-        files = self._tools.files
+        files = self._context.files
         return not files.is_finished(entry.configuration.file) and self._deadline.has_passed(
             share, ahead_s=files.longest_export_s
         )
 
-    def _is_measured(self, entry: Entry, rung: Rung) -> bool:
+    def _is_measured(self, entry: ActiveCandidate, rung: Rung) -> bool:
         record = self._state.candidates.get(entry.label)
         if record is None or record.reason:
             return False
         has_errors = len(record.pairs) >= self._count_inputs(rung)
         return has_errors and self._rounds_of(entry) >= rung.rounds
 
-    def _measure(self, entries: list[Entry], rung: Rung) -> None:
+    def _measure(self, entries: list[ActiveCandidate], rung: Rung) -> None:
         """Measure errors and times up to a rung, and remove the candidates that cannot run."""
         if all(self._is_measured(entry, rung) for entry in entries):
             return
@@ -197,42 +201,42 @@ class Search:
         """Measure the errors of a candidate on all inputs. Return whether anything was measured."""
         if label in self.failed or len(self._state.candidates[label].pairs) >= self.inputs or self._is_over():
             return False
-        entry = Entry(self.configurations[label])
+        entry = ActiveCandidate(self.configurations[label])
         return self._open(entry) and self._measure_errors(entry, self.inputs)
 
-    def _measure_errors(self, entry: Entry, inputs: int) -> bool:
+    def _measure_errors(self, entry: ActiveCandidate, inputs: int) -> bool:
         """Measure the errors of a candidate. Return whether it can run."""
         assert entry.opened is not None, "it was opened before"
         record = self._state.candidates[entry.label]
-        self._tools.on_progress(f"measuring the errors of {entry.label}", None)
+        self._context.on_progress(f"measuring the errors of {entry.label}", None)
         known = len(record.pairs)
         try:
-            self._tools.errors.measure(entry.opened, record, inputs, self._is_over)
+            self._context.errors.measure(entry.opened, record, inputs, self._is_over)
         except PoseDeployError as error:
             record.reason = self.failed[entry.label] = str(error)
         if record.reason or len(record.pairs) > known:
-            self._tools.save()
+            self._context.save()
         return not record.reason
 
     def _measure_block(self, candidates: Sequence[OpenCandidate], rung: Rung) -> None:
-        scenario = SCENARIOS[self._tools.objective]
+        scenario = SCENARIOS[self._context.objective]
         rounds = min(sum(map(len, self.times_of(candidate.label).values())) for candidate in candidates)
         results = timing.measure(
-            [self._tools.baseline, *(candidate.timed for candidate in candidates)],
+            [self._context.baseline, *(candidate.timed for candidate in candidates)],
             runs=BLOCK if scenario == "single-stream" else BLOCK * timing.MIN_IN_FLIGHT,
             warm_up=WARM_UP,
             scenario=scenario,
             seed=timing.SEED + len(self._state.blocks),
             on_progress=report_steps(
-                self._tools.on_progress,
+                self._context.on_progress,
                 f"timing {counted(len(candidates), 'candidate')}, round {rounds + 1} of {rung.rounds}",
             ),
         )
         block = {each.label: [time / each.batch for time in each.times_s] for each in results}
         self._state.blocks.append(block)
-        self._tools.save()
+        self._context.save()
 
-    def _drop(self, entries: Sequence[Entry]) -> list[Entry]:
+    def _drop(self, entries: Sequence[ActiveCandidate]) -> list[ActiveCandidate]:
         """Return the candidates that are measured further. Close the others, and delete the files of those
         that are over budget."""
         dropped = find_dropped([self._standing_of(entry) for entry in entries])
@@ -243,19 +247,19 @@ class Search:
             if entry.label in dropped and entry.opened is not None:
                 entry.opened.close()
             if entry.configuration.file not in used:
-                self._tools.files.remove(entry.configuration.file)
+                self._context.files.remove(entry.configuration.file)
         return remaining
 
-    def _standing_of(self, entry: Entry) -> Standing:
-        name = self._tools.files.name_of(entry.configuration.file)
-        size = self._state.model_files[name].size if self._tools.objective == "size" else None
+    def _standing_of(self, entry: ActiveCandidate) -> Standing:
+        name = self._context.files.name_of(entry.configuration.file)
+        size = self._state.model_files[name].size if self._context.objective == "size" else None
         return Standing(entry.label, self.error_of(entry.label), self.times_of(entry.label), size)
 
     def error_of(self, label: str) -> ErrorShare | None:
         """Return the error of a candidate; None if nothing was compared."""
         record = self._state.candidates.get(label)
         pairs = [to_pairs(each) for each in record.pairs.values()] if record is not None else []
-        return measure_share(self._tools.budget, pairs)
+        return measure_share(self._context.budget, pairs)
 
     def times_of(self, label: str) -> Times:
         """Return the times of a candidate."""
@@ -266,7 +270,7 @@ class Search:
         """The times of PyTorch."""
         return self.times_of(BASELINE)
 
-    def _rounds_of(self, entry: Entry) -> int:
+    def _rounds_of(self, entry: ActiveCandidate) -> int:
         return sum(map(len, self.times_of(entry.label).values()))
 
     def _count_inputs(self, rung: Rung) -> int:

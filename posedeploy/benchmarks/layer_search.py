@@ -1,8 +1,8 @@
-"""The search for the layers that must be in floating point so that a quantized network holds a budget.
+"""The search for the layers that must be in floating point so that a quantized network stays within a budget.
 
 The layers are ranked by their effect on the outputs per estimated time, in groups of adjacent ones in large
-networks. Bisection then finds the shortest beginning of this ranking that holds the budget. The number of
-trials is limited by that: ``MAX_GROUPS`` for the ranking, and its logarithm for the bisection.
+networks. Bisection then finds the shortest beginning of this ranking that stays within the budget. The number
+of trials is limited by that: ``MAX_GROUPS`` for the ranking, and its logarithm for the bisection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Trials(Protocol):
     """Measures a network with some layers in floating point and the others in INT8."""
 
     def holds_budget(self, float_layers: Sequence[str]) -> bool:
-        """Return whether the poses hold the budget."""
+        """Return whether the poses are within the budget."""
 
     def measure_effect(self, float_layers: Sequence[str]) -> float:
         """Return the mean squared error of the outputs."""
@@ -43,8 +43,10 @@ class Trials(Protocol):
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """float_layers: those that hold the budget, in the order of the ranking; None if even all of them in
-    floating point do not. is_complete: False if the time was up before the fewest were found."""
+    """float_layers: those that keep the poses within the budget, in the order of the ranking; None if
+    even all of them in floating point do not. is_complete: False if the time limit was reached before the
+    fewest were found.
+    """
 
     float_layers: tuple[str, ...] | None
     is_complete: bool = True

@@ -35,16 +35,20 @@ class OverlapCheck:
         if any(are_near(own, each) for each in self._perceptual):
             self._near.append(name)
 
-    def report(self, images: object, count: int) -> None:
+    def report(self, subject: str, count: int, fix: str) -> None:
         """Log the images that nearly repeat a calibration image.
+
+        Args:
+            subject: the argument with the images. count: the number of images. fix: how to avoid the error.
 
         Raises:
             InputError: some of the images are calibration images.
         """
         if self._same:
             raise InputError(
-                f"`images={images}`: {len(self._same)} of {counted(count, 'image')} also calibrated this "
-                f"network, so their errors would be too small ({listed(self._same)}); pass other images"
+                f"{subject}: {len(self._same)} of {counted(count, 'image')} "
+                f"{'was' if len(self._same) == 1 else 'were'} used to calibrate this network, so the errors "
+                f"would be too small ({listed(self._same)}); {fix}"
             )
         if self._near:
             logger.warning(

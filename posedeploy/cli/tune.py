@@ -18,8 +18,8 @@ def tune(
         list[str],
         typer.Option(
             metavar="LIMIT",
-            help="The largest difference of the poses from PyTorch: 1px (keypoints), 0.5mm (3D), 0.99oks "
-            "(similarity) or 2% (keypoints found by only one of the two models). Repeatable.",
+            help="Limit the differences of the poses from PyTorch: 1px (95% of keypoints), 0.5mm (95% of 3D "
+            "joints), 0.99oks or 2% (unmatched keypoints). Repeatable.",
             show_default=False,
         ),
     ],

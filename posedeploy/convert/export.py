@@ -31,8 +31,8 @@ Calibrate: TypeAlias = Callable[[ModelSpec, ExportOptions], CalibrationSet]
 """A function that collects the calibration inputs of a network with the spec of its export."""
 
 FitBudget: TypeAlias = Callable[[Prepared, Target, QuantizableNetwork, Path], Conversion]
-"""A function that writes a network to a path with a choice of float layers that holds the budget of the
-options, or raises ``ExportError``. A network without layers is already there."""
+"""A function that writes a network to a path with a choice of float layers that stays within the budget of
+the options, or raises ``ExportError``. A network without layers is already there."""
 
 Converter: TypeAlias = Callable[[Prepared, Path], Conversion]
 """A function that writes the model file and its other files, or raises ``ExportError``."""

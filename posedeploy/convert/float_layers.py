@@ -22,8 +22,8 @@ MOVES = frozenset(
     {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split", "VariadicSplit", "Slice"}
 )
 """Operators that only move values."""
-EARLY = 4
-"""In mixed precision, the first ``1 / EARLY`` of the layers in graph order stays in floating point."""
+EARLY_LAYERS_DIVISOR = 4
+"""In mixed precision, one of this many layers stays in floating point: the first ones in graph order."""
 
 
 def find_sensitive_operators(model: Any) -> set[str]:
@@ -44,7 +44,7 @@ def find_early_and_depthwise_layers(model: Any) -> set[str]:
 def find_early_layers(model: Any) -> set[str]:
     """Return the names of the first quarter of all layers in graph order."""
     layers = list(_layers(model))
-    return {node.get_friendly_name() for node in layers[: len(layers) // EARLY]}
+    return {node.get_friendly_name() for node in layers[: len(layers) // EARLY_LAYERS_DIVISOR]}
 
 
 def find_layers(model: Any) -> set[str]:

@@ -1,8 +1,8 @@
-"""The layers of a network that a target can quantize, for the search of those that must stay in float.
+"""The layers of a network that a target can quantize. A budget selects those that stay in floating point.
 
 A converter that quantizes passes a ``QuantizableNetwork`` to ``Prepared.write_quantized``. Without a budget,
 that writes the network with all these layers in INT8. With a budget, it writes trial files in other folders,
-and returns the first choice of float layers whose poses hold the budget.
+and returns the first choice of float layers whose poses stay within the budget.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from posedeploy.convert.conversion import Conversion
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that is in INT8 unless the search puts it back.
+    """A layer that is written in INT8 unless it is selected as a float layer.
 
-    name: unique in the network, the target's own. cost: the estimated time that the layer loses in floating
-    point, in the same unit for all layers, such as its multiplications.
+    name: unique in the network, the target's own. cost: the estimated additional time
+    of the layer in floating point, in the same unit for all layers, such as its multiplications.
     """
 
     name: str

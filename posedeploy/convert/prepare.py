@@ -28,8 +28,8 @@ class Prepared:
 
     axes: for each input, the names of dynamic axes by position; empty if every shape is fixed. options: of
     the export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
-    collected at the first call, for converters that quantize. write_quantized: writes a network with the
-    float layers that the options ask for, for converters that quantize.
+    collected at the first call, for converters that quantize. write_quantized: writes a quantized
+    network: with the float layers that its budget requires, or without a budget with none of them.
     """
 
     module: nn.Module

@@ -12,7 +12,7 @@ from pathlib import Path
 from posedeploy.staging.file_lock import is_held, try_lock
 
 PREFIX = "posedeploy-"
-LOCK = ".in-use"
+LOCK_NAME = ".in-use"
 """The file in a folder that the folder's process locks as long as it lives."""
 MIN_AGE_S = 60.0
 """The process of a younger folder may not have locked it yet."""
@@ -24,7 +24,7 @@ def mark_in_use(folder: Path) -> Iterator[None]:
 
     On a file system without locks, the folder has no lock file and is not deleted.
     """
-    path = folder / LOCK
+    path = folder / LOCK_NAME
     try:
         lock = try_lock(path)
     except OSError:
@@ -50,5 +50,5 @@ def _is_abandoned(folder: Path) -> bool:
     is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     is_old = time.time() - status.st_mtime > MIN_AGE_S
     # A link must not be followed to the lock of another folder.
-    is_candidate = is_own and is_old and not folder.is_symlink() and (folder / LOCK).is_file()
-    return is_candidate and not is_held(folder / LOCK)
+    is_candidate = is_own and is_old and not folder.is_symlink() and (folder / LOCK_NAME).is_file()
+    return is_candidate and not is_held(folder / LOCK_NAME)

@@ -20,8 +20,8 @@ from posedeploy.tuning.error_share import ErrorShare
 Times: TypeAlias = Mapping[int, Sequence[float]]
 """Seconds per image in each round, by the number of the block of rounds. Candidates of one block ran in the
 same rounds."""
-MIN_KEPT = 2
-"""The least number of better candidates for which one is dropped."""
+MIN_BETTER_TO_DROP = 2
+"""The number of better candidates that is at least needed to drop one."""
 OVER_BUDGET = "over budget"
 """The reason for a candidate whose error is certainly over budget."""
 
@@ -62,7 +62,7 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
         if each.error is not None and each.error.low > 1:
             dropped[each.label] = OVER_BUDGET
     remaining = [each for each in standings if each.label not in dropped]
-    enough = max(MIN_KEPT, math.ceil(len(remaining) / 2))
+    enough = max(MIN_BETTER_TO_DROP, math.ceil(len(remaining) / 2))
     for each in remaining:
         better = [other for other in remaining if _beats(other, each)]
         if len(better) >= enough:

@@ -15,7 +15,7 @@ from posedeploy.errors import InputError
 from posedeploy.text_files import read_json
 from posedeploy.types import RuntimeInfo
 
-NAME = "tune-state.json"
+STATE_NAME = "tune-state.json"
 FORMAT, VERSION = "posedeploy.tune-state", 1
 MAX_BYTES = 1 << 30
 MAX_DIFFERENCES = 4
@@ -69,7 +69,7 @@ class State(msgspec.Struct, kw_only=True):
             OutputError: it cannot be written.
         """
         with files.staged(folder) as stage:
-            (stage / NAME).write_bytes(self.encode())
+            (stage / STATE_NAME).write_bytes(self.encode())
 
     def encode(self) -> bytes:
         """Return the content of the file."""
@@ -82,7 +82,7 @@ def open_state(folder: Path, settings: Mapping[str, str]) -> State:
     Raises:
         InputError: the folder holds a search with other settings, or its state is damaged.
     """
-    path = folder / NAME
+    path = folder / STATE_NAME
     if not path.exists():
         return State(settings=dict(settings))
     hint = f"delete {path}, or pass another folder"
@@ -108,7 +108,7 @@ def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def to_record(pairs: ImagePairs) -> PairsRecord:
-    """Return the people of an image for the state."""
+    """Return the comparison of one image as a record."""
     counts = (
         pairs.people,
         pairs.missed,
@@ -122,6 +122,6 @@ def to_record(pairs: ImagePairs) -> PairsRecord:
 
 
 def to_pairs(record: PairsRecord) -> ImagePairs:
-    """Return the people of an image from the state."""
+    """Return the comparison in a record."""
     values = {name: np.frombuffer(content, "<f4").astype(float) for name, content in record.values.items()}
     return ImagePairs(record.image, *record.counts, values)

@@ -194,7 +194,9 @@ def test_options_that_do_not_fit_are_refused_before_anything_runs(
 def test_images_that_calibrated_the_network_are_refused(photos: Path, sample: Model) -> None:
     options = replace(INT8, calibration=(str(photos),), images=str(photos))
     calibration = collect(sample.spec, options.calibration, SCENES).record
-    with pytest.raises(InputError, match=r"^`images=.*`: 16 of 16 images also calibrated this network, "):
+    with pytest.raises(
+        InputError, match=r"^`images=.*`: 16 of 16 images were used to calibrate this network, "
+    ):
         build_held_out_inputs(sample.spec, sample.spec, options, calibration)
 
 

@@ -29,7 +29,7 @@ def test_compare_reports_an_artifact_of_other_weights(
     assert not report.passed
     assert report.failures[0].startswith(f"{artifact.path}: ")
     assert not json.loads(report.to_json())["passed"]
-    assert "comparing with it, as" in caplog.text
+    assert "using it anyway, because you passed `checkpoint`" in caplog.text
 
 
 def test_compare_reports_an_artifact_that_does_not_run(

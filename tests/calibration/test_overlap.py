@@ -37,7 +37,7 @@ def test_calibration_images_are_refused_by_name(folder: Path) -> None:
     calibration = calibration_of(folder / "1.png", folder / "2.png")
     with pytest.raises(
         InputError,
-        match=r"^`images=.*`: 2 of 5 images also calibrated this network, so .* \(1\.png, 2\.png\)",
+        match=r"^`images=.*`: 2 of 5 images were used to calibrate this network, so .* \(1\.png, 2\.png\)",
     ):
         build_parity_inputs(SPEC, SPEC, folder, {}, calibration)
 

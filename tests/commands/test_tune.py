@@ -18,7 +18,7 @@ import pytest
 import posedeploy
 from posedeploy.api.tuning_files import CANDIDATES
 from posedeploy.api.tuning_report import TuningReport
-from posedeploy.tuning.state import NAME
+from posedeploy.tuning.state import STATE_NAME
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.support.tables import skip_with_gpu
@@ -40,7 +40,10 @@ QUICK = ("--budget", "1px", "--threads", 1, "--to", "onnx", "--time", "2h")
         (("--budget", "1px", "--to", "tensorrt"), "no target can be tried on --device cpu: tensorrt: "),
         (("--budget", "1px", "--device", "gpu"), "--device gpu: unknown device; expected cpu, cuda"),
         (("--budget", "1px", "--batch", "0"), "--batch 0: expected at least 1"),
-        (("--budget", "1px", "--batch", "1", "--batch", "2"), "--batch 2: times of different batches are no"),
+        (
+            ("--budget", "1px", "--batch", "1", "--batch", "2"),
+            "--batch 2: latencies of different batch sizes",
+        ),
         (("--budget", "1px", "--threads", "0"), "--threads 0: expected a thread count of at least 1"),
         (("--budget", "1px", "--input-size", "100x100"), "--input-size 100x100: height and width must be"),
         (("--budget", "1px", "--input-size", "100"), "--input-size 100: expected HEIGHTxWIDTH in pixels"),
@@ -66,7 +69,7 @@ def test_images_that_also_calibrate_are_refused(photo: Array, refused: Callable[
     for name in ("a.png", "b.png"):
         cv2.imwrite(name, photo)
     message = refused("tune", "sample", *QUICK, "--images", "a.png", "--calibration", "b.png", "-o", "tuned")
-    assert "--images a.png: 1 of 1 image also calibrated this network" in message
+    assert "--images a.png: 1 of 1 image was used to calibrate this network" in message
 
 
 class Interruption:
@@ -123,7 +126,7 @@ def test_an_interrupted_search_continues(
     first, second = Interruption(activity), Interruption()
     with pytest.raises(KeyboardInterrupt, match=r"finished steps are kept in .*run the same command again"):
         search(first)
-    kept = json.loads((tmp_path / "tuned" / NAME).read_bytes())
+    kept = json.loads((tmp_path / "tuned" / STATE_NAME).read_bytes())
     assert not (tmp_path / "tuned" / "tune.json").exists()
     report = search(second)
     exported = [each for each in first.exports if each not in second.exports]
@@ -135,7 +138,7 @@ def test_an_interrupted_search_continues(
 
 @pytest.mark.slow
 def test_a_killed_search_continues(own: Path, network: tuple[str, str], tmp_path: Path) -> None:
-    state = tmp_path / "tuned" / NAME
+    state = tmp_path / "tuned" / STATE_NAME
     command = [sys.executable, "-m", "posedeploy", "tune", "human.pth", *map(str, QUICK), "-o", state.parent]
     arguments = [*command, "--network", "crowd_net.py:build"]
     killed = subprocess.Popen(arguments, cwd=own, stderr=subprocess.PIPE, start_new_session=True)
@@ -166,9 +169,9 @@ def tuned(
 def test_a_finished_search_is_shown_again(
     columns: int, tuned: Path, own: Path, network: tuple[str, str], done: Invoke
 ) -> None:
-    before = json.loads((tuned / NAME).read_bytes())
+    before = json.loads((tuned / STATE_NAME).read_bytes())
     result = done("tune", own / "human.pth", *QUICK, *network, "-o", tuned, columns=columns)
-    assert json.loads((tuned / NAME).read_bytes())["blocks"] == before["blocks"]
+    assert json.loads((tuned / STATE_NAME).read_bytes())["blocks"] == before["blocks"]
     table = result.stdout.partition("\n\n")[0]
     assert "Candidates for latency, budget 1 px, 2% unmatched keypoints (default)" in words(table)
     assert lines_wider_than(columns, table) == []
@@ -226,7 +229,12 @@ def test_a_budget_that_nothing_meets_names_the_smallest_error(invoke: Invoke) ->
     assert "the smallest error is that of onnx fp" in words(result.stderr)
     document = json.loads(Path("tuned", "tune.json").read_text())
     assert document["winner"] is None
-    assert {path.name for path in Path("tuned").iterdir()} == {"tune.json", "tune.svg", NAME, CANDIDATES}
+    assert {path.name for path in Path("tuned").iterdir()} == {
+        "tune.json",
+        "tune.svg",
+        STATE_NAME,
+        CANDIDATES,
+    }
 
 
 @pytest.mark.slow

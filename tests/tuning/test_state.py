@@ -12,7 +12,7 @@ from posedeploy.benchmarks.pose_comparison import ImagePairs
 from posedeploy.errors import InputError
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.state import (
-    NAME,
+    STATE_NAME,
     CandidateRecord,
     FileRecord,
     State,
@@ -40,7 +40,7 @@ def test_a_state_is_read_back(tmp_path: Path) -> None:
     )
     state.save(tmp_path)
     assert open_state(tmp_path, SETTINGS) == state
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert [path.name for path in tmp_path.iterdir()] == [STATE_NAME]
 
 
 def test_the_people_of_an_image_are_read_back() -> None:
@@ -74,10 +74,10 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
-    (tmp_path / NAME).write_bytes(content)
+    (tmp_path / STATE_NAME).write_bytes(content)
     with pytest.raises(InputError, match=reason) as refusal:
         open_state(tmp_path, SETTINGS)
-    assert f"delete {tmp_path / NAME}, or pass another folder" in str(refusal.value)
+    assert f"delete {tmp_path / STATE_NAME}, or pass another folder" in str(refusal.value)
 
 
 def test_the_time_limit_counts_from_the_start() -> None:

@@ -25,8 +25,8 @@ MOVES = frozenset(
     }
 )  # fmt: skip
 """Operators that only move values."""
-EARLY = 4
-"""In mixed precision, the first ``1 / EARLY`` of the layers in graph order stays in floating point."""
+EARLY_LAYERS_DIVISOR = 4
+"""In mixed precision, one of this many layers stays in floating point: the first ones in graph order."""
 
 
 def find_layers(graph: Graph) -> list[Operator]:
@@ -50,7 +50,7 @@ def find_sensitive_operators(graph: Graph) -> set[int]:
 def find_early_layers(graph: Graph) -> set[int]:
     """Return the indices of the layers that also stay in floating point in mixed precision."""
     layers = find_layers(graph)
-    return {layer.index for layer in layers[: len(layers) // EARLY]}
+    return {layer.index for layer in layers[: len(layers) // EARLY_LAYERS_DIVISOR]}
 
 
 def find_depthwise_layers(graph: Graph) -> set[int]:
