@@ -65,7 +65,7 @@ class Cuda(Closable):
     def stream(self) -> int:
         """The stream's handle."""
         if self._stream is None:
-            # The default stream waits for other streams and cannot be recorded.
+            # The default stream waits for other streams and cannot be captured.
             created = self._calls.cudaStreamCreateWithFlags(runtime.cudaStreamNonBlocking)
             self._stream = _result("create a stream", created)
             self._resources.append((self._calls.cudaStreamDestroy, self._stream))
@@ -96,22 +96,22 @@ class Cuda(Closable):
     def _copy(self, to: int, origin: int, size: int, kind: Any) -> None:
         _result("copy", self._calls.cudaMemcpyAsync(to, origin, size, kind, self.stream))
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record the calls that ``work`` queues as a graph, without running them.
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Capture the calls that ``work`` queues as a graph, without running them.
 
         Returns:
             A function that queues the graph.
 
         Raises:
-            DeviceError: a call cannot be recorded.
+            DeviceError: a call cannot be captured.
         """
         mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        _result("begin to record", self._calls.cudaStreamBeginCapture(self.stream, mode))
+        _result("begin to capture", self._calls.cudaStreamBeginCapture(self.stream, mode))
         try:
             work()
         finally:
             ended = self._calls.cudaStreamEndCapture(self.stream)
-        graph = _result("record", ended)
+        graph = _result("capture", ended)
         self._resources.append((self._calls.cudaGraphDestroy, graph))
         executable = _result("instantiate a graph", self._calls.cudaGraphInstantiate(graph, 0))
         self._resources.append((self._calls.cudaGraphExecDestroy, executable))

@@ -1,4 +1,4 @@
-"""Record calls of torch as CUDA graphs and replay them: one launch instead of hundreds."""
+"""Capture calls of torch as CUDA graphs and replay them: one launch instead of hundreds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from posedeploy.flatten import flat
 
 WARM_UPS = 3
-"""Calls before the recording, in which libraries select kernels and allocate memory."""
+"""Calls before the capture, in which libraries select kernels and allocate memory."""
 Form: TypeAlias = tuple[tuple[int, ...], torch.dtype]
 """The shape and type of a tensor."""
 
@@ -23,7 +23,7 @@ class GraphedCall:
     concatenated in one block of memory per dtype, so that one copy transfers all of them.
 
     Raises:
-        RuntimeError: the function cannot be recorded, or the GPU is out of memory.
+        RuntimeError: the function cannot be captured, or the GPU is out of memory.
     """
 
     def __init__(self, call: Callable[..., Any], inputs: Sequence[Form], device: torch.device) -> None:
@@ -79,7 +79,7 @@ def _split(joined: dict[torch.dtype, torch.Tensor], forms: Sequence[Form]) -> It
 
 @contextmanager
 def _separate_random_state(device: torch.device) -> Iterator[None]:
-    """Record with a copy of the GPU's random state. The state of a failed recording stays in recording mode,
+    """Capture with a copy of the GPU's random state. The state of a failed capture stays in capture mode,
     and torch then raises an error at every later random number of the process."""
     index = torch.cuda.current_device() if device.index is None else device.index
     generator = torch.cuda.default_generators[index]

@@ -12,7 +12,7 @@ from posedeploy.errors import MissingPackageError
 
 EXTRAS_OF_PACKAGE = {
     "torch": ("torch",),
-    "safetensors": ("torch", "replay"),
+    "safetensors": ("torch", "reference"),
     "onnx": ("export",),
     "onnxscript": ("export",),
     "onnxruntime": ("onnxruntime",),

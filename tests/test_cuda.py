@@ -65,7 +65,7 @@ def test_bytes_are_copied_both_ways_also_by_a_graph() -> None:
             cuda.upload(address, sent)
             cuda.download(back, address)
 
-        launch = cuda.record(work)
+        launch = cuda.capture(work)
         for value in (3, 5):
             sent[:] = value
             launch()

@@ -1,4 +1,4 @@
-"""CUDA graphs on a GPU: order of outputs, and random numbers after a failed recording."""
+"""CUDA graphs on a GPU: order of outputs, and random numbers after a failed capture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_outputs_of_several_dtypes_keep_their_order() -> None:
         assert torch.equal(grown, (outputs + 1).view(2, 2))
 
 
-def test_random_numbers_work_after_a_failed_recording() -> None:
+def test_random_numbers_work_after_a_failed_capture() -> None:
     device = torch.device("cuda")
     with pytest.raises(RuntimeError):
         GraphedCall(lambda x: x * x.sum().item(), FORMS, device)

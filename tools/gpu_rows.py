@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from posedeploy import plugins
 from posedeploy.api.parity_case import list_peak_outputs
 from posedeploy.benchmarks import timing
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.inputs import (
     NetworkInput,
     build_image_inputs,
@@ -26,7 +27,6 @@ from posedeploy.benchmarks.inputs import (
     with_fixed_size,
 )
 from posedeploy.benchmarks.parity import Parity, compare_outputs
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import AotiOptions, ExportOptions
@@ -123,7 +123,7 @@ def rows_of(name: str, model: Model, folder: Path, targets: Sequence[str]) -> li
     tensors = samples[0].tensors
     rows, candidates, kept = [], [], []
     with ExitStack() as opened:
-        reference = RecordedRunner(opened.enter_context(PyTorchRunner(model, RunOptions())))
+        reference = CachingRunner(opened.enter_context(PyTorchRunner(model, RunOptions())))
 
         def inputs(_: Runner) -> Tensors:
             return tensors

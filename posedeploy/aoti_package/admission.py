@@ -20,7 +20,7 @@ def require_trial(
     """Check that a package passed its trial on this machine; try it if it was not tried yet.
 
     Args:
-        graphs: whether the package will be recorded as CUDA graphs, if it is for a GPU.
+        graphs: whether the package will be captured as CUDA graphs, if it is for a GPU.
 
     Returns:
         Whether it passed now or before, and why the result could not be cached, if so.

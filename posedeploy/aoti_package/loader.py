@@ -32,7 +32,7 @@ def load_package(path: Path, device: torch.device) -> Program:
     loader = torch._C._aoti.AOTIModelPackageLoader(
         str(path),
         MODEL,
-        device.type == "cuda",  # run_single_threaded: without the locks that a CUDA graph cannot record
+        device.type == "cuda",  # run_single_threaded: without the locks that a CUDA graph cannot capture
         1,  # num_runners
         -1 if device.index is None else device.index,
     )

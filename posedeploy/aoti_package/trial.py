@@ -19,7 +19,7 @@ from posedeploy.types import Array
 TIME_LIMIT_S = 120.0
 """Loading torch and running a pose network once takes seconds."""
 
-Stage: TypeAlias = Literal["start", "device", "load", "run", "record", "unload", "exit"]
+Stage: TypeAlias = Literal["start", "device", "load", "run", "capture", "unload", "exit"]
 Kind: TypeAlias = Literal["crash", "time limit", "refusal", "environment"]
 
 STAGE_CLAUSES: dict[Stage, str] = {
@@ -27,7 +27,7 @@ STAGE_CLAUSES: dict[Stage, str] = {
     "device": "the device is opened",
     "load": "it is loaded",
     "run": "it is run",
-    "record": "it is recorded as a CUDA graph",
+    "capture": "it is captured as a CUDA graph",
     "unload": "it is unloaded",
     "exit": "the process that ran it ends",
 }
@@ -83,7 +83,7 @@ def try_package(
     Args:
         device: in torch's notation: ``cpu``, ``cuda`` or ``cuda:1``.
         inputs: for each run, the arrays in the order of the network's inputs.
-        graph: also record it as a CUDA graph and replay the graph.
+        graph: also capture it as a CUDA graph and replay the graph.
 
     Returns:
         The outputs of each run, in the network's order.

@@ -37,7 +37,7 @@ def run(request: Mapping[str, Any], enter: Callable[[str], None]) -> None:
             results.append([output.cpu().numpy() for output in outputs])
         write_arrays(Path(), "output", results)
     if request["graph"]:
-        enter("record")
+        enter("capture")
         _replay(program, _inputs(0), device)
     enter("unload")
     del program
@@ -49,7 +49,7 @@ def _inputs(number: int) -> list[torch.Tensor]:
 
 
 def _replay(program: Program, inputs: list[torch.Tensor], device: torch.device) -> None:
-    """Record the package as a CUDA graph and replay it, as its runner does. Only a crash matters: the runner
+    """Capture the package as a CUDA graph and replay it, as its runner does. Only a crash matters: the runner
     itself handles exceptions by running the package without a graph."""
     signature = tuple((tuple(tensor.shape), tensor.dtype) for tensor in inputs)
     with suppress(RuntimeError):

@@ -19,8 +19,8 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.backends import Target
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.budget import Budget, parse_budget
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.layer_search import count_trials, search
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export_options import BUDGET_MINUTES, QUANTIZED, ExportOptions
 from posedeploy.convert.layer_choice import QuantizableNetwork
@@ -102,7 +102,7 @@ def fit_budget(
         trial_folder = tempfile.TemporaryDirectory(prefix="trials-", dir=path.parent)
         folder = Path(opened.enter_context(trial_folder))
         runner = opened.enter_context(open_pytorch_runner(model, RunOptions()))
-        reference = RecordedRunner(adapt_runner(runner, model.spec))
+        reference = CachingRunner(adapt_runner(runner, model.spec))
         opened.callback(reference.close)
         held_out = describe_held_out(inputs, reference, decode, prepared.on_progress)
         trials = BudgetTrials(

@@ -13,9 +13,9 @@ from posedeploy import files
 from posedeploy.api.budget_inputs import HeldOutInputs
 from posedeploy.api.parity_case import build_pairing, list_peak_outputs
 from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.parity import PairedInputs, Parity, compare_outputs
 from posedeploy.benchmarks.pose_comparison import PoseComparison
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.layer_choice import QuantizableNetwork
@@ -67,7 +67,7 @@ class BudgetTrials:
     spec: ModelSpec
     path: Path
     folder: Path
-    reference: RecordedRunner
+    reference: CachingRunner
     inputs: HeldOutInputs
     decode: Decode
     budget: Budget

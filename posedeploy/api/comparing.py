@@ -123,7 +123,9 @@ def _comparison(
 ) -> Callable[[Artifact, RunOptions], Parity]:
     """Return the function that compares an artifact with the reference file, or else with PyTorch."""
     if reference is not None:
-        compare_with_reference = plugins.load("posedeploy.api.replay:compare_with_reference", "replay")
+        compare_with_reference = plugins.load(
+            "posedeploy.api.reference_comparison:compare_with_reference", "reference"
+        )
         return lambda artifact, run: compare_with_reference(
             artifact, run, options, reference, collected, on_progress
         )

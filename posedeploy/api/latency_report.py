@@ -41,9 +41,9 @@ class LatencyReport:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Why some of the times cannot be trusted or footprints are missing, a sentence each."""
-        remedies = (comparison.remedy for comparison in self.comparisons if comparison.remedy)
+        warnings = (comparison.warning for comparison in self.comparisons if comparison.warning)
         unsteady = (row.warning for row in self.results if row.warning)
-        return (*self.remarks, *unsteady, *remedies, *self.failures)
+        return (*self.remarks, *unsteady, *warnings, *self.failures)
 
     @property
     def is_slower(self) -> bool:

@@ -12,9 +12,9 @@ from posedeploy import artifact_files
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
 from posedeploy.families import FAMILIES, poses_of
@@ -38,7 +38,7 @@ class ParityCase:
 
     label: str
     spec: ModelSpec
-    candidate: RecordedRunner
+    candidate: CachingRunner
     pairs: PairedInputs
     tolerance: Tolerance
     decode: Decode | None
@@ -115,7 +115,7 @@ def record_outputs(
     case = ParityCase(
         label=label,
         spec=spec,
-        candidate=RecordedRunner(runner),
+        candidate=CachingRunner(runner),
         pairs=pairs,
         tolerance=settings.tolerance(precision),
         decode=decode,

@@ -18,12 +18,12 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.saved_reference import save_reference
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import PairedInputs, Parity, select_image
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
@@ -57,7 +57,7 @@ def compare_with_pytorch(
     case = run_artifact(artifact, options, settings, build_pairs, on_progress)
     finish = partial(_finish, settings.save_reference, model, case)
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
-    with _open_recorded(model, on_cpu) as reference:
+    with _open_cached(model, on_cpu) as reference:
         runtime_info = case.candidate.runtime_info
         is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
         if (is_plain or case.budget is not None) and not settings.noise_floor:
@@ -92,9 +92,9 @@ def _find_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pa
 
 
 @contextmanager
-def _open_recorded(model: Model, options: RunOptions) -> Iterator[RecordedRunner]:
+def _open_cached(model: Model, options: RunOptions) -> Iterator[CachingRunner]:
     with open_pytorch_runner(model, options) as runner:
-        yield RecordedRunner(adapt_runner(runner, model.spec))
+        yield CachingRunner(adapt_runner(runner, model.spec))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class _NoiseCase:
     settings: ParityOptions
     finish: Callable[[Runner, Parity], Parity]
 
-    def compare(self, reference: RecordedRunner, options: RunOptions) -> Parity:
+    def compare(self, reference: CachingRunner, options: RunOptions) -> Parity:
         """Measure the noise floor with these options in the candidate's precision, and compare."""
         reported = self.case.candidate.runtime_info.precision
         precision = to_torch_precision(reported)
@@ -115,7 +115,7 @@ class _NoiseCase:
             note = f"no noise floor: PyTorch has no counterpart to the reported precision {reported!r}"
             return self._compare(reference, note)
         try:
-            with _open_recorded(in_float64(self.model), options) as exact:
+            with _open_cached(in_float64(self.model), options) as exact:
                 floor = self._floor(exact, options, precision)
                 floor = replace(floor, jpeg=self._compare_poses(reference, self.inputs.jpegs))
                 case = replace(self.case, tolerance=self._widen_tolerance(floor))
@@ -126,7 +126,7 @@ class _NoiseCase:
             return self._compare(reference, f"no noise floor: {first_line(error)}")
         return self.finish(reference, case.compare(reference, floor))
 
-    def _compare(self, reference: RecordedRunner, note: str) -> Parity:
+    def _compare(self, reference: CachingRunner, note: str) -> Parity:
         """Compare without a noise floor, and note why there is none."""
         return self.finish(reference, replace(self.case.compare(reference, None), floor_note=note))
 
@@ -143,12 +143,12 @@ class _NoiseCase:
         mm = tolerance.mm if self.settings.max_mm is not None else _widen(tolerance.mm, error_mm)
         return replace(tolerance, px=px, mm=mm)
 
-    def _floor(self, exact: RecordedRunner, options: RunOptions, precision: str) -> NoiseFloor:
+    def _floor(self, exact: CachingRunner, options: RunOptions, precision: str) -> NoiseFloor:
         inputs = self.inputs.noise_floor_inputs
         tensors = [each.tensors for each in inputs]
         with (
             _convert_errors(self.model),
-            _open_recorded(*_in_precision(self.model, options, precision)) as runner,
+            _open_cached(*_in_precision(self.model, options, precision)) as runner,
         ):
             report = self.case.report_steps("measuring the noise floor of PyTorch for")
             expected = [exact.run(each) for each in tensors]

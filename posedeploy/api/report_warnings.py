@@ -94,7 +94,7 @@ def _describe(info: RuntimeInfo) -> str:
 def _time_warnings(results: JoinedResults) -> Iterator[str]:
     for name, document in results.benchmarks:
         yield from (f"{name}: {each}" for each in (*document.remarks, *document.failures))
-        yield from (f"{name}: {each.remedy}" for each in document.comparisons if each.remedy)
+        yield from (f"{name}: {each.warning}" for each in document.comparisons if each.warning)
         known = [row.spread for row in document.results if row.spread is not None]
         spreads = [spread for spread in known if spread > MAX_RELATIVE_SPREAD]
         if spreads:

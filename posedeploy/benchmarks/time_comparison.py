@@ -44,7 +44,7 @@ class TimeComparison:
     both measurements were divided by; None if both networks ran in the same rounds, or no row is common.
     clock: ``cpu`` if processor time decided. ratio: this network's time divided by the other's. interval: of
     the ratio, which decides the verdict (see ``CONFIDENCE``); None for too few runs. times: the number of
-    timed runs of this network and of the other. fault: why there is no verdict, and what to do.
+    timed runs of this network and of the other. reason: why there is no verdict, and what to do.
     earlier_file: the model file of the earlier report, if it still exists and ran in the same rounds.
     """
 
@@ -55,7 +55,7 @@ class TimeComparison:
     ratio: float
     interval: tuple[float, float] | None
     times: tuple[int, int]
-    fault: str = ""
+    reason: str = ""
     earlier_file: str | None = None
 
     @property
@@ -73,11 +73,11 @@ class TimeComparison:
         return "no difference" if within else "cannot tell"
 
     @property
-    def remedy(self) -> str:
+    def warning(self) -> str:
         """Why there is no verdict and what to do; empty with a verdict."""
         if self.verdict != "cannot tell":
             return ""
-        return f"{self.label}: cannot tell whether it is slower than {self.against}: {self.fault}"
+        return f"{self.label}: cannot tell whether it is slower than {self.against}: {self.reason}"
 
 
 class Shift(NamedTuple):
@@ -120,10 +120,10 @@ def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> 
         ]
     )
     if new.reference is None and compared.interval is not None and (why := _explain_unlike(new, old)):
-        fault = f"{why}, and PyTorch was not timed in both; measure on an idle machine"
-        compared = replace(compared, interval=None, fault=fault)
-    fault = f"{compared.fault}, or {SAME_ROUNDS}" if compared.fault else ""
-    return replace(compared, against=against, fault=fault)
+        reason = f"{why}, and PyTorch was not timed in both; measure on an idle machine"
+        compared = replace(compared, interval=None, reason=reason)
+    reason = f"{compared.reason}, or {SAME_ROUNDS}" if compared.reason else ""
+    return replace(compared, against=against, reason=reason)
 
 
 def _explain_unlike(new: TimedNetwork, old: TimedNetwork) -> str:
@@ -185,7 +185,7 @@ def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
 
 
 def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
-    """Return the first comparison that has a verdict, or else the first one with a fault."""
+    """Return the first comparison that has a verdict, or else the first one with a reason for none."""
     for each in comparisons:
         if each.verdict != "cannot tell":
             return each
@@ -194,12 +194,12 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
             f"a verdict needs at least {MIN_TIMES} timed runs of each model, but one has only "
             f"{min(comparisons[0].times)}; increase `runs`"
         )
-        return replace(comparisons[0], fault=few)
-    if comparisons[0].fault:
+        return replace(comparisons[0], reason=few)
+    if comparisons[0].reason:
         return comparisons[0]
     more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
     wide = "the confidence interval is too wide: it includes both a difference and no difference"
-    return replace(comparisons[0], fault=f"{wide}; {more}")
+    return replace(comparisons[0], reason=f"{wide}; {more}")
 
 
 def _comparison(
@@ -223,7 +223,7 @@ def _comparison(
     if covering.verdict != "cannot tell" or compared.verdict == "cannot tell":
         return covering
     differ = f"the ratio differs between loads of the models, from {loads[0]:.3f} to {loads[1]:.3f}"
-    return replace(covering, fault=f"{differ}; increase `loads` and `runs`")
+    return replace(covering, reason=f"{differ}; increase `loads` and `runs`")
 
 
 def _ratios(shifts: Iterable[Estimate]) -> tuple[float, float]:

@@ -59,7 +59,7 @@ class OnnxRuntimeRunner(Runner):
     """A runner of a ``.onnx`` file on exactly one execution provider.
 
     On a GPU, a network with fixed shapes in its manifest is replayed as one CUDA graph, which needs
-    cuda-python. If it cannot be recorded, it runs without a graph, and ``runtime_info`` has the reason.
+    cuda-python. If it cannot be captured, it runs without a graph, and ``runtime_info`` has the reason.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:

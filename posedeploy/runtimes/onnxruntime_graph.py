@@ -20,7 +20,7 @@ class GraphedSession(Closable):
     """A session whose inputs and outputs stay at the same addresses on the GPU.
 
     ``make_session`` returns a session with the given provider options; its tensors must have fixed shapes.
-    The constructor does the first run, in which ONNX Runtime records the graph.
+    The constructor does the first run, in which ONNX Runtime captures the graph.
 
     Raises:
         DeviceError: there is no GPU, or its memory is full.

@@ -140,10 +140,10 @@ class TensorRtRunner(Runner):
         """Return whether a run is a CUDA graph, as text, and the function that queues a run."""
         if any(spec.is_dynamic for spec in self.inputs):
             return "no", self._queue
-        self._queue()  # TensorRT initializes itself in the first run, which cannot be recorded
+        self._queue()  # TensorRT initializes itself in the first run, which cannot be captured
         self._cuda.synchronize()
         try:
-            return "yes", self._cuda.record(self._queue)
+            return "yes", self._cuda.capture(self._queue)
         except DeviceError as error:
             return f"no: {error}", self._queue
 

@@ -41,8 +41,8 @@ def open_call(
 
     On the CPU, each call uses ``threads``: torch's thread count is global, and another runner may change it.
 
-    On a GPU with ``graphs``, a program of fixed shapes is recorded as a CUDA graph immediately, and one with
-    dynamic axes at the second run of the same shapes. A program that cannot be recorded runs without a graph,
+    On a GPU with ``graphs``, a program of fixed shapes is captured as a CUDA graph immediately, and one with
+    dynamic axes at the second run of the same shapes. A program that cannot be captured runs without a graph,
     and the details then have the reason.
     """
     names = [spec.name for spec in outputs]
@@ -58,7 +58,7 @@ def open_call(
     else:
         shapes = [tuple(int(length) for length in spec.shape) for spec in inputs]
         dtypes = [getattr(torch, spec.dtype) for spec in inputs]
-        graphed.record(tuple(zip(shapes, dtypes, strict=True)))
+        graphed.capture(tuple(zip(shapes, dtypes, strict=True)))
     return graphed, graphed.report
 
 
@@ -100,21 +100,21 @@ class _OnGpu:
 class GraphedProgram:
     """A call of a program by CUDA graphs, one for each form of its inputs. Not thread-safe.
 
-    ``plain`` runs the program without a graph, and ``make`` records it for inputs of some forms.
+    ``plain`` runs the program without a graph, and ``make`` captures it for inputs of some forms.
     """
 
     def __init__(self, plain: Call, names: list[str], make: Callable[[Forms], Replay]) -> None:
         self._plain, self._names, self._make = plain, names, make
         self._graphs: OrderedDict[Forms, Replay | None] = OrderedDict()
-        self._can_record = True
+        self._can_capture = True
         self.report = {CUDA_GRAPH: "yes"}
 
-    def record(self, forms: Forms) -> Replay | None:
-        """Record the program on inputs of these forms; on failure, return None and report the reason."""
+    def capture(self, forms: Forms) -> Replay | None:
+        """Capture the program on inputs of these forms; on failure, return None and report the reason."""
         try:
             graph = self._graphs[forms] = self._make(forms)
         except RuntimeError as error:
-            self._can_record, self.report[CUDA_GRAPH] = False, f"no: {first_line(error)}"
+            self._can_capture, self.report[CUDA_GRAPH] = False, f"no: {first_line(error)}"
             return None
         return graph
 
@@ -128,7 +128,7 @@ class GraphedProgram:
             return {name: result.numpy() for name, result in zip(self._names, results, strict=True)}
 
     def _graph(self, forms: Forms) -> Replay | None:
-        if not self._can_record:
+        if not self._can_capture:
             return None
         if forms not in self._graphs:
             self._graphs[forms] = None  # the first run
@@ -136,7 +136,7 @@ class GraphedProgram:
                 self._graphs.popitem(last=False)
             return None
         self._graphs.move_to_end(forms)
-        return self._graphs[forms] or self.record(forms)
+        return self._graphs[forms] or self.capture(forms)
 
 
 def failure(path: Path, device: str, error: Exception) -> PoseDeployError:

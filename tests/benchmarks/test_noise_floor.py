@@ -7,9 +7,9 @@ import errno
 import numpy as np
 import pytest
 
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images, with_fixed_size
 from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
 from posedeploy.benchmarks.tolerances import (
     QUANTIZED_TOLERANCE,
     TOLERANCES,
@@ -117,15 +117,15 @@ def test_the_tolerance_is_that_of_the_lowest_precision(reported: str, precision:
     assert default_tolerance(reported) == (TOLERANCES[precision] if precision else other)
 
 
-def test_a_recorded_runner_runs_each_input_once() -> None:
+def test_a_caching_runner_runs_each_input_once() -> None:
     crowd = CrowdRunner(SPEC)
     first, second = ({"data": np.full((1, 3, HEIGHT, WIDTH), value, np.float32)} for value in (0, 1))
-    with RecordedRunner(crowd) as recorded:
-        assert (recorded.inputs, recorded.runtime_info) == (crowd.inputs, crowd.runtime_info)
-        kept = [recorded.run(first), recorded.run(second)]
+    with CachingRunner(crowd) as cached:
+        assert (cached.inputs, cached.runtime_info) == (crowd.inputs, crowd.runtime_info)
+        kept = [cached.run(first), cached.run(second)]
         for _ in range(2):
             for tensors, outputs in zip((first, second), kept, strict=True):
-                again = recorded.run({name: array.copy() for name, array in tensors.items()})
+                again = cached.run({name: array.copy() for name, array in tensors.items()})
                 assert list(again) == list(outputs)
                 for name, array in outputs.items():
                     assert again[name].dtype == array.dtype
@@ -141,10 +141,10 @@ def test_a_full_disk_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(np, "save", full)
     tensors = {"data": np.zeros((1, 3, HEIGHT, WIDTH), np.float32)}
     with (
-        RecordedRunner(CrowdRunner(SPEC)) as recorded,
+        CachingRunner(CrowdRunner(SPEC)) as cached,
         pytest.raises(
             OutputError,
             match=r"cannot write outputs .* \(No space left on device\); free .*TMPDIR to another folder$",
         ),
     ):
-        recorded.run(tensors)
+        cached.run(tensors)

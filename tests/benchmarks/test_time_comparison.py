@@ -90,7 +90,7 @@ def test_processor_time_is_not_compared_with_several_threads() -> None:
     old = latency("old", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.01))
     found = compare_in_rounds(new, old)
     assert (found.verdict, found.clock) == ("cannot tell", "wall")
-    assert found.remedy == (
+    assert found.warning == (
         "new: cannot tell whether it is slower than old: the confidence interval is too wide: "
         "it includes both a difference and no difference; increase `runs`, use `threads=1` on a CPU"
     )
@@ -128,7 +128,7 @@ def test_unreliable_times_without_a_reference_allow_no_verdict() -> None:
     )
     found = compare_measurements(new, old, "old.json")
     assert (found.verdict, found.interval) == ("cannot tell", None)
-    assert found.remedy.endswith(
+    assert found.warning.endswith(
         "its times are unreliable, and PyTorch was not timed in both; measure on an idle machine, or compare "
         "with the earlier model itself, which then runs in the same rounds"
     )
@@ -140,7 +140,7 @@ def test_steady_times_at_different_loads_without_a_reference_allow_no_verdict() 
     old = replace(latency("a.onnx", times), load_average=0.3)
     compared = compare_measurements(TimedNetwork(new), TimedNetwork(old), "old.json")
     assert compared.verdict == "cannot tell"
-    assert "the load average was 0.3 and is 5.0, and PyTorch was not timed in both" in compared.fault
+    assert "the load average was 0.3 and is 5.0, and PyTorch was not timed in both" in compared.reason
 
 
 def test_steady_times_without_a_reference_are_compared() -> None:
@@ -155,7 +155,7 @@ def test_too_few_times_allow_no_verdict() -> None:
     new, old = (latency(label, np.linspace(0.01, 0.011, 19)) for label in ("new", "old"))
     found = compare_in_rounds(new, old)
     assert found.verdict == "cannot tell"
-    assert found.remedy.endswith(
+    assert found.warning.endswith(
         "a verdict needs at least 20 timed runs of each model, but one has only 19; increase `runs`"
     )
 
@@ -191,6 +191,6 @@ def test_all_loads_must_support_the_verdict(ratios: list[float], verdict: str) -
 
 
 def test_a_difference_between_loads_is_named() -> None:
-    fault = compare_in_rounds(*in_loads([1.04, 1.05, 1.0])).fault
-    assert fault.startswith("the ratio differs between loads of the models, from 1.0")
-    assert fault.endswith("; increase `loads` and `runs`")
+    reason = compare_in_rounds(*in_loads([1.04, 1.05, 1.0])).reason
+    assert reason.startswith("the ratio differs between loads of the models, from 1.0")
+    assert reason.endswith("; increase `loads` and `runs`")

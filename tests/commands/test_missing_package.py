@@ -110,7 +110,7 @@ def test_a_video_is_read_and_written_by_opencv_without_pyav(run: Run, human: Pat
         (("bench", "{human}/human.pth"), "torch", "torch"),
         (("bench",), "torch", "torch"),
         (("parity", "{out}/human.onnx"), "torch", "torch"),
-        (("parity", "{out}/human.onnx", "--reference", "r.safetensors"), "safetensors", "replay"),
+        (("parity", "{out}/human.onnx", "--reference", "r.safetensors"), "safetensors", "reference"),
         (("inspect", "{human}/human.pth"), "torch", "torch"),
         (
             ("evaluate", "{out}/human.onnx", "--annotations", "people.json", "--images", "."),

@@ -185,7 +185,7 @@ def test_onnx_runtime_runs_dynamic_axes_on_a_gpu_and_prints_nothing(
 
 
 class Branching(nn.Module):
-    """A network that reads a value back from the GPU, which cannot be recorded."""
+    """A network that reads a value back from the GPU, which cannot be captured."""
 
     def forward(self, data: Tensor) -> Tensor:
         return data * 2 if data.sum().item() > 0 else data * 3

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from posedeploy.benchmarks.recorded_runner import RecordedRunner
+from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.errors import RunnerStateError
 from posedeploy.runtimes.adapted import AdaptedRunner
 from posedeploy.runtimes.base import CLOSED, FORKED, Runner
@@ -23,7 +23,7 @@ from tests.runtimes.forked import in_forked_process
 from tests.runtimes.runner_cases import PAIRS, SEEDS, Opener, close_to, opener_of
 from tests.support.networks import tiny_image
 
-WRAPPED = ("adapted", "recorded")
+WRAPPED = ("adapted", "cached")
 
 
 @pytest.fixture(params=[*PAIRS, *(("onnx", wrapper) for wrapper in WRAPPED)], ids="-on-".join)
@@ -35,7 +35,7 @@ def opener(request: pytest.FixtureRequest, tiny: Model, exported: dict[str, Arti
     inner = opener_of(target, "onnxruntime", tiny, exported)
 
     def opened() -> Runner:
-        return AdaptedRunner(inner(), tiny.spec) if runtime == "adapted" else RecordedRunner(inner())
+        return AdaptedRunner(inner(), tiny.spec) if runtime == "adapted" else CachingRunner(inner())
 
     return opened
 

@@ -1,4 +1,4 @@
-"""When a program is recorded as a graph, with stand-ins for graphs on the CPU."""
+"""When a program is captured as a graph, with stand-ins for graphs on the CPU."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from posedeploy.runtimes.torch_call import MAX_GRAPHS, Forms, GraphedProgram, op
 from posedeploy.types import Array, TensorSpec
 
 
-class Recorder:
-    """A recorder of calls. Its graphs double a tensor and its plain call triples it, to tell them apart."""
+class Capturer:
+    """A stand-in. Its graphs double a tensor, and its plain call triples it, to tell them apart."""
 
     def __init__(self, refusal: str = "") -> None:
-        self.recorded: list[Forms] = []
+        self.captured: list[Forms] = []
         self.refusal = refusal
         self.graphed = GraphedProgram(self.plain, ["out"], self.make)
 
@@ -26,7 +26,7 @@ class Recorder:
     def make(self, forms: Forms) -> type[Doubling] | Doubling:
         if self.refusal:
             raise RuntimeError(self.refusal)
-        self.recorded.append(forms)
+        self.captured.append(forms)
         return Doubling()
 
     def __call__(self, length: int) -> float:
@@ -40,9 +40,9 @@ class Doubling:
         return [2 * tensor for tensor in tensors]
 
 
-def test_dynamic_axes_are_recorded_at_the_second_run_of_a_shape() -> None:
-    recorder = Recorder()
-    assert [recorder(4), recorder(4), recorder(4), recorder(5), recorder(4), recorder(5)] == [
+def test_dynamic_axes_are_captured_at_the_second_run_of_a_shape() -> None:
+    capturer = Capturer()
+    assert [capturer(4), capturer(4), capturer(4), capturer(5), capturer(4), capturer(5)] == [
         3,
         2,
         2,
@@ -50,22 +50,22 @@ def test_dynamic_axes_are_recorded_at_the_second_run_of_a_shape() -> None:
         2,
         2,
     ]
-    assert recorder.recorded == [(((4,), torch.float32),), (((5,), torch.float32),)]
+    assert capturer.captured == [(((4,), torch.float32),), (((5,), torch.float32),)]
 
 
 def test_graphs_of_the_last_used_shapes_are_kept() -> None:
-    recorder = Recorder()
+    capturer = Capturer()
     for length in range(1, MAX_GRAPHS + 2):
-        recorder(length), recorder(length)
-    assert len(recorder.recorded) == MAX_GRAPHS + 1
-    assert recorder(2) == 2, "kept"
-    assert recorder(1) == 3, "its graph went, and it is seen as if for the first time"
+        capturer(length), capturer(length)
+    assert len(capturer.captured) == MAX_GRAPHS + 1
+    assert capturer(2) == 2, "kept"
+    assert capturer(1) == 3, "its graph went, and it is seen as if for the first time"
 
 
-def test_a_program_that_cannot_be_recorded_runs_and_the_reason_is_reported() -> None:
-    recorder = Recorder("operation not permitted when stream is capturing\nmore")
-    assert [recorder(4), recorder(4), recorder(4)] == [3, 3, 3]
-    assert recorder.graphed.report == {"CUDA graph": "no: operation not permitted when stream is capturing"}
+def test_a_program_that_cannot_be_captured_runs_and_the_reason_is_reported() -> None:
+    capturer = Capturer("operation not permitted when stream is capturing\nmore")
+    assert [capturer(4), capturer(4), capturer(4)] == [3, 3, 3]
+    assert capturer.graphed.report == {"CUDA graph": "no: operation not permitted when stream is capturing"}
 
 
 def test_a_call_on_the_cpu_returns_arrays_that_the_caller_owns() -> None:

@@ -17,7 +17,7 @@ _Record = list[tuple[str, int]]
 """The names of the outputs, each with its offset in the file."""
 
 
-class RecordedRunner(Runner):
+class CachingRunner(Runner):
     """A cache of another runner's outputs by the content of the inputs.
 
     Outputs are in a temporary file, so that memory does not grow with the inputs. The owner of the other

@@ -44,7 +44,7 @@ def compare_with_reference(
 ) -> Parity:
     """Compare one artifact with the outputs in a reference file, on its inputs.
 
-    Images are prepared as the artifact requires. The noise floor is the recorded one, if it is of the
+    Images are prepared as the artifact requires. The noise floor is the saved one, if it is of the
     precision in which the artifact runs.
 
     Args:
@@ -68,7 +68,7 @@ def compare_with_reference(
         with CollectedRunner(artifact, pairs, collected) as collector:
             case = record_outputs(str(artifact.path), artifact.spec, collector, pairs, settings, on_progress)
     document = reference.document
-    floor = _recorded_floor(document.floor, case.candidate.runtime_info.precision)
+    floor = _saved_floor(document.floor, case.candidate.runtime_info.precision)
     with StoredRunner(reference) as runner:
         result = case.compare(runner, floor)
     if floor is None and result.budget is None and not result.passed:
@@ -85,7 +85,7 @@ class StoredRunner(Runner):
         self._numbers = {digest_of(stored.inputs): number for number, stored in enumerate(reference)}
         self.inputs, self.outputs = document.spec.inputs, document.spec.outputs
         version = document.packages.get("torch", "unknown")
-        self.runtime_info = RuntimeInfo("pytorch", version, "as recorded", document.precision, None)
+        self.runtime_info = RuntimeInfo("pytorch", version, "as saved", document.precision, None)
 
     def _run(self, tensors: Tensors) -> Tensors:
         return self._reference.read(self._numbers[digest_of(tensors)]).outputs
@@ -108,8 +108,8 @@ def _describe_missing_floor(precision: str) -> str:
     )
 
 
-def _recorded_floor(stored: StoredFloor | None, precision: str) -> NoiseFloor | None:
-    """Return the recorded noise floor, if it is of the precision in which the candidate runs."""
+def _saved_floor(stored: StoredFloor | None, precision: str) -> NoiseFloor | None:
+    """Return the saved noise floor, if it is of the precision in which the candidate runs."""
     if stored is None or stored.precision != to_torch_precision(precision):
         return None
     return NoiseFloor(stored.device, stored.precision, stored.outputs, stored.inputs, stored.runs)
