@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What one artifact requires of its runtime. device: the only one that it runs on. extra: the one of
+    """The needs of one artifact from its runtime. device: the only one that it runs on. extra: the one of
     pyproject.toml that installs the runtime's package for it. None: any."""
 
     device: str | None = None

@@ -27,7 +27,7 @@ def read_csv(path: Path, what: str, *, hint: str = "") -> list[CsvRow]:
     """Return the rows of a CSV file, except empty rows and comments, which begin with ``#``.
 
     The delimiter is the most frequent of comma, semicolon and tab in the first row; it is a semicolon between
-    numbers with decimal commas. Delimiters at the ends of lines are no columns: a last column that is empty
+    numbers with decimal commas. Delimiters at the ends of lines are not columns: a last column that is empty
     in every row is dropped, and so are empty cells past the columns of the first row.
 
     Args:

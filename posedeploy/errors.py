@@ -4,7 +4,7 @@
 
     PoseDeployError                  one line, exit status 1; any other exception is a bug and has a traceback
     ├── CheckpointError              a weights file cannot be read, is unsafe, or does not fit the network
-    │   └── MisfitError              the checkpoint is of no known network, or does not fit the network named
+    │   └── MisfitError              the checkpoint fits no known network, or not the network named
     ├── NetworkError                 the user's own network cannot be used
     ├── ManifestError                a manifest is missing, damaged, newer, or belongs to another file
     ├── ArtifactError                a runtime cannot load or run a model file
@@ -60,7 +60,7 @@ class CheckpointError(PoseDeployError):
 
 
 class MisfitError(CheckpointError):
-    """The checkpoint is of no known network, or does not fit the network named."""
+    """The checkpoint fits no known network, or not the network named."""
 
 
 class NetworkError(PoseDeployError):

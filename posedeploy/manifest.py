@@ -106,7 +106,7 @@ def read(artifact: Path) -> Artifact:
     """Return an artifact with the content of its manifest, after checking the hashes of its files.
 
     The manifest is the one in the same folder, of any name, that records the hash of the file, or else the
-    embedded one, whose hash is of the model without the manifest. ``files`` has the current names of the
+    embedded one, whose hash covers the model without the manifest. ``files`` has the current names of the
     files.
 
     Raises:

@@ -1,6 +1,6 @@
 """The JSON content of a manifest: the hashes of the files of an artifact, its spec and its provenance.
 
-It also has the SHA-256 of its own content, which detects any change. The hash is of the values: of canonical
+It also has the SHA-256 of its own content, which detects any change. The hash covers the values: of canonical
 JSON with sorted keys, without spaces, and with integral numbers written as integers. Line ends, indentation,
 the order of keys and the encoding may change.
 """

@@ -62,7 +62,7 @@ def chunks_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = CHUNK
         return
     packed = copy.copy(info)
     packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
-    del packed.CRC  # the CRC is of the uncompressed content
+    del packed.CRC  # the CRC covers the uncompressed content
     crc = 0
     with archive.open(packed) as source:
         for chunk in _unpack(source, open_decompressor(source), size):

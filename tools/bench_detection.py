@@ -1,4 +1,4 @@
-"""How often ``bench --compare`` finds a planted slowdown, and how often it is wrong about equal models.
+"""The rates at which ``bench --compare`` finds a planted slowdown and is wrong about equal models.
 
     python tools/bench_detection.py ARTIFACT [--trials 10] [--runs 120] [--threads 1] [--slowdown 0.05]
 

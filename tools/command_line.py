@@ -1,4 +1,4 @@
-"""What the command lines of the tools share."""
+"""The common parts of the command lines of the tools."""
 
 from __future__ import annotations
 

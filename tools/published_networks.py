@@ -83,7 +83,7 @@ def networks(beginnings: Sequence[str] = ()) -> Iterator[tuple[str, nn.Module, t
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name, _, _ in builders):
             known = ", ".join(name for name, _, _ in builders)
-            raise InputError(f"{beginning}: no network has a name that begins so; the networks are {known}")
+            raise InputError(f"{beginning}: no network name begins with this; the networks are {known}")
     for name, build, shape in builders:
         if not beginnings or name.startswith(tuple(beginnings)):
             yield name, build(), shape

@@ -38,27 +38,27 @@ from tests.support.reference_cases import PUBLISHED, Case
 from tools.bench_families import cell, row_of
 from tools.command_line import run_tool
 
-USUAL = ExportOptions()
-WAYS = {
-    "torchscript": ("torchscript", USUAL),
-    "onnx": ("onnx", USUAL),
-    "openvino": ("openvino", USUAL),
-    "aoti": ("aoti", USUAL),
-    "tflite, litert-torch": ("tflite", USUAL),
+DEFAULT_OPTIONS = ExportOptions()
+TARGET_OPTIONS = {
+    "torchscript": ("torchscript", DEFAULT_OPTIONS),
+    "onnx": ("onnx", DEFAULT_OPTIONS),
+    "openvino": ("openvino", DEFAULT_OPTIONS),
+    "aoti": ("aoti", DEFAULT_OPTIONS),
+    "tflite, litert-torch": ("tflite", DEFAULT_OPTIONS),
     "tflite, onnx2tf": ("tflite", ExportOptions(tflite=TfliteOptions(converter="onnx2tf"))),
     "tensorrt-rtx": ("tensorrt", ExportOptions(tensorrt=TensorRtOptions(library="tensorrt-rtx"))),
 }
 """Targets and their options, by name."""
 NOT_RUN = {"tensorrt-rtx"}
 """The targets that are not run."""
-TITLES = ("network", "way", "MB", "export s", "off PyTorch", "poses off", "median ms", "spread")
+TITLES = ("network", "target", "MB", "export s", "output error", "pose error", "median ms", "spread")
 
 
 @dataclass(frozen=True)
 class CaseResult:
     """One case as one target: the artifact and its parity, or the refusal."""
 
-    way: str
+    target_name: str
     artifact: Artifact | None = None
     export_s: float = 0.0
     parity: Parity | None = None
@@ -77,25 +77,25 @@ def golden_distance(case: Case, model: Model) -> float:
         )
 
 
-def export_case(model: Model, way: str, folder: Path, mesh: Path | None) -> CaseResult:
+def export_case(model: Model, target_name: str, folder: Path, mesh: Path | None) -> CaseResult:
     """Export to one target and compare with PyTorch."""
-    target, options = WAYS[way]
+    target, options = TARGET_OPTIONS[target_name]
     start = perf_counter()
     try:
-        (artifact,) = export(model, [target], folder, way.replace(", ", "-"), options)
+        (artifact,) = export(model, [target], folder, target_name.replace(", ", "-"), options)
     except PoseDeployError as error:
-        return CaseResult(way, refusal=first_line(error))
+        return CaseResult(target_name, refusal=first_line(error))
     export_s = perf_counter() - start
-    if way in NOT_RUN:
-        return CaseResult(way, artifact, export_s)
+    if target_name in NOT_RUN:
+        return CaseResult(target_name, artifact, export_s)
     try:
         (parity,) = compare(artifact, mesh=mesh).results
     except PoseDeployError as error:
-        return CaseResult(way, refusal=first_line(error))
-    return CaseResult(way, artifact, export_s, parity)
+        return CaseResult(target_name, refusal=first_line(error))
+    return CaseResult(target_name, artifact, export_s, parity)
 
 
-def poses_off(parity: Parity) -> str:
+def format_pose_errors(parity: Parity) -> str:
     """Return the errors of keypoints, joints and vertices at the 99th percentile as text."""
     poses = parity.poses
     if poses is None:
@@ -107,18 +107,18 @@ def poses_off(parity: Parity) -> str:
 def row(result: CaseResult, times: dict[str, Latency]) -> tuple[str, ...]:
     """Return the cells of one target, after those of the network."""
     if result.artifact is None:
-        return result.way, "", "", f"refused: {result.refusal}", "", "", ""
+        return result.target_name, "", "", f"refused: {result.refusal}", "", "", ""
     size = sum((result.artifact.path.parent / name).stat().st_size for name in result.artifact.files) / 1e6
-    cells = (result.way, f"{size:.1f}", f"{result.export_s:.1f}")
+    cells = (result.target_name, f"{size:.1f}", f"{result.export_s:.1f}")
     if result.parity is None:
-        return (*cells, "not run here", "", "", "")
-    parity, time = result.parity, times[result.way]
-    off = f"{max(output.rtol for output in parity.outputs):.1e}"
+        return (*cells, "not run", "", "", "")
+    parity, time = result.parity, times[result.target_name]
+    error = f"{max(output.rtol for output in parity.outputs):.1e}"
     if parity.floor is not None:
-        off += f" (noise floor {max(noise.largest for noise in parity.floor.outputs.values()):.1e})"
+        error += f" (noise floor {max(noise.largest for noise in parity.floor.outputs.values()):.1e})"
     verdict = "" if parity.passed else " OUTSIDE TOLERANCE"
     latency = cell(time, times["pytorch"])
-    return *cells, off + verdict, poses_off(parity), latency, f"{time.spread or 0:.0%}"
+    return *cells, error + verdict, format_pose_errors(parity), latency, f"{time.spread or 0:.0%}"
 
 
 def show(*cells: str) -> None:
@@ -134,7 +134,7 @@ def _list_cases(folder: Path, names: list[str]) -> dict[str, Case]:
     chosen = [name for name in PUBLISHED if not names or name.startswith(tuple(names))]
     if not chosen:
         known = ", ".join(PUBLISHED)
-        raise InputError(f"{', '.join(names)}: no case has a name that begins so; the cases are {known}")
+        raise InputError(f"{', '.join(names)}: no case name begins with one of these; the cases are {known}")
     for name in chosen:
         if not (folder / name / "case.json").is_file():
             raise InputError(REFERENCE.describe_missing(folder / name / "case.json"))
@@ -147,7 +147,9 @@ def main() -> None:
     )
     parser.add_argument("--cases", type=Path, default=REFERENCE.path / "cases", help="their folder")
     parser.add_argument("names", nargs="*", help="beginnings of their names; all if not given")
-    parser.add_argument("--on", nargs="+", choices=list(WAYS), default=list(WAYS), metavar="WAY")
+    parser.add_argument(
+        "--on", nargs="+", choices=list(TARGET_OPTIONS), default=list(TARGET_OPTIONS), metavar="TARGET"
+    )
     arguments = parser.parse_args()
     cases = _list_cases(arguments.cases, arguments.names)
     show(*TITLES)
@@ -158,8 +160,8 @@ def main() -> None:
             mesh = case.write_mesh(folder / "mesh.npy")
             model = open_checkpoint(case.write(folder / "net.pth"), mesh=mesh)
             golden = golden_distance(case, model)
-            results = [export_case(model, way, folder, mesh) for way in arguments.on]
-            running = {each.way: each.artifact for each in results if each.artifact and each.parity}
+            results = [export_case(model, target_name, folder, mesh) for target_name in arguments.on]
+            running = {each.target_name: each.artifact for each in results if each.artifact and each.parity}
             times = row_of(model, running) if running else {}
             pytorch = times.get("pytorch")
             median = (f"{pytorch.median_ms:.3g}", f"{pytorch.spread or 0:.0%}") if pytorch else ("", "")

@@ -22,7 +22,7 @@ KEY = "build"
 
 @dataclass(frozen=True)
 class PackageBuild:
-    """How a package was built.
+    """The build of a package.
 
     shapes: of the inputs of its trial, in order. compiler: the C++ compiler, with its version.
     library: the symbol versions of the libstdc++ that the compiler linked; empty if unknown.

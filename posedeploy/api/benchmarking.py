@@ -1,4 +1,4 @@
-"""How fast models are, all in the same rounds, with PyTorch on their checkpoint among them."""
+"""The latency of models and of PyTorch on their checkpoints, in the same rounds."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def benchmark(
             model.
 
     Raises:
-        InputError: the report in ``compare`` is of another machine, or was measured with other options; or
-            the model in ``compare`` has another batch or input size.
+        InputError: the report in ``compare`` comes from another machine, or was measured with other options;
+            or the model in ``compare`` has another batch or input size.
         MeasurementError: a clock of the machine ran backwards.
-        PoseDeployError: a model cannot be opened or run as requested. A missing checkpoint is no error: the
-            artifact then has no ``speedup``, and a remark is logged.
+        PoseDeployError: a model cannot be opened or run as requested. A missing checkpoint is not an error:
+            the artifact then has no ``speedup``, and a remark is logged.
     """
     settings = BenchmarkOptions(
         runs=runs,
@@ -191,7 +191,7 @@ class _Benchmark:
             check_inputs(loader.candidates, loader.labels)
 
     def _measure(self, loader: CandidateLoader, number: int, runs: int) -> list[Latency]:
-        """Measure what is loaded. number: of this load, from 0."""
+        """Measure what is loaded. number: the number of this load, from 0."""
         loads = f", load {number + 1} of {self.settings.loads}" if self.settings.loads > 1 else ""
         doing = f"timing {len(loader.candidates)} models, {runs} runs each{loads}"
         return timing.measure(

@@ -73,7 +73,7 @@ def compare_jpegs(
     inputs: HeldOutInputs, reference: Runner, decode: Decode, spec: ModelSpec
 ) -> MeasuredChoice | None:
     """Return how much the poses of PyTorch itself change if the images are saved as JPEG at quality 95; None
-    for inputs that are no images."""
+    for inputs that are not images."""
     pairing, images = build_pairing(spec), []
     for original, jpeg in inputs.jpegs():
         outputs, changed = reference.run(original.tensors), reference.run(jpeg.tensors)

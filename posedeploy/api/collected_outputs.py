@@ -55,7 +55,7 @@ class CollectedRunner(Runner):
                 f"{listed([*self._arrays]) or 'no arrays'}"
             )
         for name, tensor in expected.items():
-            if reason := _find_misfit(self._arrays[name], tensor):
+            if reason := _explain_mismatch(self._arrays[name], tensor):
                 raise InputError(f"{self._path}: {name} {reason}")
 
     def _run(self, tensors: Tensors) -> Tensors:
@@ -66,7 +66,7 @@ class CollectedRunner(Runner):
         }
 
 
-def _find_misfit(array: Array, tensor: TensorSpec) -> str:
+def _explain_mismatch(array: Array, tensor: TensorSpec) -> str:
     """Return why an array is not this output; empty if it is."""
     if array.dtype.kind != "f":
         return f"has the dtype {array.dtype.name}, expected float32; dequantize the outputs"

@@ -40,7 +40,7 @@ class LatencyReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Why some of the times cannot be trusted or footprints are missing, a sentence each."""
+        """The reasons why times cannot be trusted or footprints are missing, a sentence each."""
         warnings = (comparison.warning for comparison in self.comparisons if comparison.warning)
         unsteady = (row.warning for row in self.results if row.warning)
         return (*self.remarks, *unsteady, *warnings, *self.failures)

@@ -29,7 +29,7 @@ def load_checkpoint(path: StrPath, **model_args: Unpack[ModelKeywords]) -> Model
         model_args: the fields of ``ModelKeywords``.
 
     Raises:
-        CheckpointError: the file cannot be read, is of no known family, or does not fit its network.
+        CheckpointError: the file cannot be read, is not of a known family, or does not fit its network.
         NetworkError: your own network cannot be built.
         InputError: arguments contradict each other, or the network needs a mesh.
     """

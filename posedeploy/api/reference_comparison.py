@@ -44,7 +44,7 @@ def compare_with_reference(
 ) -> Parity:
     """Compare one artifact with the outputs in a reference file, on its inputs.
 
-    Images are prepared as the artifact requires. The noise floor is the saved one, if it is of the
+    Images are prepared as the artifact requires. The noise floor is the saved one, if it has the
     precision in which the artifact runs.
 
     Args:
@@ -109,7 +109,7 @@ def _describe_missing_floor(precision: str) -> str:
 
 
 def _saved_floor(stored: StoredFloor | None, precision: str) -> NoiseFloor | None:
-    """Return the saved noise floor, if it is of the precision in which the candidate runs."""
+    """Return the saved noise floor, if it has the precision in which the candidate runs."""
     if stored is None or stored.precision != to_torch_precision(precision):
         return None
     return NoiseFloor(stored.device, stored.precision, stored.outputs, stored.inputs, stored.runs)

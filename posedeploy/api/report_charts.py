@@ -51,7 +51,7 @@ OUTPUT_MEASURE = Measure(
     lambda row: row.max_relative,
     lambda row: None,
 )
-"""Where no poses were compared."""
+"""The measure if no poses were compared."""
 
 
 @dataclass(frozen=True)

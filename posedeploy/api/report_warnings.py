@@ -1,4 +1,4 @@
-"""What a reader of joined results must know, a sentence each."""
+"""Warnings about joined results, a sentence each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _machine_warnings(files: Sequence[ResultFile]) -> Iterator[str]:
             for members in machines.values()
         )
         yield (
-            f"the results are of {len(machines)} machines, and times of different machines cannot be "
+            f"the results come from {len(machines)} machines, and times of different machines cannot be "
             f"compared, so each machine has a section of its own ({parts})"
         )
 
@@ -58,7 +58,7 @@ def _join_warnings(results: JoinedResults) -> Iterator[str]:
             yield _unknown_error(each, results)
         elif machine_key(each.compared.machine) != machine_key(each.timed.machine):
             yield (
-                f"{each.latency.label}: its times and its error are of different machines: "
+                f"{each.latency.label}: its times and its error come from different machines: "
                 f"{each.timed.machine.cpu} and {each.compared.machine.cpu}"
             )
 
@@ -108,7 +108,7 @@ def _time_warnings(results: JoinedResults) -> Iterator[str]:
         files = sorted({each.timed.file for each in group.deployments})
         if len(files) > 1:
             yield (
-                f"the times in {listed(files)} are of different measurements, between which the load of the "
-                "machine may have changed; compare the speedups, which are relative to PyTorch in the same "
-                "rounds"
+                f"the times in {listed(files)} come from different measurements, between which the load of "
+                "the machine may have changed; compare the speedups, which are relative to PyTorch in the "
+                "same rounds"
             )

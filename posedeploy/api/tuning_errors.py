@@ -20,7 +20,7 @@ from posedeploy.tuning.state import CandidateRecord, to_record
 from posedeploy.types import Camera, Model, ModelSpec, Poses, RunOptions
 
 SEED = 20181129
-"""Of the order of the inputs, so that the first of them are of all kinds."""
+"""The seed of the order of the inputs, in which the first ones include all kinds."""
 
 
 class PoseErrors:

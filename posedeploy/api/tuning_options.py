@@ -167,7 +167,7 @@ def settings_of(
 ) -> dict[str, str]:
     """Return what determines the measurements, so that a search continues only with equal settings.
 
-    The time limit is no part of it.
+    The time limit is not part of it.
     """
     return dict(_settings(model, args, options, space, machine))
 

@@ -24,10 +24,10 @@ from posedeploy.types import OnProgress, Scenario
 
 @dataclass(frozen=True)
 class Rung:
-    """How much is measured of each remaining candidate, all rungs before included.
+    """The amount of measurements of each remaining candidate, including all rungs before.
 
-    rounds: of times. inputs: the share of the inputs. export_until: the share of the remaining time after
-    which no export begins, so that time is left to measure.
+    rounds: the number of times. inputs: the share of the inputs. export_until: the share of the remaining
+    time after which no export begins, so that time is left to measure.
     """
 
     rounds: int
@@ -50,14 +50,14 @@ SCENARIOS: dict[Objective, Scenario] = {
     "throughput": "offline",
     "size": "single-stream",
 }
-"""How candidates are timed, by objective."""
+"""The scenario in which candidates are timed, by objective."""
 TIME_LIMIT_REASON = "the time limit was reached"
 """The reason for a candidate that was not tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchContext:
-    """What opens and measures the candidates of a search. save: writes the state."""
+    """The objects that open and measure the candidates of a search. save: writes the state."""
 
     opener: CandidateOpener
     files: ModelFiles

@@ -106,7 +106,7 @@ def parse_budget(texts: Sequence[str]) -> Budget:
     """Return the budget of texts such as ``1px`` and ``0.99oks``, one for each unit.
 
     Raises:
-        InputError: a text is no number with a unit, its number is out of range, or two have the same unit.
+        InputError: a text is not a number with a unit, its number is out of range, or two have the same unit.
     """
     amounts: dict[str, float] = {}
     for text in texts:

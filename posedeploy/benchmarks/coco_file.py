@@ -119,7 +119,7 @@ def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) ->
         if entry.image_id in ids:
             yield entry
         else:
-            unlisted.append(f"annotations[{number}] is of the image {entry.image_id}")
+            unlisted.append(f"annotations[{number}] belongs to the image {entry.image_id}")
     if broken:
         remarks.append(
             f"{len(broken)} of {len(annotations)} annotations cannot be read and are ignored: {broken[0]}"

@@ -174,7 +174,7 @@ class Latency:
 
     @property
     def warning(self) -> str | None:
-        """Why the times are unreliable; None for reliable times."""
+        """The reason why the times are unreliable; None for reliable times."""
         if self.spread is None:
             return (
                 f"{self.label}: the spread is unknown: it needs at least {MIN_RUNS} timed runs, but there "

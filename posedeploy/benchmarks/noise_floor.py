@@ -24,7 +24,7 @@ RUNS = 6
 PEAK = 0.25
 """Elements of at least this share of the largest value of an output belong to a peak."""
 FLOAT64_FACTOR = 2.0
-"""How far a candidate may be from FP64, relative to PyTorch: each runtime sums in its own order."""
+"""The largest distance from FP64, relative to that of PyTorch: each runtime sums in its own order."""
 
 
 @dataclass(frozen=True)

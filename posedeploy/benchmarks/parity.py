@@ -78,7 +78,7 @@ class Parity:
 
     @property
     def verdict(self) -> str:
-        """What the comparison proves, such as ``within tolerance of PyTorch in fp32``."""
+        """The conclusion of the comparison, such as ``within tolerance of PyTorch in fp32``."""
         if self.budget is None or self.paired is None:
             comparison = f"{'within' if self.passed else 'outside'} tolerance of PyTorch"
         else:
@@ -140,7 +140,7 @@ class PairedInputs(Protocol):
 
 @dataclass(frozen=True)
 class Pairing:
-    """How the people of one image are compared one by one.
+    """The comparison of the people of one image, one by one.
 
     names: of the keypoints. refine: the decoding with positions between the cells of heatmaps; None takes the
     published positions, for a network without heatmaps.

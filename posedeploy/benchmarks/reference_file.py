@@ -225,7 +225,7 @@ def load_arrays(path: Path, what: str, keys: Iterable[str] | None = None) -> Ten
         what: a noun phrase for messages.
 
     Raises:
-        InputError: the file is damaged, or is no safetensors file.
+        InputError: the file is damaged, or is not a safetensors file.
     """
     try:
         with safe_open(path, "np") as opened:

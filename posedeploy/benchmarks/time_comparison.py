@@ -4,7 +4,7 @@ Two networks that ran in the same rounds are compared round by round. Between tw
 the machine changes, and affects networks by different amounts. Their times are therefore compared twice, as
 they are and as multiples of a reference that was timed in both, and the interval covers both results.
 
-The runs of one load share its placement in memory, so they are no independent sample of what another load
+The runs of one load share its placement in memory, so they are not an independent sample of what another load
 would give. If a network was loaded several times, the interval therefore also covers the shift of each load.
 """
 
@@ -38,7 +38,7 @@ SAME_ROUNDS = "compare with the earlier model itself, which then runs in the sam
 
 @dataclass(frozen=True, kw_only=True)
 class TimeComparison:
-    """How the time of a network relates to that of another one, or to its own time in an earlier measurement.
+    """The time of a network relative to that of another one, or to its own time in an earlier measurement.
 
     against: the label of the other network or the name of the report. reference: the label of the row that
     both measurements were divided by; None if both networks ran in the same rounds, or no row is common.
@@ -74,7 +74,7 @@ class TimeComparison:
 
     @property
     def warning(self) -> str:
-        """Why there is no verdict and what to do; empty with a verdict."""
+        """The reason why there is no verdict, and what to do; empty with a verdict."""
         if self.verdict != "cannot tell":
             return ""
         return f"{self.label}: cannot tell whether it is slower than {self.against}: {self.reason}"

@@ -136,7 +136,7 @@ def _check(path: Path, kind: Kind, region: FileRegion) -> None:
 
 
 def explain_refusal(path: Path, kind: Kind, region: FileRegion) -> str:
-    """Return the message for a file that is no checkpoint."""
+    """Return the message for a file that is not a checkpoint."""
     if kind.name == "unknown" and path.suffix == ".bin" and path.with_suffix(".xml").is_file():
         return f"{path}: the weights of an OpenVINO model, not a checkpoint; pass {path.with_suffix('.xml')}"
     if kind.name == "unknown":

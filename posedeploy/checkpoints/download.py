@@ -62,7 +62,7 @@ def _request(url: str, part: PartialFile, version: Version | None) -> Response:
         raise DownloadError(_connection_error(url, part, error)) from error
     if version is None or response.status != 416:
         return response
-    response.close()  # 416: the stored bytes are no part of that file
+    response.close()  # 416: the stored bytes are not part of that file
     part.restart(None)
     return _request(url, part, None)
 

@@ -49,7 +49,7 @@ def fetch(
 
     Raises:
         DownloadError: the server cannot be reached, refuses or contradicts itself, the download is cut short
-            or too slow, the file is no checkpoint, or the hash differs.
+            or too slow, the file is not a checkpoint, or the hash differs.
         OutputError: the folder cannot be written.
     """
     path = folder / _name(url)
@@ -133,7 +133,7 @@ def _check_existing(path: Path, record: Path, sha256: str | None) -> FetchedFile
 
 
 def _verify(url: str, part: PartialFile, expected: str | None, record: Path) -> str:
-    """Return the hash of a whole download; remove it if it has another hash or is no checkpoint."""
+    """Return the hash of a whole download; remove it if it has another hash or is not a checkpoint."""
     kind = kind_of_file(part.path)
     if kind is not None and (kind.refused or kind.name in ("json", "xml")):
         part.remove()

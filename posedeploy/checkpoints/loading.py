@@ -60,7 +60,7 @@ def open_checkpoint(
         weights: the ``Weights.key`` of a set of weights, for a file that holds several.
 
     Raises:
-        CheckpointError: the file cannot be read, is of no known family, does not fit it exactly, or
+        CheckpointError: the file cannot be read, is not of a known family, does not fit it exactly, or
             holds NaN or infinity.
         MeshMissingError: the network needs a mesh, and ``mesh`` is None.
         InputError: there is no such family; or the mesh is unreadable, differs from that of the training, or
@@ -118,7 +118,7 @@ def _is_complete(shapes: Shapes, families: Sequence[Family]) -> bool:
         return True
     except CheckpointError:
         return False
-    return not any(find_misfits(shapes_of(module), shapes))
+    return not any(find_mismatches(shapes_of(module), shapes))
 
 
 def _family_of(checkpoint: Checkpoint) -> Family:
@@ -140,7 +140,7 @@ def shapes_of(module: nn.Module) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
-def find_misfits(expected: Shapes, actual: Shapes) -> tuple[list[str], list[str], list[str]]:
+def find_mismatches(expected: Shapes, actual: Shapes) -> tuple[list[str], list[str], list[str]]:
     """Return the missing, the unexpected and the wrongly shaped names, without counters of BatchNorm."""
     return (
         [name for name in expected if name not in actual and not name.endswith(UNUSED_IN_EVAL)],
@@ -180,7 +180,7 @@ def load_weights(module: nn.Module, checkpoint: Checkpoint, remedy: str) -> None
 
 def _check_fit(expected: Shapes, checkpoint: Checkpoint, remedy: str) -> None:
     actual = checkpoint.shapes
-    missing, unexpected, wrong = find_misfits(expected, actual)
+    missing, unexpected, wrong = find_mismatches(expected, actual)
     misshaped = [f"{name} {_shape(actual[name])}, expected {_shape(expected[name])}" for name in wrong]
     faults = [
         f"{len(names)} {what}: {listed(names)}"

@@ -223,14 +223,14 @@ def build(shapes: dict[str, tuple[int, ...]]) -> tuple[nn.Module, ModelSpec]:
     """Return the variant with these shapes, its weights still random, and its spec.
 
     Raises:
-        CheckpointError: the final layer's channels are no multiple of the depth bins.
+        CheckpointError: the final layer's channels are not a multiple of the depth bins.
     """
     kind = _kind(shapes)
     widths = _widths(kind, shapes)
     joints, rest = divmod(widths.final, kind.bins)
     if rest or not joints:
         raise CheckpointError(
-            f"the final layer of this {kind.name} has {widths.final} channels, which is no multiple of its "
+            f"the final layer of this {kind.name} has {widths.final} channels, not a multiple of its "
             f"{kind.bins} depth bins; pass your own variant as `network=FILE.py:FUNCTION`"
         )
     spec = family_spec(

@@ -98,7 +98,7 @@ class MeshNetWidths:
 
     @property
     def levels(self) -> int:
-        """How often the mesh is coarsened."""
+        """The number of times that the mesh is coarsened."""
         return len(self.blocks) - 1
 
 

@@ -19,7 +19,7 @@ from posedeploy.checkpoints.containers import (
     explain_refusal,
     open_container,
 )
-from posedeploy.checkpoints.weight_selection import Choice, IsComplete, Misfit, WeightsError, choose
+from posedeploy.checkpoints.weight_selection import Choice, Distance, IsComplete, WeightsError, choose
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet, find_sets
 from posedeploy.errors import CheckpointError
 from posedeploy.pickles.arrays import ArrayRecord
@@ -67,14 +67,17 @@ class Contents:
     sets: list[WeightSet]
 
     def choose(
-        self, key: str | None = None, misfit: Misfit | None = None, is_complete: IsComplete | None = None
+        self,
+        key: str | None = None,
+        measure_distance: Distance | None = None,
+        is_complete: IsComplete | None = None,
     ) -> Checkpoint:
         """Read the tensors of one set.
 
         Args:
             key: the ``Weights.key`` of a set, if there are several.
-            misfit: the distance of tensors of some shapes from a network, 0 if they fit. The set and the
-                names that fit best are chosen; without it, the largest set.
+            measure_distance: the distance of tensors of some shapes from a network, 0 if they fit. The set
+                and the names that fit best are chosen; without it, the largest set.
             is_complete: whether tensors that fit are all of a network, as for ``weight_selection.choose``.
 
         Raises:
@@ -82,7 +85,7 @@ class Contents:
         """
         path = self.container.path
         try:
-            choice = choose(self.sets, misfit, key, is_complete)
+            choice = choose(self.sets, measure_distance, key, is_complete)
             records = choice.weights.tensors
             with convert_read_errors(path):
                 tensors = {name: _tensor(old, records[old]) for name, old in choice.view.names.items()}
@@ -110,7 +113,7 @@ def open_weights(path: Path) -> Iterator[Contents]:
 def read(
     path: Path,
     key: str | None = None,
-    misfit: Misfit | None = None,
+    measure_distance: Distance | None = None,
     is_complete: IsComplete | None = None,
 ) -> Checkpoint:
     """Open a checkpoint and read the tensors of one set (``open_weights``, ``Contents.choose``).
@@ -119,7 +122,7 @@ def read(
         CheckpointError: as those raise it.
     """
     with open_weights(path) as contents:
-        return contents.choose(key, misfit, is_complete)
+        return contents.choose(key, measure_distance, is_complete)
 
 
 def content_of(path: Path) -> Any:

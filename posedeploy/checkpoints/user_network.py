@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from posedeploy import contracts
-from posedeploy.checkpoints.loading import find_misfits, load_weights, shapes_of
+from posedeploy.checkpoints.loading import find_mismatches, load_weights, shapes_of
 from posedeploy.checkpoints.output_shapes import measure_outputs
 from posedeploy.checkpoints.reader import open_weights
 from posedeploy.errors import NetworkError
@@ -60,7 +60,7 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
             module, spec = _network_and_spec(network, result, source.with_suffix(".toml"))
         _check_names(network, spec)
         expected = shapes_of(module)
-        checkpoint = contents.choose(weights, lambda actual: sum(map(len, find_misfits(expected, actual))))
+        checkpoint = contents.choose(weights, lambda actual: sum(map(len, find_mismatches(expected, actual))))
     load_weights(module, checkpoint, f"{source} must build a network with exactly the checkpoint's tensors")
     spec = check_described(measure_outputs(module, spec), f"`network={network}`")
     for tensor in (*spec.inputs, *spec.outputs):

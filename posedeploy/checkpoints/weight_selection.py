@@ -10,7 +10,7 @@ from posedeploy.checkpoints.prefixes import NameView, views, without_common_wrap
 from posedeploy.checkpoints.weight_sets import Shapes, WeightSet
 from posedeploy.printable import listed, printable
 
-Misfit = Callable[[Shapes], int]
+Distance = Callable[[Shapes], int]
 """The distance of tensors of these shapes from a network: 0 if they fit."""
 IsComplete = Callable[[Shapes], bool]
 """Whether these are exactly the tensors of a network."""
@@ -62,15 +62,18 @@ def label_of(weights: WeightSet, view: NameView) -> str:
 
 
 def choose(
-    sets: Sequence[WeightSet], misfit: Misfit | None, key: str | None, is_complete: IsComplete | None = None
+    sets: Sequence[WeightSet],
+    measure_distance: Distance | None,
+    key: str | None,
+    is_complete: IsComplete | None = None,
 ) -> Choice:
-    """Return the first set and view that fit best, or a complete set that contains them; without ``misfit``,
-    the largest set.
+    """Return the first set and view that fit best, or a complete set that contains them; without
+    ``measure_distance``, the largest set.
 
     Args:
         key: the label of the set to use, None for any.
-        is_complete: whether tensors that fit are all of a network, for a ``misfit`` that looks at a few names
-            only. None if 0 means that every tensor fits.
+        is_complete: whether tensors that fit are all of a network, for a ``measure_distance`` that looks at a
+            few names only. None if 0 means that every tensor fits.
 
     Raises:
         WeightsError: no set has this label; the message lists the labels.
@@ -81,9 +84,9 @@ def choose(
             f"{weights.key or '.'} ({len(weights.tensors)} tensors)" for weights in sets if not weights.joined
         ]
         raise WeightsError(f"`weights={key}`: no such weights; choose among {listed(labels)}")
-    if misfit is None:
+    if measure_distance is None:
         return _choose_largest(sets, candidates)
-    lowest, fitting = _select_fitting(candidates, misfit)
+    lowest, fitting = _select_fitting(candidates, measure_distance)
     best = fitting[0]
     if lowest and not _is_near(lowest, best):
         return _choose_largest(sets, candidates)
@@ -94,12 +97,12 @@ def choose(
 
 
 def _select_fitting(
-    candidates: Sequence[tuple[WeightSet, NameView]], misfit: Misfit
+    candidates: Sequence[tuple[WeightSet, NameView]], measure_distance: Distance
 ) -> tuple[int, list[_Candidate]]:
     """Return the lowest distance, and the candidates that have it."""
     lowest, fitting = 0, list[_Candidate]()
     for candidate in (_Candidate(weights, view) for weights, view in candidates):
-        distance = misfit(candidate.shapes)
+        distance = measure_distance(candidate.shapes)
         if not fitting or distance < lowest:
             lowest, fitting = distance, []
         if distance == lowest:

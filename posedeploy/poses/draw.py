@@ -53,7 +53,7 @@ def draw_poses_into(image: Array, poses: Poses, skeleton: Skeleton) -> list[Regi
     for person, (x, y, box_width, box_height) in enumerate(poses.boxes.tolist()):
         if not math.isfinite(
             x + y + box_width + box_height
-        ):  # no keypoints, or positions that are no numbers
+        ):  # no keypoints, or positions that are not numbers
             parts += [(0, 0, width, height)] if (poses.keypoints[person, :, 2] >= 0).any() else []
             continue
         margin = MARGIN * unit

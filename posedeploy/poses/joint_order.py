@@ -76,7 +76,7 @@ MEASURED = frozenset(name for one, other, _ in DISTANCES for name in (*one, *oth
 
 @dataclass(frozen=True)
 class Fit:
-    """How well people fit a joint set.
+    """The fit of people to a joint set.
 
     ratio: the median over people of the largest ratio of a distance to its expected length and the person's
     size; NaN if too few distances are known. worst: a description of the worst distance.

@@ -118,7 +118,7 @@ class Lifter:
         with copies of its last person.
 
         Raises:
-            InputError: the joints are of another set, or cannot be lifted.
+            InputError: the joints belong to another set, or cannot be lifted.
             ArtifactError: an output of the network is not finite.
         """
         if not len(joints):

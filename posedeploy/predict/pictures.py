@@ -39,7 +39,7 @@ class Painter:
     def __init__(self, spec: ModelSpec, *, is_video: bool, faces: Array | None = None) -> None:
         """
         Args:
-            is_video: the images are of one video, so the view of the scene changes only if necessary.
+            is_video: the images come from one video, so the view of the scene changes only if necessary.
             faces: (triangles, 3) vertex numbers of the network's mesh.
         """
         self._skeleton = spec.skeleton

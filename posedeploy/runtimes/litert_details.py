@@ -27,7 +27,7 @@ each is its weights."""
 DATA = {"TRANSPOSE_CONV": 2}
 """The position of the input that a layer computes from, if it is not the first."""
 ACTIVATIONS = {"float32": "dynamic", "int16": "16-bit activations"}
-"""What reports add to the precision of INT8 weights, by the dtype of the activations."""
+"""The text that reports add to the precision of INT8 weights, by the dtype of the activations."""
 DELEGATE = "DELEGATE"
 
 

@@ -28,7 +28,7 @@ NAMES = {1: "fp32", 10: "fp16", 11: "fp64", 16: "bf16"}
 
 
 class LayerReport:
-    """What the session reports after it is created with ``settings`` inside ``recording``.
+    """The report of a session after it is created with ``settings`` inside ``recording``.
 
     counts: the precisions of the layers with weights, by class of layers.
     """

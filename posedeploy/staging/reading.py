@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def read_consistently(
     names: Callable[[Path], tuple[Path, ...]],
 ) -> Callable[[Callable[[Path], Result]], Callable[[Path], Result]]:
-    """Decorate a function that reads a file and its sidecars, so that all files are of one set.
+    """Decorate a function that reads a file and its sidecars, so that all files belong to one set.
 
     It recovers leftovers of ended runs first. It repeats a read that fails or returns nothing while another
     run replaces the files.

@@ -36,7 +36,7 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 def recover(folder: Path) -> None:
     """Finish or undo the replacements of ended runs in a folder, and wait for that of a live one.
 
-    Call it before reading a set, so that all files are of one set. Without leftovers it only lists the
+    Call it before reading a set, so that all files belong to one set. Without leftovers it only lists the
     folder.
 
     Raises:

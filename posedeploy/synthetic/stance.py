@@ -1,4 +1,4 @@
-"""How a body is held: the angles of its limbs, trunk and head."""
+"""The posture of a body: the angles of its limbs, trunk and head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which keypoints of a synthetic person are visible, from the owners of their pixels."""
+"""The visible keypoints of a synthetic person, from the owners of their pixels."""
 
 from __future__ import annotations
 

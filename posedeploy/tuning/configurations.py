@@ -26,7 +26,7 @@ class ModelFile:
 
     @property
     def suffix(self) -> str:
-        """What distinguishes its name from that of the same export with the published size and batch 1."""
+        """The part of its name that the same export with the published size and batch 1 lacks."""
         size = "-{}x{}".format(*self.input_size) if self.input_size else ""
         return size + (f"-b{self.batch}" if self.batch > 1 else "")
 
@@ -57,9 +57,9 @@ class Configuration:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """What a search may try. The first value of each axis is that of the first configurations.
+    """The values that a search may try. The first value of each axis is that of the first configurations.
 
-    files: (target, precision), the most promising first. runtimes: of each target.
+    files: (target, precision), the most promising first. runtimes: those of each target.
     """
 
     files: Sequence[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""What a candidate costs by the objective of a search: a time relative to PyTorch, or a size."""
+"""The cost of a candidate by the objective of a search: a time relative to PyTorch, or a size."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from posedeploy.tuning.standings import Times
 class TimeCost:
     """The time of one image, as a multiple of that of PyTorch in the same rounds.
 
-    speedup: relative to PyTorch. interval: of it; None for too few rounds. baseline_s: the median time of
-    PyTorch over the whole search. rounds: the number of rounds.
+    speedup: relative to PyTorch. interval: of ``speedup``; None for too few rounds. baseline_s: the median
+    time of PyTorch over the whole search. rounds: the number of rounds.
     """
 
     speedup: float

@@ -1,4 +1,4 @@
-"""Which candidates of a search are dropped, which are on the Pareto front, and which one wins.
+"""The dropped candidates of a search, its Pareto front, and its winner.
 
 A candidate is dropped only if confidence intervals decide so: its error is over budget, or enough other
 candidates are faster without a larger error. All others are measured further.
@@ -28,7 +28,7 @@ OVER_BUDGET = "over budget"
 
 @dataclass(frozen=True)
 class Standing:
-    """What was measured of one candidate.
+    """The measurements of one candidate.
 
     error: None if it was not measured. times: empty if they were not measured. size: bytes, if that is the
     objective, and None otherwise.

@@ -22,7 +22,7 @@ MAX_DIFFERENCES = 4
 
 
 class FileRecord(msgspec.Struct):
-    """One export. name: of the model file; reason: why there is none. size: of all its files, in bytes."""
+    """One export. name: the model file; reason: why there is none. size: bytes of all its files."""
 
     name: str = ""
     reason: str = ""
@@ -39,7 +39,7 @@ class PairsRecord(msgspec.Struct):
 
 
 class CandidateRecord(msgspec.Struct):
-    """What is known of one candidate. reason: why it cannot run. pairs: by the number of the image."""
+    """The results of one candidate. reason: why it cannot run. pairs: by the number of the image."""
 
     reason: str = ""
     footprint: Footprint | None = None

@@ -43,7 +43,7 @@ class MeasuredChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRecord:
-    """What an export under a budget measured on this machine.
+    """The measurements of an export under a budget on this machine.
 
     budget: its limits, in words. layers: the number that could be in INT8. float_layers: those of them that
     were put back to floating point, the most sensitive per time first. before, after: with no layer and with

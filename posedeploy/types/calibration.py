@@ -13,7 +13,7 @@ CalibrationSource: TypeAlias = Literal["images", "synthetic people", "random 2D 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What a manifest records of a calibration set.
+    """A calibration set as a manifest records it.
 
     sha256: of the set: of the inputs of the network, in order. count: the number of inputs.
     pixels: the SHA-256 of the pixels of each image. perceptual: the perceptual hash of each image, 16

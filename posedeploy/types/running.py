@@ -12,14 +12,14 @@ from posedeploy.errors import DeviceError
 Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "auto"]
 Hint: TypeAlias = Literal["latency", "throughput"]
 Scenario: TypeAlias = Literal["single-stream", "offline"]
-"""How a benchmark sends inputs, as MLPerf defines it: one after another, or all at once."""
+"""The order in which a benchmark sends inputs, as MLPerf defines it: one after another, or all at once."""
 HINTS: Mapping[Scenario, Hint] = {"single-stream": "latency", "offline": "throughput"}
 """The hint to the runtime, by scenario."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run an artifact.
+    """The options to run an artifact.
 
     device: one of ``devices.DEVICES``, in any case. threads: None for one per physical core of this process.
     cuda_graphs: on a GPU, replay networks of fixed shapes as one CUDA graph.
@@ -74,6 +74,6 @@ class RuntimeInfo:
 
     @property
     def streams(self) -> int:
-        """How many inferences run at once; 1 if the runtime does not report it."""
+        """The number of inferences that run at once; 1 if the runtime does not report it."""
         streams = self.details.get(STREAMS, "1")
         return int(streams) if streams.isdecimal() else 1

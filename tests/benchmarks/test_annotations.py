@@ -161,7 +161,7 @@ def test_invalid_entries_are_skipped_and_reported(tmp_path: Path) -> None:
     assert read.remarks == (
         "2 of 4 annotations cannot be read and are ignored: annotations[0]: Object missing required field "
         "`image_id`",
-        "1 of 4 annotations of unlisted images are ignored: annotations[1] is of the image 9",
+        "1 of 4 annotations of unlisted images are ignored: annotations[1] belongs to the image 9",
     )
 
 

@@ -237,12 +237,12 @@ def test_a_tar_of_nested_headers_is_damaged(tmp_path: Path, kind: bytes) -> None
 
 
 def test_a_file_that_changes_during_reading_is_an_error(plain: Path) -> None:
-    def misfit(shapes: object) -> int:
+    def measure_distance(shapes: object) -> int:
         os.utime(plain, (1, 1))
         return 0
 
     with pytest.raises(CheckpointError, match="the file changed during reading; run the command again"):
-        read(plain, misfit=misfit)
+        read(plain, measure_distance=measure_distance)
 
 
 def test_a_folder_is_identified_by_its_content(tmp_path: Path, plain: Path) -> None:

@@ -76,7 +76,7 @@ def test_channels_that_are_no_multiple_of_the_bins_are_an_error(tmp_path: Path) 
     state = module.state_dict()
     state["backbone.final_layer.weight"] = torch.zeros(570, 256, 1, 1)
     torch.save(state, tmp_path / "a.pth")
-    message = "the final layer of this LPSKI has 570 channels, which is no multiple of its 32 depth bins"
+    message = "the final layer of this LPSKI has 570 channels, not a multiple of its 32 depth bins"
     with pytest.raises(CheckpointError, match=message):
         open_checkpoint(tmp_path / "a.pth")
 

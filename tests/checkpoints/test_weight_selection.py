@@ -25,7 +25,7 @@ class Saved(NamedTuple):
     weights: dict[str, torch.Tensor]
 
 
-def _misfit(shapes: Shapes) -> int:
+def _measure_distance(shapes: Shapes) -> int:
     expected = {name: tuple(tensor.shape) for name, tensor in WEIGHTS.items()}
     return len(expected.items() ^ shapes.items())
 
@@ -36,7 +36,7 @@ def _named(prefix: str, weights: dict[str, torch.Tensor] = WEIGHTS) -> dict[str,
 
 def _read(path: Path, content: Any, key: str | None = None) -> Checkpoint:
     torch.save(content, path / "a.pth")
-    return read(path / "a.pth", key, _misfit)
+    return read(path / "a.pth", key, _measure_distance)
 
 
 OPTIMIZER = {
@@ -185,7 +185,7 @@ def test_a_complete_network_is_preferred_to_a_part_of_it(
     tmp_path: Path, content: Any, key: str, names: dict[str, torch.Tensor], others: tuple[str, ...]
 ) -> None:
     torch.save(content, tmp_path / "a.pth")
-    checkpoint = read(tmp_path / "a.pth", None, _recognized, lambda shapes: _misfit(shapes) == 0)
+    checkpoint = read(tmp_path / "a.pth", None, _recognized, lambda shapes: _measure_distance(shapes) == 0)
     assert checkpoint.tensors.keys() == names.keys()
     assert (checkpoint.weights.key, checkpoint.weights.alternatives) == (key, others)
 

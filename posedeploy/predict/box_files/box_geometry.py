@@ -18,7 +18,7 @@ MAX_SIZE = 1.5
 """Maximum size of a box, as a multiple of the image's."""
 MARGIN = 0.05
 """Distance that a plausible box may extend beyond the image, as a fraction of the image's side."""
-FEW_MISFITS, MANY_MISFITS, MOST_FIT = 0.2, 0.5, 0.75
+FEW_MISMATCHES, MANY_MISMATCHES, MOST_FIT = 0.2, 0.5, 0.75
 """Fractions of boxes. If the first fraction does not fit the image, another format is likelier if all boxes
 fit in it; if the second fraction does not, a format in which the third fraction fits."""
 MIN_PX = 2
@@ -91,17 +91,17 @@ def doubt_format(boxes: Sequence[tuple[Box, Size]], box_format: BoxFormat) -> Fo
     Args:
         boxes: each with the size of its image.
     """
-    misfits = [pair for pair in boxes if not _fits(*pair, box_format)]
-    fraction = len(misfits) / max(len(boxes), 1)
-    if fraction < FEW_MISFITS:
+    mismatches = [pair for pair in boxes if not _fits(*pair, box_format)]
+    fraction = len(mismatches) / max(len(boxes), 1)
+    if fraction < FEW_MISMATCHES:
         return None
-    required = 1.0 if fraction < MANY_MISFITS else MOST_FIT
+    required = 1.0 if fraction < MANY_MISMATCHES else MOST_FIT
     fitting = {other: sum(_fits(*pair, other) for pair in boxes) / len(boxes) for other in BOX_FORMATS}
     likely = tuple(other for other in BOX_FORMATS if other != box_format and fitting[other] >= required)
-    if "xywh" not in likely and all(_reversed_sides(box, box_format) for box, _ in misfits):
+    if "xywh" not in likely and all(_reversed_sides(box, box_format) for box, _ in mismatches):
         likely = ()  # corners in the wrong order only fit as a center and a size by chance
     if likely:
-        box, size = misfits[0]
+        box, size = mismatches[0]
         return FormatDoubt(_shown(box, box_format, size), likely)
     if _has_usable(boxes, box_format):
         return None
