@@ -16,14 +16,14 @@ from posedeploy.types import Artifact
 class Target:
     """A format that a network can be exported to.
 
-    suffix: of the model file. extra_suffixes: of the files that the model file needs. converter: the
-    function. runtimes: the runtimes that run it, the default first. packages: the packages that every
-    conversion needs; its ``Conversion`` may name others. is_default: ``export`` without a target
-    exports the sample to it. source_suffix: of the file from which the model file can be rebuilt, and which
-    no runtime runs. sidecar_suffixes: of all files next to the model file that it does not need; an export
-    removes those of the previous export. embeds_manifest: the model file contains its manifest. precisions:
-    the precisions of exports. free_precisions: those that determine only the weights, so that the runtime
-    chooses the precision of its arithmetic.
+    suffix: the suffix of the model file. extra_suffixes: those of the files that the model file needs.
+    converter: the function. runtimes: the runtimes that run it, the default first. packages: the packages
+    that every conversion needs; its ``Conversion`` may name others. is_default: ``export`` without a target
+    exports the sample to it. source_suffix: that of the file from which the model file can be rebuilt, and
+    which no runtime runs. sidecar_suffixes: those of all files next to the model file that it does not need;
+    an export removes those of the previous export. embeds_manifest: the model file contains its manifest.
+    precisions: the precisions of exports. free_precisions: those that determine only the weights, so that the
+    runtime chooses the precision of its arithmetic.
     """
 
     name: str

@@ -146,8 +146,8 @@ def kind_of(stream: BinaryIO, size: int | None = None) -> Kind:
     """Return the kind of the content of a stream.
 
     Args:
-        size: of the whole content in bytes, where the stream has only its first ``HEAD_BYTES``, which are
-            enough for every kind except zip archives.
+        size: the size of the whole content in bytes, where the stream has only its first ``HEAD_BYTES``,
+            which are enough for every kind except zip archives.
 
     Raises:
         OSError: it cannot be read.

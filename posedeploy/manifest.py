@@ -255,7 +255,7 @@ def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> FileSta
     """Check the hash of a file that the model file needs, and return its state.
 
     Args:
-        name: of the file in the manifest.
+        name: the name of the file in the manifest.
     """
     if not path.is_file():
         former = path.with_name(name)

@@ -120,7 +120,7 @@ def parse(path: Path, encoded: bytes) -> Manifest:
     """Return the manifest in these bytes.
 
     Args:
-        path: of the file, for messages.
+        path: the path of the file, for messages.
 
     Raises:
         ManifestError: they are damaged, edited, of another version, or not a manifest.

@@ -42,7 +42,8 @@ class ArrayHeader:
 class NpzFile:
     """An open ``.npz`` file.
 
-    headers: of the arrays of numbers, by name. refusals: why other members cannot be read, by name.
+    headers: the headers of the arrays of numbers, by name. refusals: why other members cannot be read, by
+    name.
     """
 
     def __init__(self, archive: zipfile.ZipFile, path: Path, content: str) -> None:

@@ -261,7 +261,7 @@ def _difference(outputs: Sequence[Array], reference: Sequence[Array]) -> float:
 
 def table(repeats: Sequence[dict[str, Row | str]], names: Sequence[str]) -> Iterator[str]:
     """Yield the lines of the table in Markdown."""
-    yield "| peer | median ms | speed-up | largest difference | reports |"
+    yield "| peer | median ms | speedup | largest difference | reports |"
     yield "|---|---|---|---|---|"
     for name in names:
         measured = [(row, repeat[EAGER]) for repeat in repeats if isinstance(row := repeat[name], Row)]

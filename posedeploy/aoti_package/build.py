@@ -24,7 +24,7 @@ KEY = "build"
 class PackageBuild:
     """The build of a package.
 
-    shapes: of the inputs of its trial, in order. compiler: the C++ compiler, with its version.
+    shapes: the shapes of the inputs of its trial, in order. compiler: the C++ compiler, with its version.
     library: the symbol versions of the libstdc++ that the compiler linked; empty if unknown.
     """
 

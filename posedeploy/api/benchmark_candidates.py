@@ -51,8 +51,8 @@ logger = logging.getLogger(__name__)
 class BenchmarkOptions:
     """The number of runs and loads, and the size and batch for dynamic axes.
 
-    precision: of all models; None for the one that each file requires, FP32 where it requires none.
-    image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.
+    precision: the precision of all models; None for the one that each file requires, FP32 where it requires
+    none. image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.
     """
 
     runs: int = 100

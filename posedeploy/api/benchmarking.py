@@ -71,8 +71,8 @@ def benchmark(
     Args:
         models: artifacts, checkpoints or their paths; one or several.
         runs: timed runs of each, one in each round; p90 needs 100, p99 1000.
-        precision: of the arithmetic of all models; None is the one that each artifact was exported for, and
-            ``fp32`` for any other model.
+        precision: the precision of the arithmetic of all models; None is the one that each artifact was
+            exported for, and ``fp32`` for any other model.
         scenario: ``single-stream`` times one input after another, ``offline`` many in flight.
         loads: how often each model is loaded anew; the runs are divided among the loads. None is 1, and
             ``LOADS_TO_COMPARE`` with ``compare``.

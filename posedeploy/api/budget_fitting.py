@@ -84,7 +84,7 @@ def fit_budget(
 
     Args:
         network: without layers, the file is already at ``path`` and is only measured.
-        path: of the model file.
+        path: the path of the model file.
 
     Raises:
         ExportError: even with all layers in floating point, the poses are not within the budget.

@@ -56,10 +56,10 @@ def measured_choice(poses: PoseComparison) -> MeasuredChoice:
 class BudgetTrials:
     """Writes and measures a network with some layers in floating point.
 
-    path: of the model file of the export; a network without layers is already there. folder: for trial files.
-    reference: PyTorch in FP32. deadline: of ``time.monotonic``. count: of the trials so far, of at most
-    ``limit``. kept: the trials whose files still exist: that in INT8, the last one that held the budget, and
-    that with all layers in floating point.
+    path: the path of the model file of the export; a network without layers is already there. folder: for
+    trial files. reference: PyTorch in FP32. deadline: the time limit by ``time.monotonic``. count: the number
+    of trials so far, of at most ``limit``. kept: the trials whose files still exist: that in INT8, the last
+    one that was within the budget, and that with all layers in floating point.
     """
 
     network: QuantizableNetwork
@@ -119,7 +119,7 @@ class BudgetTrials:
         return math.fsum(errors) / max(len(errors), 1)
 
     def _discard_held(self) -> None:
-        """Delete the trial that held the budget before, but neither of the two ends."""
+        """Delete the trial that was within the budget before, but neither of the two ends."""
         for names in [names for names in self.kept if 0 < len(names) < len(self.network.layers)]:
             shutil.rmtree(self.kept.pop(names).artifact.path.parent)
 

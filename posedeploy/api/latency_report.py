@@ -26,9 +26,9 @@ FORMAT, VERSION = "posedeploy.bench", 2
 class LatencyReport:
     """The times of models that were timed in the same rounds, PyTorch first.
 
-    seed: of the order of the models in the first load's rounds; each further load adds 1. comparisons: the
-    verdicts, if a model or an earlier report was compared with. remarks: what differs from that report.
-    failures: why the footprints of some models are missing, although requested.
+    seed: the seed of the order of the models in the first load's rounds; each further load adds 1.
+    comparisons: the verdicts, if a model or an earlier report was compared with. remarks: what differs from
+    that report. failures: why the footprints of some models are missing, although requested.
     """
 
     results: tuple[Latency, ...]

@@ -97,7 +97,7 @@ class OwnProcess:
         """Measure a model in a child process.
 
         Args:
-            label: of the model, for messages.
+            label: the label of the model, for messages.
             input_size: (height, width) in px, for free axes.
             baseline_of: the tensors of the artifact whose baseline to measure; None for the model itself.
 

@@ -40,7 +40,8 @@ class InputPairs:
 
     The user's images are read each time they are used, so that memory does not grow with their number.
 
-    generated: noise and synthetic inputs. files: the name and path of each image. specs: of both networks.
+    generated: noise and synthetic inputs. files: the name and path of each image. specs: the specs of both
+    networks.
     """
 
     generated: tuple[tuple[NetworkInput, NetworkInput], ...]

@@ -60,8 +60,8 @@ class ImagePoses(Poses):
 class PoseEstimator(Closable):
     """A loaded network that estimates poses. Use it as a context manager, or call ``close``.
 
-    spec: of the network, with ``keypoint_names``, ``skeleton`` and ``unit``. runtime_info: as reported by the
-    runtime.
+    spec: the spec of the network, with ``keypoint_names``, ``skeleton`` and ``unit``. runtime_info: as
+    reported by the runtime.
     """
 
     def __init__(

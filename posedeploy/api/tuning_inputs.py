@@ -91,7 +91,7 @@ def collect_inputs(spec: ModelSpec, images: Path | None) -> HeldOutInputs:
     """Return the inputs for a network.
 
     Args:
-        spec: of the reference, at the published input size.
+        spec: the spec of the reference, at the published input size.
 
     Raises:
         InputError: the network takes no images, or none of the images can be read.

@@ -59,10 +59,10 @@ class TuningReport:
     """The result of a search.
 
     rows: all candidates. left_out: the targets that were not searched. inputs: the number of inputs for
-    errors. baseline_s: the median time of PyTorch for one image. parity: of the winner, with the budget;
-    failed_parity: why candidates that are within the budget in the search did not pass it, by label.
-    run_options: of the winner on the command line. blocks: the raw seconds per image, by label, PyTorch
-    included, in blocks of rounds of all their candidates.
+    errors. baseline_s: the median time of PyTorch for one image. parity: the parity of the winner, with the
+    budget; failed_parity: why candidates that are within the budget in the search did not pass it, by label.
+    run_options: the options that run the winner on the command line. blocks: the raw seconds per image, by
+    label, PyTorch included, in blocks of rounds of all their candidates.
     """
 
     rows: tuple[TuneRow, ...]

@@ -57,8 +57,8 @@ def compare_image(
     """Decode the outputs of both models for one image and compare the people.
 
     Args:
-        bounds: of ``bound_noise``, by output; empty if the decoding does not pick peaks of maps, so that no
-            keypoint is ambiguous.
+        bounds: the result of ``bound_noise``, by output; empty if the decoding does not pick peaks of maps,
+            so that no keypoint is ambiguous.
     """
     sides = decode_sides(decode, expected, actual, placement, tolerance, bounds)
     return compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)

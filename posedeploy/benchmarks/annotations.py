@@ -33,8 +33,9 @@ class AnnotatedImage:
 class AnnotatedPerson:
     """An annotated person.
 
-    keypoints: (K, 3) x px, y px, v: 0 not labeled, 1 hidden, 2 visible. area: of the person in px^2. crowd:
-    the annotation is a group of people. height: of the box, relative to the height of the image.
+    keypoints: (K, 3) x px, y px, v: 0 not labeled, 1 hidden, 2 visible. area: the area of the person in px^2.
+    crowd: the annotation is a group of people. height: the height of the box, relative to the height of the
+    image.
     """
 
     image_id: int | str
@@ -49,8 +50,8 @@ class AnnotatedPerson:
 class Annotations:
     """The content of a file.
 
-    category_id: of people. remarks: a sentence for each value that was ignored or filled in. sha256: of the
-    bytes that were read.
+    category_id: the id of the category of people. remarks: a sentence for each value that was ignored or
+    filled in. sha256: that of the bytes that were read.
     """
 
     path: Path

@@ -35,7 +35,8 @@ class Detection:
     """A detected person.
 
     keypoints: (K, 3) x px, y px, 1, in the order of the annotations; 0, 0, 0 where missing or not scored.
-    score: for COCO's ranking. height: of the box around all keypoints, relative to the height of the image.
+    score: for COCO's ranking. height: the height of the box around all keypoints, relative to the height of
+    the image.
     """
 
     image_id: int | str
@@ -48,7 +49,7 @@ def match_keypoints(annotated: Sequence[str], network: Sequence[str], sigmas: Se
     """Match the keypoints of annotations and network by name.
 
     Args:
-        sigmas: of the network's keypoints, in their order.
+        sigmas: the OKS sigmas of the network's keypoints, in their order.
 
     Raises:
         InputError: no keypoint is in both, a name occurs twice, or the network has another number of names

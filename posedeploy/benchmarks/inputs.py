@@ -23,8 +23,8 @@ SEED = 20181129
 class NetworkInput:
     """One input of a network.
 
-    placements: of each image or person of the batch; empty if unknown. image: (H, W, 3) uint8, which the
-    tensors were made of; None for other inputs.
+    placements: the placement of each image or person of the batch; empty if unknown. image: (H, W, 3) uint8,
+    which the tensors were made of; None for other inputs.
     """
 
     name: str

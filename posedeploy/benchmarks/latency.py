@@ -45,8 +45,8 @@ class Latency:
     decode_times_s: the times of preprocessing and decoding in the same rounds, if an image was passed.
     baseline: the label of PyTorch on the same checkpoint, if it was run; ``baseline_times_s`` are its times
     in the same rounds. input_specs, output_specs: the tensors of the model file. input_shapes: the shapes of
-    the arrays, by name. model_sha256: the hash of the checkpoint, or of each file. path: of the model file.
-    footprint: the cost in a separate process, if it was measured.
+    the arrays, by name. model_sha256: the hash of the checkpoint, or of each file. path: the path of the
+    model file. footprint: the cost in a separate process, if it was measured.
     """
 
     label: str

@@ -142,8 +142,8 @@ class PairedInputs(Protocol):
 class Pairing:
     """The comparison of the people of one image, one by one.
 
-    names: of the keypoints. refine: the decoding with positions between the cells of heatmaps; None takes the
-    published positions, for a network without heatmaps.
+    names: the names of the keypoints. refine: the decoding with positions between the cells of heatmaps; None
+    takes the published positions, for a network without heatmaps.
     """
 
     names: tuple[str, ...]

@@ -143,7 +143,7 @@ def pair_people(
 
     Args:
         image: the name of the image.
-        names: of the keypoints; they give the sigmas of OKS and the root of 3D positions.
+        names: the names of the keypoints; they give the sigmas of OKS and the root of 3D positions.
         ambiguous: (candidate's people, keypoints and 3D joints) the points to ignore.
         ambiguous_missed: (reference's people, keypoints and 3D joints) the points to ignore of missed people.
 

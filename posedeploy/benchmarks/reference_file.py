@@ -55,9 +55,9 @@ class StoredFloor:
 class ReferenceDocument:
     """The metadata of a reference file.
 
-    spec: of the PyTorch network. checkpoint: its path when the file was written; None for the built-in
-    sample. precision: that of PyTorch, ``fp32`` or ``fp64``. names: of the inputs, in order. digests: a hash
-    of all arrays of each input. floor: None if it was not measured.
+    spec: the spec of the PyTorch network. checkpoint: its path when the file was written; None for the
+    built-in sample. precision: that of PyTorch, ``fp32`` or ``fp64``. names: the names of the inputs, in
+    order. digests: a hash of all arrays of each input. floor: None if it was not measured.
     """
 
     format: str = FORMAT

@@ -158,7 +158,7 @@ def measure(
         runs: timed runs of each candidate. In the offline scenario, blocks of at least ``MIN_IN_FLIGHT``
             inferences in flight are timed, as many as that number takes.
         warm_up: untimed runs of each candidate before the first round.
-        seed: of the order of the candidates in the rounds.
+        seed: the seed of the order of the candidates in the rounds.
         on_progress: called with the number of finished rounds and of all rounds.
 
     Raises:

@@ -48,7 +48,7 @@ def collect(
     What makes the set a poor one is logged as a warning.
 
     Args:
-        spec: of the exported network.
+        spec: the spec of the exported network.
         sources: images, folders of images and videos.
         count: the maximum number of images.
         find_people: None for a network that does not find people in whole images.

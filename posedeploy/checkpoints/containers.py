@@ -43,7 +43,7 @@ class Container:
     """The checkpoint in a file: its kind, its bytes or its folder, and the archives around it.
 
     sha256: of the whole file; for a folder, of the names and hashes of its files. opened: closes the files.
-    states: of the files when they were hashed.
+    states: the states of the files when they were hashed.
     """
 
     path: Path

@@ -20,7 +20,7 @@ def budget_table(record: BudgetRecord) -> Table:
     table = create_table(
         "Held-out images, 95th percentiles",
         ["choice"],
-        [*(COLUMNS[name] for name in measures), "unmatched", "time", "speed-up"],
+        [*(COLUMNS[name] for name in measures), "unmatched", "time", "speedup"],
     )
 
     def add(label: str, choice: MeasuredChoice) -> None:

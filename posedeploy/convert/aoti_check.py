@@ -37,7 +37,7 @@ def check_package(
     the export still succeeds; opening the package tries it again and reports why.
 
     Args:
-        device: ``cpu`` or ``cuda``. compiler: of the package; None if torch chose it.
+        device: ``cpu`` or ``cuda``. compiler: the compiler of the package; None if torch chose it.
 
     Returns:
         The build information for the manifest.

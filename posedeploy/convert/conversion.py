@@ -13,12 +13,12 @@ from posedeploy.types import BudgetRecord, Calibration, Precision
 class Conversion:
     """The facts about a conversion that the manifest records, besides the options of the export.
 
-    precision: of the network in the file. inference_precision: the precision in which a runtime must run the
-    float layers; None if ``precision`` or the options of the runtime decide. sidecars: the names of the
-    written files that the model file does not need. details: JSON for the runtime of this target. packages:
-    the packages used; None for all ``packages`` of the target. environment: the isolated environment used.
-    calibration: the data that a quantized network was calibrated with. budget: what an export under a budget
-    measured.
+    precision: the precision of the network in the file. inference_precision: the precision in which a runtime
+    must run the float layers; None if ``precision`` or the options of the runtime decide. sidecars: the names
+    of the written files that the model file does not need. details: JSON for the runtime of this target.
+    packages: the packages used; None for all ``packages`` of the target. environment: the isolated
+    environment used. calibration: the data that a quantized network was calibrated with. budget: what an
+    export under a budget measured.
     """
 
     precision: str

@@ -43,10 +43,11 @@ Activations: TypeAlias = Literal["int8", "int16", "dynamic"]
 class TfliteOptions:
     """Options of the TFLite target.
 
-    converter: litert-torch converts the PyTorch module, onnx2tf its ONNX graph. layout: of images and maps in
-    the file, channels first or last; a runner's inputs and outputs always have the layout of the spec.
-    activations: of the layers with the precision ``int8``: INT8 or 16-bit integers with ranges measured in
-    calibration, or ``dynamic``, INT8 with ranges measured in each run.
+    converter: litert-torch converts the PyTorch module, onnx2tf its ONNX graph. layout: the order of the axes
+    of images and maps in the file, channels first or last; a runner's inputs and outputs always have the
+    layout of the spec. activations: the type of activations of layers with the precision ``int8``: INT8 or
+    16-bit integers with ranges measured in calibration, or ``dynamic``, INT8 with ranges measured in each
+    run.
     """
 
     converter: TfliteConverter = "litert-torch"
@@ -56,7 +57,7 @@ class TfliteOptions:
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """Options of the ONNX target. opset: of the ``.onnx`` file; None for the exporter's own, which other
+    """Options of the ONNX target. opset: that of the ``.onnx`` file; None for the exporter's own, which other
     targets that convert from ONNX always use."""
 
     opset: int | None = None
@@ -76,13 +77,13 @@ class ExportOptions:
     input_size: (height, width) in px, None for the published size. batch: images per run. dynamic: dynamic
     axes keep their names and accept any length. embed_preprocessing: the input is a raw uint8 BGR image (N,
     H, W, 3), and the file contains color order, mean and std. outputs: ``last`` keeps only the outputs with
-    roles. precision: of the model; inputs and outputs stay FP32. calibration: images, folders of images and
-    videos for the calibration of a quantized network; empty for synthetic people. calibration_images: the
-    maximum number of images used from them. budget: limits of the differences of poses from PyTorch in FP32,
-    such as ``1px``, as in parity; layers are put back to floating point until the limits hold. images: an
-    image or a folder of images to measure the budget on; None holds out a part of ``calibration``.
-    budget_minutes: when the search for layers must end. aoti, onnx, tensorrt, tflite, environment: options of
-    one target or kind of converter.
+    roles. precision: the precision of the model; inputs and outputs stay FP32. calibration: images, folders
+    of images and videos for the calibration of a quantized network; empty for synthetic people.
+    calibration_images: the maximum number of images used from them. budget: limits of the differences of
+    poses from PyTorch in FP32, such as ``1px``, as in parity; layers are put back to floating point until the
+    limits hold. images: an image or a folder of images to measure the budget on; None holds out a part of
+    ``calibration``. budget_minutes: when the search for layers must end. aoti, onnx, tensorrt, tflite,
+    environment: options of one target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None

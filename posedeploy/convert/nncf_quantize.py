@@ -27,7 +27,7 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
     come from histograms. Weights are quantized per channel.
 
     Args:
-        precision: of the export, for messages.
+        precision: the precision of the export, for messages.
 
     Raises:
         ExportError: NNCF cannot quantize the graph.

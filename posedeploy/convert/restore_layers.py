@@ -24,7 +24,7 @@ def restore(quantized: Any, original: Any, names: Collection[str], int8: Collect
 
     Args:
         original: the graph in FP32 with the same names.
-        names: of the layers to put back.
+        names: the names of the layers to put back.
         int8: the names of all layers that are in INT8 in the quantized graph.
     """
     model = quantized.clone()

@@ -22,8 +22,8 @@ class Part(NamedTuple):
 class Bar:
     """The time of a deployment in ms.
 
-    number: in the table next to the chart. low, high: its interval. p90: None with too few runs. parts: of
-    the time; empty if it is not divided.
+    number: its number in the table next to the chart. low, high: the ends of its interval. p90: None with too
+    few runs. parts: the parts of the time; empty if it is not divided.
     """
 
     number: int

@@ -19,7 +19,8 @@ LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 58.0, 18.0, 14.0, 46.0
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A deployment. number: in the table next to the chart. low, high: the interval of ``latency``.
+    """A deployment. number: its number in the table next to the chart. low, high: the ends of the interval of
+    ``latency``.
 
     kind: a CSS class, of the precision. is_reference: PyTorch, whose error is 0 by definition.
     """
@@ -44,7 +45,8 @@ class Label(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A point at a position in px. low, high: of its interval. label: None if there is no room for one."""
+    """A point at a position in px. low, high: the ends of its interval. label: None if there is no room for
+    one."""
 
     point: Point
     x: float

@@ -25,8 +25,9 @@ class Global:
 class StandIn:
     """An object of any other class: the arguments and state that ``pickle`` would create it from.
 
-    made_by: the class or function that ``pickle`` would call. arguments: of that call. state: the argument of
-    ``__setstate__``. mapping, elements: the items that ``pickle`` would set in it and append to it.
+    made_by: the class or function that ``pickle`` would call. arguments: the arguments of that call. state:
+    the argument of ``__setstate__``. mapping, elements: the items that ``pickle`` would set in it and append
+    to it.
     """
 
     __slots__ = ("arguments", "elements", "made_by", "mapping", "state")

@@ -20,7 +20,8 @@ MARGIN = 2
 class Fields:
     """Upsampled fields. The vector of limb l at x, y is ``base[l] + y * per_row[l] + x * per_column[l]``.
 
-    vectors: (n, 2) float32. base, per_row, per_column: (limbs,) int32. height: of the upsampled map, in px.
+    vectors: (n, 2) float32. base, per_row, per_column: (limbs,) int32. height: the height of the upsampled
+    map in px.
     """
 
     limbs: Limbs

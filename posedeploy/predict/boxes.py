@@ -26,8 +26,8 @@ feet extend beyond the joints."""
 class PersonSource:
     """A source of person boxes: ``find`` returns (people, 4) x, y, width, height in px for a frame.
 
-    name: of the file or artifact of the boxes. producer: the detector; None for a file. remarks: messages on
-    the boxes; complete after the last frame.
+    name: the name of the file or artifact of the boxes. producer: the detector; None for a file. remarks:
+    messages on the boxes; complete after the last frame.
     """
 
     name: str

@@ -29,8 +29,8 @@ list, or raised if there is none."""
 class JointSource:
     """A source of people's 2D joints.
 
-    name: of the file or artifact of the joints. producer: the detector; None for a file. remarks: messages on
-    the joints; complete before the first frame.
+    name: the name of the file or artifact of the joints. producer: the detector; None for a file. remarks:
+    messages on the joints; complete before the first frame.
     """
 
     name: str

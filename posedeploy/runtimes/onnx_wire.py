@@ -30,7 +30,7 @@ def read_graph(content: bytes) -> tuple[list[WireNode], dict[str, int]]:
     """Return the nodes of the main graph, and the data types of its initializers (``TensorProto.DataType``).
 
     Args:
-        content: of a file that ONNX Runtime wrote.
+        content: the content of a file that ONNX Runtime wrote.
     """
     nodes: list[WireNode] = []
     types: dict[str, int] = {}

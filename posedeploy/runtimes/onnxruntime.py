@@ -113,7 +113,7 @@ class OnnxRuntimeRunner(Runner):
 class _SessionFactory:
     """A factory of sessions of one file with the provider and threads of the options.
 
-    report: of the layers of the session; None for none.
+    report: the report of the layers of the session; None for none.
     """
 
     def __init__(self, artifact: Artifact, options: RunOptions, report: LayerReport | None) -> None:
@@ -274,7 +274,7 @@ def load_error(artifact: Artifact, device: str, error: Exception, note: str = ""
     """Return the error for a session that could not be created.
 
     Args:
-        note: of ``preload``.
+        note: the result of ``preload``.
     """
     if "fallback to CPU EP has been explicitly disabled" in str(error):
         return DeviceError(

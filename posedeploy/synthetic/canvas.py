@@ -19,8 +19,8 @@ NOBODY = 0
 class Canvas:
     """An image that is being drawn.
 
-    image: (H, W, 3) uint8 BGR. owner: of the pixels that are drawn next. owners: (H, W) uint16, the owner of
-    each pixel.
+    image: (H, W, 3) uint8 BGR. owner: the owner of the pixels that are drawn next. owners: (H, W) uint16, the
+    owner of each pixel.
     """
 
     def __init__(self, image: Array) -> None:

@@ -45,7 +45,8 @@ class SyntheticPerson:
     turned away, or hidden without a visible neighbor, which an annotator would leave out.
     joints_mm: (28, 3) mm, ``posedeploy.synthetic.JOINTS`` in camera coordinates (x right, y down, z forward).
     box: x, y, width and height in px around the visible pixels, as in COCO; 0 if there are none.
-    area: the number of visible pixels. visible_fraction: of the pixels that an uncovered person would have.
+    area: the number of visible pixels. visible_fraction: that number relative to the pixels of an uncovered
+    person.
     """
 
     keypoints: Array

@@ -35,9 +35,9 @@ class ShapeRange:
 class BuildInfo:
     """The library, GPUs and options of a build: ``Artifact.details`` of the target ``tensorrt``.
 
-    compute_capabilities: of the GPUs that run the engine; ``+`` includes all later ones. system: of the
-    building machine, such as ``Linux-x86_64``. gpu: the GPU that timed the layers. onnx: the file name of
-    the ONNX graph in the same folder. profile: the range of each dynamic input. wrapped: the name of the
+    compute_capabilities: those of the GPUs that run the engine; ``+`` includes all later ones. system: that
+    of the building machine, such as ``Linux-x86_64``. gpu: the GPU that timed the layers. onnx: the file name
+    of the ONNX graph in the same folder. profile: the range of each dynamic input. wrapped: the name of the
     torch2trt file of this export.
     """
 

@@ -37,7 +37,7 @@ def build(
     Args:
         profile: the range of every dynamic input.
         locate: returns a suffix for a node's name in messages that locates it in the network.
-        precision: of the graph, for the build info.
+        precision: the precision of the graph, for the build info.
 
     Raises:
         ExportError: TensorRT rejects the graph, or cannot build it with these options.

@@ -49,7 +49,7 @@ def check_gpu(
 
     Args:
         library: the engine's library, as ``check_library`` returns it.
-        name: of the GPU. capability: its compute capability.
+        name: the name of the GPU. capability: its compute capability.
 
     Raises:
         ArtifactError: the engine was built for other GPUs.

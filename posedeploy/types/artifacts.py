@@ -44,12 +44,11 @@ class Stages:
 class Weights:
     """The location of a network's weights in a checkpoint.
 
-    key: of the set of weights, as the ``weights`` parameter takes it; "." for tensors at the top level.
-    prefix, wrappers: removed from the names of the tensors, such as ``module.`` and ``_orig_mod``.
-    module: the class of the module, if a whole module was saved instead of a state dict.
-    archives: the archives that contain the checkpoint.
-    alternatives: the keys of other sets of weights that also fit the network.
-    unused_keys: the other keys of the file.
+    key: the key of the set of weights, as the ``weights`` parameter takes it; "." for tensors at the top
+    level. prefix, wrappers: removed from the names of the tensors, such as ``module.`` and ``_orig_mod``.
+    module: the class of the module, if a whole module was saved instead of a state dict. archives: the
+    archives that contain the checkpoint. alternatives: the keys of other sets of weights that also fit the
+    network. unused_keys: the other keys of the file.
     """
 
     key: str = "."
@@ -118,7 +117,7 @@ class Artifact:
     details: JSON that the converter returned for the runtime of this target.
     sidecars: the SHA-256, by name, of files written next to the model file that it does not need. An export
     to the same path replaces or removes them.
-    states: of the files when they were hashed or, without recorded hashes, opened.
+    states: the states of the files when they were hashed or, without recorded hashes, opened.
     inference_precision: the precision that a runtime must run the float layers in; None: ``precision``
     decides, or the options of the runtime.
     calibration: what a quantized network was calibrated with; None for any other.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class HeldOut:
     """The inputs on which a budget was measured, none of which calibrated the network.
 
-    source: a sentence on their origin. count: of the inputs. people: that PyTorch finds in them.
-    keypoints: of these people. pixels: the SHA-256 of the pixels of each image.
+    source: a sentence on their origin. count: the number of inputs. people: the number that PyTorch finds in
+    them. keypoints: the number of keypoints of these people. pixels: the SHA-256 of the pixels of each image.
     """
 
     source: str
@@ -25,8 +25,9 @@ class HeldOut:
 class MeasuredChoice:
     """A choice of float layers with its measured differences from PyTorch in FP32 and its time.
 
-    errors: 95th percentiles of the measures that ``parity`` reports, such as ``px``. unmatched_percent: of
-    keypoints that only one of the two models found. median_ms: of one run, None if it was not timed.
+    errors: 95th percentiles of the measures that ``parity`` reports, such as ``px``. unmatched_percent: the
+    percentage of keypoints that only one of the two models found. median_ms: the median time of one run; None
+    if it was not timed.
     """
 
     errors: Mapping[str, float] = field(default_factory=dict)

@@ -15,7 +15,7 @@ CalibrationSource: TypeAlias = Literal["images", "synthetic people", "random 2D 
 class Calibration:
     """A calibration set as a manifest records it.
 
-    sha256: of the set: of the inputs of the network, in order. count: the number of inputs.
+    sha256: the hash of the inputs of the network, in order. count: the number of inputs.
     pixels: the SHA-256 of the pixels of each image. perceptual: the perceptual hash of each image, 16
     hexadecimal digits. Both are empty for a network on 2D joints.
     near_duplicates: images that nearly repeat an earlier one. checked: images in which PyTorch looked for

@@ -75,13 +75,13 @@ class ModelSpec:
     decoding.
     contract: None for a network whose input is not an image.
     roles: output names by the role that the decoding uses, such as ``heatmaps``.
-    unit: of the decoded poses.
+    unit: the unit of the decoded poses.
     joints: set for a network on 2D joints.
     cells: the number of cells per side (x, y and depth) of the volume in which mobile-human-pose outputs
     positions; None for other families.
-    limbs: of a network with part affinity fields and its own keypoints. Those of the published networks are
-    in the ``poses`` module of the family.
-    heatmap_joints: the index of the keypoint of each heatmap of such a network, where the two orders differ.
+    limbs: the limbs of a network with part affinity fields and its own keypoints. Those of the published
+    networks are in the ``poses`` module of the family. heatmap_joints: the index of the keypoint of each
+    heatmap of such a network, where the two orders differ.
     """
 
     family: str

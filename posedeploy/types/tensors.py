@@ -41,8 +41,9 @@ class Quantization:
 class TensorSpec:
     """One input or output of a network.
 
-    dtype: NumPy's name. layout: of images and maps. quantization: None for floats, for raw bytes, and where
-    it is unknown. stride: input pixels per cell of an output map; None where it follows from the shapes.
+    dtype: NumPy's name. layout: the order of the axes of images and maps. quantization: None for floats, for
+    raw bytes, and where it is unknown. stride: input pixels per cell of an output map; None where it follows
+    from the shapes.
     """
 
     name: str

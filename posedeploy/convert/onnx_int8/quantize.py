@@ -78,7 +78,7 @@ def _cost(graph: Graph, node: onnx.NodeProto, elements: int) -> float:
     """Return the cost of a layer as ``restore_layers.estimate_costs`` does.
 
     Args:
-        elements: of the layer's output.
+        elements: the number of elements of the layer's output.
     """
     weights = graph.array(node.input[1])
     products = weights[0].size if node.op_type == "Conv" else min(weights.shape)

@@ -100,7 +100,7 @@ def measure_ranges(
     """Return the range of each tensor for which 8 bits give the smallest squared error.
 
     Args:
-        extremes: of each tensor as a whole.
+        extremes: the least and largest value of each tensor.
     """
     limits = {
         name: (min(float(each.low), 0.0), max(float(each.high), 0.0)) for name, each in extremes.items()
@@ -118,7 +118,8 @@ def best_range(counts: Array, low: float, high: float) -> tuple[float, float]:
     """Return the part of a range with the smallest squared error of rounding and clipping.
 
     Args:
-        counts: of values in bins of equal width between ``low`` (at most 0) and ``high`` (at least 0).
+        counts: the numbers of values in bins of equal width between ``low`` (at most 0) and ``high`` (at
+            least 0).
     """
     if not high > low or not counts.any():
         return low, high

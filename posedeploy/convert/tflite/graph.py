@@ -25,9 +25,9 @@ LAYERS = frozenset({"CONV_2D", DEPTHWISE, "TRANSPOSE_CONV", "FULLY_CONNECTED", "
 class Operator:
     """An operator of a graph.
 
-    index: its position. kind: the name of its builtin code. names: of its outputs. inputs: the tensors that
-    it computes from, without constants. outputs: the tensors that it writes. is_weighted: it also reads a
-    constant.
+    index: its position. kind: the name of its builtin code. names: the names of its outputs. inputs: the
+    tensors that it computes from, without constants. outputs: the tensors that it writes. is_weighted: it
+    also reads a constant.
     """
 
     index: int

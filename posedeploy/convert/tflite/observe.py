@@ -30,7 +30,7 @@ def observe_ranges(
     """Return the lowest and the highest value of each of these tensors on all inputs, by its name.
 
     Args:
-        graph: of the content.
+        graph: the graph of the content.
         tail: the share of the values of one input, on each side, that is left out.
 
     Raises:

@@ -66,7 +66,8 @@ class StaticQuantizer:
     """Quantizes a file with ranges that were measured on calibration inputs.
 
     content: the file in FP32, with equalized channels. graph: its graph. floats: the indices of the operators
-    that always stay in floating point. bits: of the activations. ranges: of the other tensors, by name.
+    that always stay in floating point. bits: the width of activations. ranges: the ranges of the other
+    tensors, by name.
     """
 
     content: bytes

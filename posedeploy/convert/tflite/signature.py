@@ -11,7 +11,8 @@ class Signature:
     """The tensors of the spec in the file.
 
     inputs, outputs: the names in the file's signature, by name in the spec. channels_last: the tensors that
-    are channels last only in the file. versions: of the converter's packages in an isolated environment.
+    are channels last only in the file. versions: those of the converter's packages in an isolated
+    environment.
     """
 
     inputs: Mapping[str, str]
