@@ -42,11 +42,11 @@ def budget_lines(record: BudgetRecord) -> Iterator[str]:
     """Yield the budget, the held-out inputs and the layers that were put back."""
     held_out = record.held_out
     yield (
-        f"budget {record.budget}: holds on {held_out.count} held-out inputs ({held_out.source}), "
+        f"budget {record.budget}: met on {held_out.count} held-out inputs ({held_out.source}), "
         f"{counted(held_out.keypoints, 'keypoint')}, after {counted(record.trials, 'trial')}"
     )
     if record.float_layers:
         layers = ", ".join(record.float_layers)
         yield f"{len(record.float_layers)} of {record.layers} layers put back to floating point: {layers}"
     if not record.is_complete:
-        yield "the time of the search was up, so fewer layers may be enough; raise --budget-minutes"
+        yield "the time limit was reached, so fewer layers may be enough; raise --budget-minutes"

@@ -50,7 +50,7 @@ class BudgetRecord:
     were put back to floating point, the most sensitive per time first. before, after: with no layer and with
     these layers put back. pytorch_ms: the median of one run of PyTorch in FP32. jpeg: for comparison, how
     much the poses of PyTorch itself change if the images are saved as JPEG at quality 95; None without
-    images. trials: files that were measured. is_complete: whether the search ended before its time was up.
+    images. trials: files that were measured. is_complete: whether the search ended before its time limit.
     """
 
     budget: str

@@ -19,7 +19,7 @@ class Layer:
 
 @dataclass
 class AddedErrors:
-    """Trials in which the errors of the layers in INT8 add up. stops_after: trials until the time is up."""
+    """Trials in which the errors of the layers in INT8 add up. stops_after: trials until the time limit."""
 
     errors: Mapping[str, float]
     budget: float

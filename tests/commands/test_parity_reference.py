@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from posedeploy.api.stored_inputs import select_inputs
 from posedeploy.benchmarks.reference_file import KEY, load_arrays, open_reference
+from posedeploy.calibration.image_hashes import pixel_hash
+from posedeploy.errors import InputError
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
-from posedeploy.types import Array, RunOptions, Tensors
+from posedeploy.types import Array, Calibration, RunOptions, Tensors
 from tests.commands.conftest import Invoke, fill, words
 from tests.predict.conftest import write_image
 from tests.support.lifting import small_gtrs, write
@@ -117,6 +120,19 @@ def test_a_wrong_artifact_fails(saved: Saved, invoke: Invoke, tmp_path: Path) ->
         result.stderr
     )
     assert "no noise floor: the reference file was saved without one for " in words(result.stdout)
+
+
+def test_calibration_images_in_a_reference_file_are_refused(saved: Saved) -> None:
+    reference, artifact = open_reference(saved.reference), open_artifact(saved.model)
+    pixels = tuple(pixel_hash(stored.image) for stored in reference if stored.image is not None)
+    record = Calibration(source="images", sha256="", count=1, pixels=pixels[:1], perceptual=())
+    with pytest.raises(InputError) as refusal:
+        select_inputs(replace(artifact, calibration=record), reference, artifact.spec, {})
+    message = str(refusal.value)
+    assert message.startswith(
+        f"`reference={saved.reference}`: 1 of {len(pixels)} images was used to calibrate"
+    )
+    assert message.endswith("; save a reference file with other images")
 
 
 def _collect(model: Path, reference: Path) -> Tensors:
