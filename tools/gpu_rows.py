@@ -19,6 +19,7 @@ from posedeploy.api.parity_case import list_peak_outputs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.inputs import (
+    SEED,
     NetworkInput,
     build_image_inputs,
     build_people_inputs,
@@ -85,7 +86,7 @@ class Row:
 def samples_of(spec: ModelSpec) -> list[NetworkInput]:
     """Return the inputs of every row, at the fixed shapes of an export."""
     if spec.joints is not None:
-        return build_people_inputs(spec, IMAGES, {})
+        return build_people_inputs(spec, IMAGES, seed=SEED)
     chosen = with_fixed_size(spec)
     named = [
         (f"synthetic {index}", image) for index, image in enumerate(generate_synthetic_images(chosen, IMAGES))

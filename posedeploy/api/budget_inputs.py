@@ -28,7 +28,7 @@ from posedeploy.types import Array, Calibration, ModelSpec, Placed
 
 SYNTHETIC_IMAGES = 24
 SEED = 20270115
-"""Of the synthetic people, other than those that calibrate a network."""
+"""Of the synthetic and the random people, other than those that calibrate a network."""
 RANKING_INPUTS = 8
 """The number of inputs on which the effect of single layers is measured."""
 logger = logging.getLogger(__name__)
@@ -156,6 +156,6 @@ def _build_people(candidate: ModelSpec, options: ExportOptions) -> HeldOutInputs
     if options.images is not None:
         raise InputError(f"`images={options.images}`: this network takes 2D joints; leave it out")
     inputs = HeldOutInputs("random people")
-    for people in build_people_inputs(candidate, SYNTHETIC_IMAGES):
+    for people in build_people_inputs(candidate, SYNTHETIC_IMAGES, seed=SEED):
         inputs.append(people, people)
     return inputs

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posedeploy.benchmarks.inputs import (
+    SEED,
     NetworkInput,
     build_image_inputs,
     build_noise_input,
@@ -90,7 +91,7 @@ def build_parity_inputs(
     """
     if candidate.joints is not None:
         _reject_images(images, "takes 2D joints")
-        people = build_people_inputs(candidate, SYNTHETIC, ranges)
+        people = build_people_inputs(candidate, SYNTHETIC, ranges, seed=SEED)
         return ParityInputs(InputPairs(tuple(zip(people, people, strict=True))), [])
     if candidate.contract is None:
         _reject_images(images, "has no image contract")

@@ -167,15 +167,20 @@ def build_image_inputs(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> 
     return [_build_input(spec, name, image) for name, image in images]
 
 
-def build_people_inputs(spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES) -> list[NetworkInput]:
+def build_people_inputs(
+    spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES, *, seed: int
+) -> list[NetworkInput]:
     """Return inputs of random people for a network on 2D joints.
 
     A dynamic batch is 1, 3, 5, ... people, within ``ranges``.
+
+    Args:
+        seed: of the people. Inputs that judge a network need another one than those that calibrate it.
     """
     assert spec.joints is not None, "the network takes joints"
     batch = spec.inputs[0].shape[0]
     joints = spec.inputs[0].shape[1:]
-    stream = np.random.RandomState(SEED)
+    stream = np.random.RandomState(seed)
     inputs = []
     for number in range(count):
         dynamic, *_ = _clamp((1 + 2 * number, *map(int, joints)), spec.inputs[0], ranges)

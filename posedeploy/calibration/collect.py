@@ -174,7 +174,7 @@ def _collect_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> Cali
     people = _synthetic_joints(fixed, batch * count)
     for start in range(0, len(people), batch):
         inputs.append(prepare_joints(people[start : start + batch], fixed)[0])
-    for random_joints in build_people_inputs(fixed, 0 if len(people) else count):
+    for random_joints in build_people_inputs(fixed, 0 if len(people) else count, seed=SEED):
         inputs.append(random_joints.tensors)
     record = Calibration(
         source="synthetic people" if len(people) else "random 2D joints",

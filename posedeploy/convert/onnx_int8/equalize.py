@@ -37,7 +37,7 @@ def find_pairs(graph: Graph) -> list[Pair]:
     """Return the pairs of convolutions whose channels can be scaled between them, in graph order."""
     pairs = []
     for node in graph.model.graph.node:
-        if node.op_type == "Conv" and graph.has_weights(node):
+        if node.op_type == "Conv" and graph.has_weights(node) and _owns_weights(graph, node):
             reader, tensors = _reader(graph, node)
             if reader is not None and graph.is_depthwise(reader) and _keeps_channels(graph, reader):
                 pairs.append(Pair(node, reader, tuple(tensors)))
@@ -80,6 +80,11 @@ def _reader(graph: Graph, node: onnx.NodeProto) -> tuple[onnx.NodeProto | None, 
         node = readers[0]
         if node.op_type not in HOMOGENEOUS:
             return node, tensors
+
+
+def _owns_weights(graph: Graph, node: onnx.NodeProto) -> bool:
+    """Return whether no other layer uses the weights and the bias, as those of a module applied twice."""
+    return all(len(graph.consumers[name]) == 1 for name in filter(None, node.input[1:]))
 
 
 def _keeps_channels(graph: Graph, depthwise: onnx.NodeProto) -> bool:

@@ -39,6 +39,21 @@ class _Depthwise(nn.Module):
         return self.last(self.up(self.depthwise(self.activation(self.first(data))).relu()).relu())
 
 
+class _Tied(nn.Module):
+    """A layer that is applied twice, each time before a depthwise layer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
+        self.one, self.other = (nn.Conv2d(8, 8, 3, padding=1, groups=8) for _ in range(2))
+        with torch.no_grad():
+            self.first.weight *= torch.logspace(-2, 1, 8).view(8, 1, 1, 1)
+
+    def forward(self, data: Tensor) -> Tensor:
+        pooled = nn.functional.avg_pool2d(data, 3, 1, 1)
+        return self.last(self.one(self.first(data).relu()) + self.other(self.first(pooled).relu()))
+
+
 def _prepare(network: nn.Module, tiny: Model) -> Prepared:
     spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 2, "height", "width")),), roles={})
     model = replace(tiny, module=network.eval().requires_grad_(False), spec=spec)
@@ -94,6 +109,18 @@ def test_layers_put_back_to_float_are_not_rounded(tiny: Model, tmp_path: Path) -
     exact, _ = _run(tmp_path / "none.onnx", tensors)
     expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
     assert np.abs(exact - expected).max() / np.abs(expected).max() < 1e-5
+
+
+def test_weights_of_a_layer_that_is_applied_twice_are_not_scaled(tiny: Model, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    prepared = _prepare(_Tied(), tiny)
+    initializers = {value.name for value in export_fp32(prepared).graph.initializer}
+    assert len(initializers) == 8, "the exporter shares the weights"
+    _quantize(prepared, tmp_path / "none.onnx", _quantize(prepared, tmp_path / "all.onnx"))
+    tensors = dict(_inputs(prepared).inputs[0])
+    actual, _ = _run(tmp_path / "none.onnx", tensors)
+    expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
+    assert np.abs(actual - expected).max() / np.abs(expected).max() < 1e-5
 
 
 def test_the_layers_of_a_search_have_costs_in_graph_order(tiny: Model) -> None:
