@@ -52,7 +52,7 @@ def read_results(sources: ResultSource | Iterable[ResultSource]) -> tuple[list[R
     """Read the results, and return them with remarks on those that are left out because they occur twice.
 
     Raises:
-        InputError: there is none, or one cannot be read, is of another kind, or has damaged values.
+        InputError: there is none, or one cannot be read, has another kind of content, or has damaged values.
     """
     is_single = isinstance(sources, str | PathLike | LatencyReport | ParityReport)
     listed = [cast(ResultSource, sources)] if is_single else [*cast(Iterable[ResultSource], sources)]

@@ -31,7 +31,7 @@ def report(results: ResultSource | Iterable[ResultSource], output: StrPath) -> P
         output: the path of the page. An existing file is replaced.
 
     Raises:
-        InputError: there are no results, or one cannot be read, is of another kind or is damaged.
+        InputError: there are no results, or one cannot be read, has another kind of content or is damaged.
         OutputError: the page cannot be written, or would replace one of the results.
         MissingPackageError: jinja2 is not installed.
     """

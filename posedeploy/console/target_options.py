@@ -35,7 +35,7 @@ ExportBudget: TypeAlias = Annotated[
     typer.Option(
         metavar="LIMIT",
         help="Limit the differences of poses from PyTorch: 1px, 0.5mm, 0.99oks or 2%, as in parity. Layers "
-        "are put back to floating point until the limits hold; the export fails if they cannot. Repeatable.",
+        "are put back to floating point until the poses are within them, or the export fails. Repeatable.",
     ),
 ]
 BudgetImages: TypeAlias = Annotated[

@@ -81,9 +81,9 @@ class ExportOptions:
     of images and videos for the calibration of a quantized network; empty for synthetic people.
     calibration_images: the maximum number of images used from them. budget: limits of the differences of
     poses from PyTorch in FP32, such as ``1px``, as in parity; layers are put back to floating point until the
-    limits hold. images: an image or a folder of images to measure the budget on; None holds out a part of
-    ``calibration``. budget_minutes: when the search for layers must end. aoti, onnx, tensorrt, tflite,
-    environment: options of one target or kind of converter.
+    poses are within them. images: an image or a folder of images to measure the budget on; None holds out a
+    part of ``calibration``. budget_minutes: when the search for layers must end. aoti, onnx, tensorrt,
+    tflite, environment: options of one target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None

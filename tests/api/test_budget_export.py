@@ -1,4 +1,4 @@
-"""Export under a budget: layers are put back until the poses hold, and nothing is written if they cannot."""
+"""Export under a budget: layers are put back until the poses are within it, or nothing is written."""
 
 from __future__ import annotations
 

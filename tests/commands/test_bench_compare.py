@@ -101,7 +101,7 @@ def test_other_versions_are_reported(
     shown = words(result.stderr)
     assert "warning: edited.json: python is 3.11" in shown and "and was 3.10.1" in shown
     assert "warning: edited.json: onnxruntime is 1." in shown
-    assert "relative to" not in result.stdout, "another PyTorch is no reference"
+    assert "relative to" not in result.stdout, "another PyTorch is not a reference"
 
 
 def _set(document: dict[str, Any], place: str, value: object) -> None:

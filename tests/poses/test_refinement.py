@@ -65,7 +65,7 @@ def test_a_peak_of_the_upsampled_map_is_refined_too(
 ) -> None:
     maps = np.concatenate([blob(place, sigma), np.zeros((1, SIZE, SIZE), np.float32)])
     peaks = find_peaks(upsample(maps, UPSAMPLING[interpolation]))
-    assume(len(peaks.x))  # two equal cells are no peak
+    assume(len(peaks.x))  # two equal cells are not a peak
     refined = refine_peaks(maps, peaks)
     cells = (refined - 1.5) / UPSAMPLE
     assert np.abs(cells - place).max(axis=1).min() < 0.05
