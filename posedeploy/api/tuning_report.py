@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -94,8 +95,16 @@ class TuningReport:
 
     @property
     def most_accurate(self) -> TuneRow | None:
-        """The candidate with the smallest error; None if none was measured."""
-        return min(self.measured, key=lambda row: self._points[row.label], default=None)
+        """The candidate with the smallest error, of those that can run; None if no error was measured."""
+        compared = [row for row in self.rows if row.error is not None and row.status != "failed"]
+        return min(compared, key=self._by_error, default=None)
+
+    def _by_error(self, row: TuneRow) -> tuple[float, float]:
+        cost = row.cost_by(self.objective)
+        return (
+            row.error.value if row.error is not None else math.inf,
+            cost if cost is not None else math.inf,
+        )
 
     @property
     def _points(self) -> dict[str, tuple[float, float]]:
@@ -137,11 +146,11 @@ class TuningReport:
 
 
 def points_of(rows: Sequence[TuneRow], objective: Objective) -> dict[str, tuple[float, float]]:
-    """Return the error and the cost of each candidate that has both, by label."""
+    """Return the error and the cost of each measured candidate, by label."""
     return {
         row.label: (row.error.value, cost)
         for row in rows
-        if row.error is not None and (cost := row.cost_by(objective)) is not None
+        if row.status == "measured" and row.error is not None and (cost := row.cost_by(objective)) is not None
     }
 
 

@@ -11,7 +11,7 @@ from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.api.pytorch_parity import compare_with_pytorch
-from posedeploy.api.tuning_candidates import run_options
+from posedeploy.api.tuning_candidates import run_options, short_reason
 from posedeploy.api.tuning_files import ModelFiles, list_files
 from posedeploy.api.tuning_options import LeftOut, TuneOptions
 from posedeploy.api.tuning_plot import draw_report
@@ -20,6 +20,7 @@ from posedeploy.api.tuning_search import TIME_LIMIT_REASON, Search
 from posedeploy.backends import target_named
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.errors import PoseDeployError
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.costs import measure_cost
 from posedeploy.tuning.state import STATE_NAME, CandidateRecord, FileRecord, State
@@ -96,8 +97,12 @@ class ResultWriter:
             if search.complete_errors(row.label):  # it was dropped before all inputs were measured
                 continue
             self.on_progress(f"comparing {row.label} with PyTorch", None)
-            artifact = self.model_files.open(row.configuration.file)
-            parity = self._compare(row.configuration, artifact)
+            try:
+                artifact = self.model_files.open(row.configuration.file)
+                parity = self._compare(row.configuration, artifact)
+            except PoseDeployError as error:
+                failed[row.label] = short_reason(error, row.label)
+                continue
             if parity.passed:
                 return Winner(row, artifact, parity)
             failed[row.label] = "; ".join(parity.failures)

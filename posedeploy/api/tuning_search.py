@@ -12,12 +12,12 @@ from posedeploy.api.tuning_errors import PoseErrors
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.errors import PoseDeployError
+from posedeploy.errors import MeasurementError, PoseDeployError
 from posedeploy.printable import counted
 from posedeploy.tuning.configurations import Configuration, Objective, SearchSpace
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.error_share import ErrorShare, measure_share
-from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped
+from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped, is_over_budget
 from posedeploy.tuning.state import State, to_pairs
 from posedeploy.types import OnProgress, Scenario
 
@@ -119,7 +119,7 @@ class Search:
         pending = self._space.first_configurations()
         for number, rung in enumerate(RUNGS):
             entries += self._admit(pending, rung, start + rung.export_until * (SEARCH_UNTIL - start))
-            entries = self._drop(entries)  # by what an earlier climb or an interrupted search measured
+            entries = self._drop(entries)  # by the times of an earlier climb or an interrupted search
             self._measure(entries, rung)
             entries = self._drop(entries)
             pending = self._neighbors(entries) if number < RUNGS_WITH_NEIGHBORS else []
@@ -183,6 +183,8 @@ class Search:
         record = self._state.candidates.get(entry.label)
         if record is None or record.reason:
             return False
+        if self.times_of(entry.label) and is_over_budget(self.error_of(entry.label)):
+            return True
         has_errors = len(record.pairs) >= self._count_inputs(rung)
         return has_errors and self._rounds_of(entry) >= rung.rounds
 
@@ -196,13 +198,15 @@ class Search:
             if min(map(self._rounds_of, entries)) >= rung.rounds:
                 return
             self._measure_block([entry.opened for entry in entries if entry.opened is not None], rung)
+            entries[:] = [entry for entry in entries if entry.label not in self.failed]
 
     def complete_errors(self, label: str) -> bool:
-        """Measure the errors of a candidate on all inputs. Return whether anything was measured."""
+        """Measure the errors of a candidate on all inputs. Return whether anything changed: there are more
+        errors, or it failed."""
         if label in self.failed or len(self._state.candidates[label].pairs) >= self.inputs or self._is_over():
             return False
         entry = ActiveCandidate(self.configurations[label])
-        return self._open(entry) and self._measure_errors(entry, self.inputs)
+        return (self._open(entry) and self._measure_errors(entry, self.inputs)) or label in self.failed
 
     def _measure_errors(self, entry: ActiveCandidate, inputs: int) -> bool:
         """Measure the errors of a candidate. Return whether it can run."""
@@ -213,12 +217,37 @@ class Search:
         try:
             self._context.errors.measure(entry.opened, record, inputs, self._is_over)
         except PoseDeployError as error:
-            record.reason = self.failed[entry.label] = str(error)
-        if record.reason or len(record.pairs) > known:
+            self._fail(entry.label, error)
+        if len(record.pairs) > known:
             self._context.save()
         return not record.reason
 
+    def _fail(self, label: str, error: PoseDeployError) -> None:
+        reason = short_reason(error, label)
+        self._state.candidates[label].reason = self.failed[label] = reason
+        self._context.save()
+
     def _measure_block(self, candidates: Sequence[OpenCandidate], rung: Rung) -> None:
+        """Time the candidates in the same rounds. If one cannot run, it becomes a failed one instead, and
+        these rounds do not count."""
+        running = {candidate.label: candidate for candidate in candidates}
+        raised: list[str] = []
+        try:
+            block = self._time_block(candidates, rung, raised.append)
+        except MeasurementError:  # of the clock
+            raise
+        except PoseDeployError as error:
+            if not raised or raised[0] not in running:
+                raise
+            self._fail(raised[0], error)
+            running[raised[0]].close()
+            return
+        self._state.blocks.append(block)
+        self._context.save()
+
+    def _time_block(
+        self, candidates: Sequence[OpenCandidate], rung: Rung, on_error: Callable[[str], None]
+    ) -> dict[str, list[float]]:
         scenario = SCENARIOS[self._context.objective]
         rounds = min(sum(map(len, self.times_of(candidate.label).values())) for candidate in candidates)
         results = timing.measure(
@@ -227,19 +256,19 @@ class Search:
             warm_up=WARM_UP,
             scenario=scenario,
             seed=timing.SEED + len(self._state.blocks),
+            on_error=on_error,
             on_progress=report_steps(
                 self._context.on_progress,
                 f"timing {counted(len(candidates), 'candidate')}, round {rounds + 1} of {rung.rounds}",
             ),
         )
-        block = {each.label: [time / each.batch for time in each.times_s] for each in results}
-        self._state.blocks.append(block)
-        self._context.save()
+        return {each.label: [time / each.batch for time in each.times_s] for each in results}
 
     def _drop(self, entries: Sequence[ActiveCandidate]) -> list[ActiveCandidate]:
-        """Return the candidates that are measured further. Close the others, and delete the files of those
-        that are over budget."""
-        dropped = find_dropped([self._standing_of(entry) for entry in entries])
+        """Return the candidates that are measured further: those that were not timed, and those that can
+        still win. Close the others, and delete the files of those that are over budget."""
+        reasons = find_dropped([self._standing_of(entry) for entry in entries])
+        dropped = {label: reason for label, reason in reasons.items() if self.times_of(label)}
         self.dropped |= dropped
         remaining = [entry for entry in entries if entry.label not in dropped]
         used = {entry.configuration.file for entry in entries if dropped.get(entry.label) != OVER_BUDGET}

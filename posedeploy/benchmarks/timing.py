@@ -8,8 +8,8 @@ the caches, and its threads may still be spinning.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter, process_time
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import psutil
 
 from posedeploy.benchmarks.latency import Latency, LoadCost
-from posedeploy.errors import MeasurementError
+from posedeploy.errors import MeasurementError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Scenario, Tensors, TensorSpec
 
@@ -151,6 +151,7 @@ def measure(
     seed: int = SEED,
     clocks: Clocks = CLOCKS,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_error: Callable[[str], None] = lambda label: None,
 ) -> list[Latency]:
     """Measure the candidates, one timed run of each in a round.
 
@@ -160,22 +161,26 @@ def measure(
         warm_up: untimed runs of each candidate before the first round.
         seed: the seed of the order of the candidates in the rounds.
         on_progress: called with the number of finished rounds and of all rounds.
+        on_error: called with the label of the candidate whose run raises an error, before it is raised.
 
     Raises:
+        PoseDeployError: a candidate cannot run.
         MeasurementError: a clock of the machine ran backwards during a run.
     """
     blocks = [1 if scenario == "single-stream" else _in_flight(candidate.runner) for candidate in candidates]
     rounds = runs if scenario == "single-stream" else -(-runs // MIN_IN_FLIGHT)
     for candidate, block in zip(candidates, blocks, strict=True):
-        for _ in range(-(-warm_up // block)):
-            _time_block(candidate, block, clocks)
+        with _naming(candidate, on_error):
+            for _ in range(-(-warm_up // block)):
+                _time_block(candidate, block, clocks)
     times: list[list[RunTime]] = [[] for _ in candidates]
     order, shuffle = list(range(len(candidates))), random.Random(seed).shuffle
     for completed in range(1, rounds + 1):
         shuffle(order)
         for number in order:
-            _run_untimed(candidates[number])
-            times[number].append(_time_block(candidates[number], blocks[number], clocks))
+            with _naming(candidates[number], on_error):
+                _run_untimed(candidates[number])
+                times[number].append(_time_block(candidates[number], blocks[number], clocks))
         on_progress(completed, rounds)
     results = [
         replace(candidate.describe(scenario, own), block=block)
@@ -187,6 +192,15 @@ def measure(
         for candidate, result in zip(candidates, results, strict=True)
         for baseline in [by_candidate.get(id(candidate.baseline))]
     ]
+
+
+@contextmanager
+def _naming(candidate: Candidate, on_error: Callable[[str], None]) -> Iterator[None]:
+    try:
+        yield
+    except PoseDeployError:
+        on_error(candidate.label)
+        raise
 
 
 def _in_flight(runner: Runner) -> int:

@@ -141,17 +141,20 @@ def winner_lines(report: TuningReport) -> Iterator[str]:
 
 def no_winner_message(report: TuningReport) -> str:
     """Return why there is no winner, and what to do."""
-    best = report.most_accurate
+    best, is_unfinished = report.most_accurate, bool(report.with_status("not tried"))
     if best is None or best.error is None:
-        if report.with_status("not tried"):
+        if is_unfinished:
             return "no candidate was measured within the time limit; run the same command again to continue"
         failed = report.with_status("failed")[0]
         return f"no candidate can run: {failed.label}: {failed.reason}"
+    if best.status == "not tried" and best.error.is_within:
+        return f"{best.label} was not timed within the time limit; run the same command again to continue"
     unmatched = f"{100 * best.error.poses.unmatched_share:.2g}% unmatched keypoints"
     reached = f"{describe_error(best.error.poses)}, {unmatched}: {_percent(best.error.value)} of the budget"
     if best.label in report.failed_parity:
         reached += f"; but its parity failed: {report.failed_parity[best.label]}"
+    rest = "run the same command again to try the remaining candidates, " if is_unfinished else ""
     return (
         f"no candidate meets the budget ({report.budget}); the smallest error is that of {best.label} "
-        f"({reached}); raise the budget, or pass other images with `images`"
+        f"({reached}); {rest}raise the budget, or pass other images with `images`"
     )

@@ -59,7 +59,7 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
     """Return the reason for each candidate that needs no further measurement, by label."""
     dropped: dict[str, str] = {}
     for each in standings:
-        if each.error is not None and each.error.low > 1:
+        if is_over_budget(each.error):
             dropped[each.label] = OVER_BUDGET
     remaining = [each for each in standings if each.label not in dropped]
     enough = max(MIN_BETTER_TO_DROP, math.ceil(len(remaining) / 2))
@@ -68,6 +68,11 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
         if len(better) >= enough:
             dropped[each.label] = f"{len(better)} others are better"
     return dropped
+
+
+def is_over_budget(error: ErrorShare | None) -> bool:
+    """Return whether an error is certainly over budget."""
+    return error is not None and error.low > 1
 
 
 def _beats(one: Standing, other: Standing) -> bool:
