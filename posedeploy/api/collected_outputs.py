@@ -6,10 +6,12 @@ from pathlib import Path
 
 from posedeploy.api.stored_inputs import StoredPairs
 from posedeploy.benchmarks.reference_file import digest_of, load_arrays
+from posedeploy.convert.export_options import QUANTIZED
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
 from posedeploy.printable import listed
 from posedeploy.runtimes.base import Runner
+from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import TO_CHANNELS_FIRST, Array, Artifact, RuntimeInfo, Tensors, TensorSpec
 
 WHAT = "a file of collected outputs"
@@ -38,7 +40,7 @@ class CollectedRunner(Runner):
             for number, (_, candidate) in zip(pairs.numbers, pairs, strict=True)
         }
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        precision = artifact.inference_precision or artifact.precision
+        precision = "int8" if artifact.precision in QUANTIZED else required_precision(artifact)
         self.runtime_info = RuntimeInfo(artifact.target, "unknown version", "another device", precision, None)
         self._check()
 

@@ -93,6 +93,8 @@ def compare(
     )
     stored, collected = optional_path(reference), optional_path(collected_outputs)
     _check_reference(stored, collected, options, args)
+    if collected is not None:
+        _check_not_run(RunOptions(device, precision or "fp32", threads), runtime)
     # All are opened before any is compared, so that a missing file is reported at once.
     opened = [open_with_args(source, args) for source in _list_artifacts(artifacts)]
     if save_reference is not None and len(opened) > 1:
@@ -100,6 +102,8 @@ def compare(
             f"`save_reference={save_reference}`: one reference file holds the inputs of one artifact, and "
             f"{len(opened)} were passed; pass one"
         )
+    if save_reference is not None:
+        plugins.load("posedeploy.api.saved_reference:check_output", "reference")(Path(save_reference))
     compare_one = _comparison(stored, collected, options, args, on_progress)
     results: list[Parity] = []
     errors: dict[str, str] = {}
@@ -112,6 +116,20 @@ def compare(
                 raise
             errors[str(artifact.path)] = str(error)
     return ParityReport(tuple(results), errors)
+
+
+def _check_not_run(options: RunOptions, runtime: str | None) -> None:
+    """Check that no option describes how to run an artifact whose outputs are collected."""
+    for name, value, default in (
+        ("device", options.device, "cpu"),
+        ("precision", options.precision, "fp32"),
+        ("threads", options.threads, None),
+        ("runtime", runtime, None),
+    ):
+        if value != default:
+            raise InputError(
+                f"`collected_outputs` and `{name}={value}`: the artifact is not run; leave out `{name}`"
+            )
 
 
 def _comparison(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.noise_floor import NoiseFloor
+from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
@@ -143,6 +144,23 @@ def build_pairing(spec: ModelSpec) -> Pairing:
     """Return how the people of a network are compared one by one."""
     refine = decoder_of(spec, Camera(), refine=True) if has_heatmaps(spec.family) else None
     return Pairing(spec.keypoint_names, refine)
+
+
+def widen_tolerance(tolerance: Tolerance, settings: ParityOptions, floor: NoiseFloor) -> Tolerance:
+    """Return the tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch.
+
+    A lower precision is the user's choice and widens nothing.
+    """
+    noise = floor.pose_noise
+    if noise is None or floor.precision != "fp32":
+        return tolerance
+    px = tolerance.px if settings.max_px is not None else _widen(tolerance.px, noise.px)
+    mm = tolerance.mm if settings.max_mm is not None else _widen(tolerance.mm, noise.mm)
+    return replace(tolerance, px=px, mm=mm)
+
+
+def _widen(tolerance: float, noise: float) -> float:
+    return max(tolerance, FLOAT64_FACTOR * noise) if math.isfinite(noise) else tolerance
 
 
 def list_peak_outputs(spec: ModelSpec) -> list[str]:

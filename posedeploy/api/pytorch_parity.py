@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_pytorch_runner
-from posedeploy.api.parity_case import ParityCase, list_peak_outputs, run_artifact
+from posedeploy.api.parity_case import ParityCase, list_peak_outputs, run_artifact, widen_tolerance
 from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
@@ -22,9 +22,9 @@ from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor, measure_noise
+from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import PairedInputs, Parity, select_image
-from posedeploy.benchmarks.tolerances import Tolerance, to_torch_precision
+from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, first_line
@@ -82,8 +82,9 @@ def _find_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pa
     """Return the known mistake that explains the difference on the input where it is largest."""
     if not result.outputs:
         return None
-    worst = max(result.outputs, key=lambda output: output.rtol).worst.input
-    reference_input, candidate_input = next(pair for pair in case.pairs if pair[0].name == worst)
+    worst = max(result.outputs, key=lambda output: output.rtol)
+    number = max(range(len(worst.differences)), key=lambda index: worst.differences[index].max_relative)
+    reference_input, candidate_input = next(islice(case.pairs, number, None))
     if reference_input.image is not None:
         shape = reference_input.tensors[spec.inputs[0].name].shape
         spec = replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
@@ -118,7 +119,9 @@ class _NoiseCase:
             with _open_cached(in_float64(self.model), options) as exact:
                 floor = self._floor(exact, options, precision)
                 floor = replace(floor, jpeg=self._compare_poses(reference, self.inputs.jpegs))
-                case = replace(self.case, tolerance=self._widen_tolerance(floor))
+                case = replace(
+                    self.case, tolerance=widen_tolerance(self.case.tolerance, self.settings, floor)
+                )
                 if floor.exceeds(case.tolerance):
                     result = replace(case.compare(exact, floor), reference_precision="fp64")
                     return self.finish(exact, result)
@@ -129,19 +132,6 @@ class _NoiseCase:
     def _compare(self, reference: CachingRunner, note: str) -> Parity:
         """Compare without a noise floor, and note why there is none."""
         return self.finish(reference, replace(self.case.compare(reference, None), floor_note=note))
-
-    def _widen_tolerance(self, floor: NoiseFloor) -> Tolerance:
-        """Return the tolerance of poses, in FP32 at least ``FLOAT64_FACTOR`` times the noise of PyTorch.
-
-        A lower precision is the user's choice and widens nothing.
-        """
-        poses, tolerance = floor.poses, self.case.tolerance
-        if poses is None or floor.precision != "fp32":
-            return tolerance
-        error_mm = max(poses.error_mm or 0.0, poses.error_vertices_mm or 0.0)
-        px = tolerance.px if self.settings.max_px is not None else _widen(tolerance.px, poses.error_px)
-        mm = tolerance.mm if self.settings.max_mm is not None else _widen(tolerance.mm, error_mm)
-        return replace(tolerance, px=px, mm=mm)
 
     def _floor(self, exact: CachingRunner, options: RunOptions, precision: str) -> NoiseFloor:
         inputs = self.inputs.noise_floor_inputs
@@ -154,7 +144,7 @@ class _NoiseCase:
             expected = [exact.run(each) for each in tensors]
             floor = measure_noise(expected, runner, tensors, precision, options.device, report)
             pairs = [(each, each) for each in inputs]
-            return replace(floor, poses=self._compare_poses(exact, pairs, runner, floor))
+            return floor.with_poses(self._compare_poses(exact, pairs, runner, floor))
 
     def _compare_poses(
         self,
@@ -179,10 +169,6 @@ class _NoiseCase:
                 sides = select_image(expected, index), select_image(outputs, index)
                 images.append(compare_image(decode, *sides, placement, self.case.tolerance, bounds))
         return PoseParity(tuple(images))
-
-
-def _widen(tolerance: float, noise: float) -> float:
-    return max(tolerance, FLOAT64_FACTOR * noise) if math.isfinite(noise) else tolerance
 
 
 class _UnmeasurableError(Exception):

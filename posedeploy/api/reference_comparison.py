@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy.api.collected_outputs import CollectedRunner
-from posedeploy.api.parity_case import record_outputs, run_artifact
+from posedeploy.api.parity_case import record_outputs, run_artifact, widen_tolerance
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.stored_inputs import StoredPairs, select_inputs
 from posedeploy.benchmarks.noise_floor import NoiseFloor
@@ -45,7 +45,7 @@ def compare_with_reference(
     """Compare one artifact with the outputs in a reference file, on its inputs.
 
     Images are prepared as the artifact requires. The noise floor is the saved one, if it has the
-    precision in which the artifact runs.
+    device and the precision in which the artifact runs.
 
     Args:
         collected: the file of the outputs that the artifact returned elsewhere; None runs it here.
@@ -68,11 +68,16 @@ def compare_with_reference(
         with CollectedRunner(artifact, pairs, collected) as collector:
             case = record_outputs(str(artifact.path), artifact.spec, collector, pairs, settings, on_progress)
     document = reference.document
-    floor = _saved_floor(document.floor, case.candidate.runtime_info.precision)
+    device = "cpu" if collected is not None or options.device != "cuda" else "cuda"
+    floor = _saved_floor(document.floor, case.candidate.runtime_info.precision, device)
+    if floor is not None:
+        case = replace(case, tolerance=widen_tolerance(case.tolerance, settings, floor))
     with StoredRunner(reference) as runner:
         result = case.compare(runner, floor)
     if floor is None and result.budget is None and not result.passed:
-        result = replace(result, floor_note=_describe_missing_floor(case.candidate.runtime_info.precision))
+        result = replace(
+            result, floor_note=_describe_missing_floor(case.candidate.runtime_info.precision, device)
+        )
     return replace(result, reference_precision="fp64") if document.precision == "fp64" else result
 
 
@@ -101,15 +106,17 @@ def _check_checkpoint(artifact: Artifact, reference: ReferenceFile) -> None:
         )
 
 
-def _describe_missing_floor(precision: str) -> str:
+def _describe_missing_floor(precision: str, device: str) -> str:
     return (
-        f"no noise floor: the reference file was saved without one for {precision}; save it again with "
-        f"`noise_floor` and an artifact that runs in {precision}"
+        f"no noise floor: the reference file was saved without one for {precision} on {device}; save it "
+        f"again with `noise_floor` and an artifact that runs in {precision} on {device}"
     )
 
 
-def _saved_floor(stored: StoredFloor | None, precision: str) -> NoiseFloor | None:
-    """Return the saved noise floor, if it has the precision in which the candidate runs."""
-    if stored is None or stored.precision != to_torch_precision(precision):
+def _saved_floor(stored: StoredFloor | None, precision: str, device: str) -> NoiseFloor | None:
+    """Return the saved noise floor, if it has the precision and the device of the candidate."""
+    if stored is None or (stored.precision, stored.device) != (to_torch_precision(precision), device):
         return None
-    return NoiseFloor(stored.device, stored.precision, stored.outputs, stored.inputs, stored.runs)
+    return NoiseFloor(
+        stored.device, stored.precision, stored.outputs, stored.inputs, stored.runs, stored.pose_noise
+    )

@@ -16,11 +16,28 @@ from posedeploy.benchmarks.reference_file import (
     ReferenceDocument,
     StoredFloor,
     StoredInput,
+    is_reference_file,
     write_reference,
 )
+from posedeploy.errors import OutputError
+from posedeploy.input_files import describe_special_file
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Model, PlacedJoints
+
+
+def check_output(path: Path) -> None:
+    """Check, before the comparison, that a reference file can be written here.
+
+    Raises:
+        OutputError: the path is a folder, a special file, or another file, such as a checkpoint.
+    """
+    if path.is_dir():
+        raise OutputError(f"`save_reference={path}`: a folder; pass a file, such as {path / 'r.safetensors'}")
+    if path.exists() and (kind := describe_special_file(path.stat())) is not None:
+        raise OutputError(f"`save_reference={path}`: {kind}; pass another file")
+    if path.exists() and not is_reference_file(path):
+        raise OutputError(f"`save_reference={path}`: exists and is not a reference file; pass another file")
 
 
 def save_reference(path: Path, model: Model, pairs: PairedInputs, reference: Runner, result: Parity) -> None:
@@ -47,7 +64,9 @@ def save_reference(path: Path, model: Model, pairs: PairedInputs, reference: Run
 def _stored_floor(floor: NoiseFloor | None) -> StoredFloor | None:
     if floor is None:
         return None
-    return StoredFloor(floor.device, floor.precision, floor.outputs, floor.inputs, floor.runs)
+    return StoredFloor(
+        floor.device, floor.precision, floor.outputs, floor.inputs, floor.runs, floor.pose_noise
+    )
 
 
 def _stored_inputs(pairs: PairedInputs, reference: Runner) -> Iterator[StoredInput]:

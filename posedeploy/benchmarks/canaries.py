@@ -6,6 +6,7 @@ gives the outputs of the candidate, the candidate has that mistake.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,10 @@ ChangeOutputs: TypeAlias = Callable[[Tensors], Tensors]
 INTERPOLATIONS = {"nearest neighbor": cv2.INTER_NEAREST, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}
 SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1))
 """px to the right and down; one pixel, as different rounding or alignment of corners causes."""
+
+
+OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
+SIDE = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,8 @@ def swap_sides(names: tuple[str, ...]) -> tuple[int, ...] | None:
 
 
 def _other_side(name: str) -> str:
-    for first, second in (("left", "right"), ("l_", "r_"), ("_l", "_r")):
-        if first in name:
-            return name.replace(first, second)
-        if second in name:
-            return name.replace(second, first)
-    return name
+    """Return the name with left for right, or l for r as a word, and the reverse."""
+    return SIDE.sub(lambda match: OTHER_SIDE[match[0]], name)
 
 
 def _swap_colors(contract: InputContract) -> InputContract:
@@ -212,18 +213,13 @@ def _exchange(outputs: Tensors, first: str, second: str) -> Tensors:
 
 
 def _permute(outputs: Tensors, order: tuple[int, ...]) -> Tensors:
-    """Return the outputs with another order of the keypoints, on the first axis of that many or one more."""
-    return {name: _permute_array(array, order) for name, array in outputs.items()}
-
-
-def _permute_array(array: Array, order: tuple[int, ...]) -> Array:
-    for axis in range(1, array.ndim):
-        if array.shape[axis] in (
-            len(order),
-            len(order) + 1,
-        ):  # heatmaps may include the background
-            return array.take((*order, *range(len(order), array.shape[axis])), axis)
-    return array
+    """Return the outputs with another order of the keypoints; heatmaps may also have a background."""
+    return {
+        name: array[:, [*order, *range(len(order), array.shape[1])]]
+        if array.ndim > 2 and array.shape[1] in (len(order), len(order) + 1)
+        else array
+        for name, array in outputs.items()
+    }
 
 
 def _each_map(change: Callable[[Array], Array], outputs: Tensors) -> Tensors:

@@ -9,7 +9,7 @@ distance, measured against FP64.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,12 +56,20 @@ class DifferenceLimits:
 
 
 @dataclass(frozen=True)
+class PoseNoise:
+    """The noise of poses at the 99th percentile: of keypoints in px, and of 3D joints and vertices in mm."""
+
+    px: float
+    mm: float
+
+
+@dataclass(frozen=True)
 class NoiseFloor:
     """The rounding errors of PyTorch on a device and in a precision.
 
-    outputs: by name. inputs, runs: the number measured. poses: PyTorch in that precision on that device
-    against FP64. jpeg: for comparison, FP32 on images compressed as JPEG at quality 95. Both are None without
-    decoding or without images.
+    outputs: by name. inputs, runs: the number measured. pose_noise: that of ``poses``. poses: PyTorch in that
+    precision on that device against FP64. jpeg: for comparison, FP32 on images compressed as JPEG at quality
+    95. The last three are None without decoding or without images.
     """
 
     device: str
@@ -69,8 +77,16 @@ class NoiseFloor:
     outputs: Mapping[str, OutputNoise]
     inputs: int
     runs: int
+    pose_noise: PoseNoise | None = None
     poses: PoseParity | None = None
     jpeg: PoseParity | None = None
+
+    def with_poses(self, poses: PoseParity | None) -> NoiseFloor:
+        """Return the floor with the comparison of poses, and its noise."""
+        if poses is None:
+            return self
+        noise = PoseNoise(poses.error_px, max(poses.error_mm or 0.0, poses.error_vertices_mm or 0.0))
+        return replace(self, poses=poses, pose_noise=noise)
 
     def __str__(self) -> str:
         return f"PyTorch {self.precision} on {self.device}"

@@ -22,8 +22,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from posedeploy import files
-from posedeploy.benchmarks.noise_floor import OutputNoise
-from posedeploy.errors import InputError
+from posedeploy.benchmarks.noise_floor import OutputNoise, PoseNoise
+from posedeploy.errors import InputError, OutputError
 from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_TEXT_BYTES
 from posedeploy.spec_checks import find_invalid_value
@@ -49,6 +49,7 @@ class StoredFloor:
     outputs: Mapping[str, OutputNoise]
     inputs: int
     runs: int
+    pose_noise: PoseNoise | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +123,27 @@ class ReferenceFile:
         )
         if digest_of(stored.arrays(number)) != self.document.digests[number]:
             raise _damaged(self.path, f"the arrays of input {number} do not have their recorded hash")
+        if invalid := _find_invalid_array(stored, self.document.spec):
+            raise _damaged(self.path, f"input {number}: {invalid}")
         return stored
+
+
+def _find_invalid_array(stored: StoredInput, spec: ModelSpec) -> str:
+    """Return why the arrays of an input are not those of the network; empty if they are."""
+    image, joints = stored.image, stored.joints
+    if image is not None and (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2:] != (3,)):
+        return f"the image has the shape {image.shape} and the dtype {image.dtype}"
+    if image is not None and [array.ndim for array in stored.inputs.values()] != [4]:
+        return "it has an image, and not one input of four axes"
+    if joints is not None and (joints.ndim != 3 or joints.shape[2] != 3 or joints.dtype.kind != "f"):
+        return f"the joints have the shape {joints.shape} and the dtype {joints.dtype}"
+    if not stored.inputs or any(0 in array.shape for array in stored.inputs.values()):
+        return "its inputs are missing or empty"
+    for tensor in spec.outputs:
+        array = stored.outputs.get(tensor.name)
+        if array is None or array.ndim != len(tensor.shape) or array.dtype.kind != "f":
+            return f"the output {tensor.name} is missing, or has another number of axes or another dtype"
+    return ""
 
 
 def digest_of(arrays: Tensors) -> str:
@@ -164,6 +185,8 @@ def write_reference(path: Path, document: ReferenceDocument, inputs: Iterable[St
 
 def _append(stream: BinaryIO, array: Array) -> dict[str, Any]:
     """Write an array to the end of the data, and return its entry in the header."""
+    if array.dtype.name not in DTYPES:
+        raise OutputError(f"an array of {array.dtype.name} cannot be written to a reference file")
     start = stream.tell()
     stream.write(np.ascontiguousarray(array).data)
     return {
@@ -171,6 +194,15 @@ def _append(stream: BinaryIO, array: Array) -> dict[str, Any]:
         "shape": list(array.shape),
         "data_offsets": [start, stream.tell()],
     }
+
+
+def is_reference_file(path: Path) -> bool:
+    """Return whether a file is a reference file, of any version and perhaps damaged."""
+    try:
+        with safe_open(path, "np") as opened:
+            return KEY in (opened.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def open_reference(path: Path) -> ReferenceFile:

@@ -66,6 +66,9 @@ INPUTS: dict[str, FaultyInput] = {
     "the pixels were divided by 256 instead of 255": lambda x, spec: _normalized(
         _pixels(x, spec), spec, 255 / 256
     ),
+    "the pixels were divided by 255 instead of 256": lambda x, spec: _normalized(
+        _pixels(x, spec), spec, 256 / 255
+    ),
     "the image were mirrored": lambda x, spec: x[..., ::-1].copy(),
     "a channels-last image were read as channels first": lambda x, spec: np.ascontiguousarray(
         x.transpose(0, 2, 3, 1)
@@ -130,6 +133,50 @@ def test_a_shifted_image_is_named(
     assert cause is not None and cause.name == f"the image were shifted by {shift} px"
 
 
+def _resized(photo: Array, interpolation: int) -> Array:
+    return cv2.resize(photo, None, fx=HEIGHT / 80, fy=HEIGHT / 80, interpolation=interpolation)
+
+
+RESIZED: dict[str, tuple[Callable[[Array], Array], int]] = {
+    "the image were stretched to the input size": (lambda photo: cv2.resize(photo, (WIDTH, HEIGHT)), 0),
+    "the padding were on the right and at the bottom": (lambda photo: _resized(photo, cv2.INTER_LINEAR), 0),
+    "the image were resized with nearest neighbor interpolation": (
+        lambda photo: _resized(photo, cv2.INTER_NEAREST),
+        9,
+    ),
+    "the image were resized with area interpolation": (lambda photo: _resized(photo, cv2.INTER_AREA), 9),
+    "the image were resized with cubic interpolation": (lambda photo: _resized(photo, cv2.INTER_CUBIC), 9),
+}
+"""The resized image, and its distance from the left side of the input."""
+
+
+@pytest.mark.parametrize("name", RESIZED)
+def test_a_mistake_in_resizing_or_padding_is_named(
+    name: str, tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
+) -> None:
+    resize, left = RESIZED[name]
+    image = resize(photo)
+    canvas = np.empty((HEIGHT, WIDTH, 3), np.float32)
+    canvas[...] = (120, 110, 100)
+    canvas[:, left : left + image.shape[1]] = image[..., ::-1]
+    wrong = {"data": _normalized(canvas.transpose(2, 0, 1)[None], spec)}
+    cause = _cause(tiny, spec, given, lambda runner: runner.run(wrong))
+    assert cause is not None
+    assert (cause.stage, cause.name) == ("preprocessing", name)
+
+
+def test_another_order_of_the_images_of_a_batch_is_named(tiny: Model, spec: ModelSpec, photo: Array) -> None:
+    pair = replace(spec, inputs=(replace(spec.inputs[0], shape=(2, 3, HEIGHT, WIDTH)),))
+    both = build_image_inputs(pair, [("photo", photo)])[0]
+    cause = _cause(
+        tiny,
+        pair,
+        both,
+        lambda runner: {name: array[::-1].copy() for name, array in runner.run(both.tensors).items()},
+    )
+    assert cause is not None and cause.name == "the images of a batch were in another order"
+
+
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_a_mistake_in_the_outputs_is_named(
     name: str, tiny: Model, spec: ModelSpec, given: NetworkInput
@@ -183,6 +230,7 @@ def test_equal_outputs_have_no_cause(tiny: Model, spec: ModelSpec, given: Networ
         (("nose", "left_eye", "right_eye"), (0, 2, 1)),
         (("nose", "l_eye", "r_eye"), (0, 2, 1)),
         (("nose", "LeftEye", "RightEye"), (0, 2, 1)),
+        (("shoulder_l", "shoulder_r", "ear_l", "ear_r", "nose"), (1, 0, 3, 2, 4)),
         (("nose", "neck"), None),
         ((), None),
     ],

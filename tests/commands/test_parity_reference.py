@@ -263,6 +263,10 @@ def test_another_checkpoint_is_named(
             ("--collected-outputs", "a"),
             "--collected-outputs a: they belong to the inputs of a reference file",
         ),
+        (("--reference", "{r}", "--collected-outputs", "a", "--threads", "2"), "the artifact is not run"),
+        (("--reference", "{r}", "--collected-outputs", "a", "--precision", "bf16"), "leave out --precision"),
+        (("--save-reference", "."), "--save-reference .: a folder; pass a file"),
+        (("--save-reference", "{w}"), "exists and is not a reference file; pass another file"),
         (("--reference", "missing.safetensors"), "missing.safetensors: no such file"),
         (("--reference", "."), ".: a folder, which posedeploy does not read"),
         (("{m}", "--save-reference", "b"), "one reference file holds the inputs of one artifact, and 2 were"),
@@ -270,9 +274,11 @@ def test_another_checkpoint_is_named(
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
 )
 def test_options_that_contradict_each_other_are_refused(
-    arguments: tuple[str, ...], message: str, saved: Saved, refused: Refused
+    arguments: tuple[str, ...], message: str, saved: Saved, human: Path, refused: Refused
 ) -> None:
-    assert message in refused("parity", saved.model, *fill(arguments, r=saved.reference, m=saved.model))
+    assert message in refused(
+        "parity", saved.model, *fill(arguments, r=saved.reference, m=saved.model, w=human / "human.pth")
+    )
 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(

@@ -112,6 +112,9 @@ TARGETS: Mapping[str, Target] = {
         ),
         _target("build details", "documents:build_details", "documents:build_details", ".json", JSON),
         _target("AOTI metadata", "documents:aoti_metadata", "documents:packages", ".pt2", ZIP),
+        _target(
+            "reference file", "documents:reference_file", "documents:reference_files", ".safetensors", TENSORS
+        ),
         _target("journal", "leftovers:journal", "documents:journals", ".json", JSON),
         _target("lock record", "leftovers:lock_record", "documents:lock_records", ".lock", JSON),
         _target("isolated environment", "documents:isolated_environment", "documents:markers", ".json", JSON),

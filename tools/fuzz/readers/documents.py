@@ -10,6 +10,8 @@ import msgspec
 from posedeploy import contracts, manifest, native_code
 from posedeploy.aoti_package.build import read_build
 from posedeploy.aoti_package.cpp_library import format_versions, read_package_versions
+from posedeploy.api.stored_inputs import select_inputs
+from posedeploy.benchmarks.reference_file import open_reference
 from posedeploy.environments.state import MARKER, BrokenEnvironmentError, read_marker
 from posedeploy.errors import PoseDeployError
 from posedeploy.manifest_document import SUFFIX
@@ -18,6 +20,15 @@ from posedeploy.text_files import parse_json
 from posedeploy.types import Artifact, ModelSpec
 from tests.support.manifests import PROVENANCE
 from tools.fuzz.seeds.documents import INPUTS, MODEL, OUTPUTS, sample_spec
+
+
+def reference_file(path: Path) -> None:
+    """Read a reference file, and each input as that of an artifact of its network."""
+    reference = open_reference(path)
+    spec = reference.document.spec
+    artifact = Artifact(path, "onnx", spec, "fp32", {}, PROVENANCE)
+    for _ in select_inputs(artifact, reference, spec, {}):
+        pass
 
 
 def contract(path: Path) -> None:

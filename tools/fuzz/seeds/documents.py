@@ -7,14 +7,17 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from posedeploy import contracts, files, manifest, native_code
 from posedeploy.aoti_package.build import PackageBuild, to_details
+from posedeploy.benchmarks.reference_file import ReferenceDocument, StoredInput, write_reference
 from posedeploy.checkpoints.partial_file import Version
 from posedeploy.staging.file_lock import Holder
 from posedeploy.tensorrt.build_info import to_details as engine_details
 from posedeploy.types import Artifact, ModelSpec, TensorSpec
 from tests.support.manifests import PROVENANCE, SPEC
+from tests.support.networks import outputs_of, tiny_image, tiny_model
 from tests.tensorrt.test_build_info import INFO
 
 BODY = b"\x80\x02}q\x00(X\x02\x00\x00\x00abNu."
@@ -32,6 +35,26 @@ def sample_spec() -> ModelSpec:
     """Return the spec of a published network with part affinity fields."""
     spec = contracts.family_defaults("lightweight-openpose-2d")
     return contracts.apply_contract(spec, INPUTS, OUTPUTS, "the sample")
+
+
+def reference_files() -> list[bytes]:
+    """Return reference files of a network on images and of one on joints, with one small input each."""
+    tiny = tiny_model()
+    image = np.zeros((32, 40, 3), np.uint8)
+    tensors = tiny_image()
+    on_images = StoredInput("image", tensors, outputs_of(tiny, tensors), image=image)
+    joints = StoredInput("people", tensors, outputs_of(tiny, tensors), joints=np.zeros((1, 17, 3)))
+    return [_reference_file(tiny.spec, stored) for stored in (on_images, joints)]
+
+
+def _reference_file(spec: ModelSpec, stored: StoredInput) -> bytes:
+    document = ReferenceDocument(
+        spec=spec, checkpoint="a.pth", checkpoint_sha256="0" * 64, precision="fp32", packages={}, created=""
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r.safetensors"
+        write_reference(path, document, [stored])
+        return path.read_bytes()
 
 
 def manifests() -> list[bytes]:
