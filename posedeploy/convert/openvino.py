@@ -59,7 +59,7 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
     """Calibrate once, and write the network with the float layers of ``prepared.write_quantized``.
 
     Under a budget, these are chosen among all layers, in ``mixed`` too, and run in BF16 where the CPU of this
-    machine supports it.
+    machine supports it, otherwise in FP32.
     """
     precision, under_budget = prepared.options.precision, bool(prepared.options.budget)
     quantize = plugins.load(QUANTIZE)
@@ -77,7 +77,7 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
     quantized = quantize(original, calibration, precision)
     conversion = Conversion(
         precision=precision,
-        inference_precision="bf16" if under_budget and _has_bf16() else INFERENCE_PRECISIONS.get(precision),
+        inference_precision=_budget_precision() if under_budget else INFERENCE_PRECISIONS.get(precision),
         packages=(*TARGETS["openvino"].packages, "nncf"),
         calibration=calibration.record,
     )
@@ -89,6 +89,11 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
 
     layers = _list_layers(original, int8 - in_float, prepared)
     return prepared.write_quantized(QuantizableNetwork(layers, write), path)
+
+
+def _budget_precision() -> Precision:
+    """Return the precision of float layers under a budget, whose trials run on the CPU of this machine."""
+    return "bf16" if _has_bf16() else "fp32"
 
 
 def _has_bf16() -> bool:

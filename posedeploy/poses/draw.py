@@ -29,8 +29,6 @@ SHIFT = 3
 """Positions are drawn to 1/8 px."""
 MARGIN = 4
 """Distance from the keypoints to the box around them, in units of the drawing."""
-PADDING = 4
-"""Pixels beyond the box that limbs, joints and corners may cover."""
 
 
 def draw_poses(image: Array, poses: Poses, skeleton: Skeleton) -> Array:
@@ -58,8 +56,9 @@ def draw_poses_into(image: Array, poses: Poses, skeleton: Skeleton) -> list[Regi
             continue
         margin = MARGIN * unit
         box = (x - margin, y - margin, x + box_width + margin, y + box_height + margin)
-        parts.append(_round_out(box))
-        parts += _draw_box(image, box, _label(poses, person), color_of(poses, person), unit)
+        thickness = 1 + max(1, round(unit * 0.8))
+        parts.append(_round_out(box, thickness))
+        parts += _draw_box(image, box, thickness, _label(poses, person), color_of(poses, person), unit)
     return parts
 
 
@@ -113,25 +112,26 @@ def _label(poses: Poses, person: int) -> str:
     return score if poses.ids is None or poses.ids[person] < 0 else f"#{int(poses.ids[person])}  {score}"
 
 
-def _round_out(box: Box) -> Region:
-    """Return the pixels of a box with those that the widest line along it covers."""
+def _round_out(box: Box, thickness: int) -> Region:
+    """Return the pixels of a box with those that lines of this thickness along it and their edges cover."""
+    padding = thickness // 2 + 2
     left, top, right, bottom = (min(max(value, -(2.0**14)), 2.0**14) for value in box)
     return (
-        math.floor(left) - PADDING,
-        math.floor(top) - PADDING,
-        math.ceil(right) + PADDING + 1,
-        math.ceil(bottom) + PADDING + 1,
+        math.floor(left) - padding,
+        math.floor(top) - padding,
+        math.ceil(right) + padding + 1,
+        math.ceil(bottom) + padding + 1,
     )
 
 
-def _draw_box(image: Array, box: Box, label: str, color: Color, unit: float) -> list[Region]:
+def _draw_box(image: Array, box: Box, thickness: int, label: str, color: Color, unit: float) -> list[Region]:
     """Draw the corners of a box and its label, and return the part with the label."""
     height, width = image.shape[:2]
     left, top = max(round(box[0]), 0), max(round(box[1]), 0)
     right, bottom = min(round(box[2]), width - 1), min(round(box[3]), height - 1)
     if right <= left or bottom <= top:
         return []
-    _draw_corners(image, (left, top, right, bottom), color, 1 + max(1, round(unit * 0.8)))
+    _draw_corners(image, (left, top, right, bottom), color, thickness)
     scale = 0.2 + 0.13 * unit
     text_width, text_height, below = text_size(label, scale)
     pad = max(2, round(unit * 1.5))

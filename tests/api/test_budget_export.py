@@ -20,6 +20,7 @@ from posedeploy.api.exporting import export
 from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
 from posedeploy.calibration.collect import collect
 from posedeploy.commands.budget_tables import budget_lines, budget_table
+from posedeploy.convert import openvino
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ExportError, InputError
 from posedeploy.runtimes.load_runner import open_runner
@@ -149,6 +150,17 @@ def test_ctrl_c_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         export(sample, "openvino", folder, None, options, interrupt)
     assert not folder.exists() and not list(temporary.iterdir())
+
+
+@pytest.mark.slow
+def test_without_bf16_instructions_float_layers_run_in_fp32(
+    sample: Model, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino, "_has_bf16", lambda: False)
+    options = replace(INT8, precision="mixed", images=str(photos))
+    (artifact,) = export(sample, "openvino", tmp_path, None, options)
+    assert artifact.inference_precision == "fp32" == manifest.read(artifact.path).inference_precision
+    assert "int8" in _count_int8(artifact) and "bf16" not in _count_int8(artifact)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posedeploy.poses.draw import PALETTE, color_of, draw_poses
+from posedeploy.poses.draw import PALETTE, color_of, draw_poses, draw_poses_into
 from posedeploy.types import Poses
 from tests.poses.helpers import some_poses
 
@@ -57,3 +57,18 @@ def test_colors_follow_the_id() -> None:
     known = some_poses([*POSITIONS, *POSITIONS], ids=np.array([3, 3 + len(PALETTE)]))
     assert [color_of(plain, i) for i in (0, 1)] == list(PALETTE[:2])
     assert [color_of(known, i) for i in (0, 1)] == [PALETTE[3]] * 2
+
+
+@pytest.mark.parametrize("size", [(48, 64), (720, 1280), (2160, 3840), (4320, 7680)], ids=str)
+@pytest.mark.parametrize("seed", range(2))
+def test_only_the_returned_parts_change(size: tuple[int, int], seed: int) -> None:
+    height, width = size
+    stream = np.random.RandomState(seed)
+    centers = stream.uniform(-0.1, 1.1, (6, 1, 2)) * (width, height)
+    offsets = stream.uniform(-0.5, 0.5, (6, 3, 2)) * stream.uniform(0.02, 0.6, (6, 1, 1)) * height
+    image = picture(height, width)
+    parts = draw_poses_into(image, some_poses(centers + offsets), SKELETON)
+    assert (image != 128).any()
+    for left, top, right, bottom in parts:
+        image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 128
+    assert np.count_nonzero(image != 128) == 0
