@@ -14,10 +14,11 @@ from posedeploy.api.tuning_candidates import CandidateOpener, open_baseline
 from posedeploy.api.tuning_errors import PoseErrors, check_decodable
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_inputs import check_calibration, collect_inputs
-from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes, settings_of
+from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes
 from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import ResultWriter
 from posedeploy.api.tuning_search import Search, SearchContext
+from posedeploy.api.tuning_settings import settings_of
 from posedeploy.benchmarks.budget import Budget, parse_budget
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export_options import CALIBRATION_IMAGES, ignore_progress

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from posedeploy import files, plugins
-from posedeploy.api.model_args import ModelArgs, get_path
+from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target, target_named
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.convert.export_options import CALIBRATION_IMAGES, ExportOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.devices import normalize_device
@@ -160,60 +158,6 @@ def _thread_counts(options: TuneOptions) -> tuple[int | None, ...]:
         return (None,)
     cores = physical_cores()
     return options.threads or tuple(dict.fromkeys((cores, max(1, cores // 2), 1)))
-
-
-def settings_of(
-    model: Model, args: ModelArgs, options: TuneOptions, space: SearchSpace, machine: Machine
-) -> dict[str, str]:
-    """Return what determines the measurements, so that a search continues only with equal settings.
-
-    The time limit is not part of it.
-    """
-    return dict(_settings(model, args, options, space, machine))
-
-
-def _settings(
-    model: Model, args: ModelArgs, options: TuneOptions, space: SearchSpace, machine: Machine
-) -> Iterator[tuple[str, str]]:
-    yield "checkpoint", f"{get_path(model).name} (SHA-256 {model.sha256[:16]})"
-    for name, value in (("mesh", model.mesh_sha256), ("network", model.network_sha256)):
-        yield name, value or ""
-    yield "stages", str(model.stages or "")
-    yield "weights", model.weights.key if model.weights else ""
-    yield "contract", _describe_files(args.contract)
-    yield "budget", str(options.budget)
-    yield "images", _describe_files(options.images)
-    yield "calibration", ", ".join(_describe_files(Path(each)) for each in options.calibration)
-    for name in ("device", "objective", "calibration_images"):
-        yield name, str(getattr(options, name))
-    yield "targets", ", ".join(dict.fromkeys(target for target, _ in space.files))
-    yield (
-        "input sizes",
-        _join("published" if each is None else "{}x{}".format(*each) for each in space.input_sizes),
-    )
-    yield "batches", _join(space.batches)
-    yield "threads", _join(space.threads)
-    yield "machine", f"{machine.cpu}, {machine.logical_cores} logical cores"
-    for package in sorted({package for target, _ in space.files for package in _packages(TARGETS[target])}):
-        yield f"{package} version", plugins.version_of(package) or ""
-
-
-def _packages(row: Target) -> set[str]:
-    return {*row.packages, *(RUNTIMES[name].package for name in row.runtimes)}
-
-
-def _join(values: Any) -> str:
-    return ", ".join("default" if value is None else str(value) for value in values)
-
-
-def _describe_files(path: Path | None) -> str:
-    """Return a path with the size and the hash of its files, or of their names and sizes for a folder."""
-    if path is None:
-        return ""
-    if path.is_file():
-        return f"{path} (SHA-256 {files.sha256(path)[:16]})"
-    inner = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else []
-    return f"{path} ({len(inner)} files, {sum(each.stat().st_size for each in inner)} bytes)"
 
 
 def check_sizes(model: Model, options: TuneOptions) -> None:

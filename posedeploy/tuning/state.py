@@ -19,6 +19,8 @@ STATE_NAME = "tune-state.json"
 FORMAT, VERSION = "posedeploy.tune-state", 1
 MAX_BYTES = 1 << 30
 MAX_DIFFERENCES = 4
+VERSION_SUFFIX = " version"
+"""The end of the names of settings that are versions of packages."""
 
 
 class FileRecord(msgspec.Struct):
@@ -97,11 +99,14 @@ def open_state(folder: Path, settings: Mapping[str, str]) -> State:
             f"{folder}: holds a search with other settings ({'; '.join(differences)}); use the same settings "
             "to continue it, or pass another folder"
         )
+    state.settings = dict(settings)
     return state
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     names = [name for name in {**old, **new} if old.get(name, "") != new.get(name, "")]
+    # The state has no results of a package that was not installed then, so it may be installed now.
+    names = [name for name in names if old.get(name) or not name.endswith(VERSION_SUFFIX)]
     shown = [f"{name}: {old.get(name) or 'none'} there, {new.get(name) or 'none'} now" for name in names]
     more = len(shown) - MAX_DIFFERENCES
     return shown[:MAX_DIFFERENCES] + ([f"and {more} more"] if more > 0 else [])
