@@ -14,13 +14,14 @@ from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_options import TuneOptions
 from posedeploy.backends import RUNTIMES
 from posedeploy.benchmarks import timing
-from posedeploy.errors import DeviceError, MeasurementError, MissingPackageError, OutputError, PoseDeployError
+from posedeploy.errors import DeviceError, MeasurementError, PoseDeployError
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import resolve_spec
 from posedeploy.runtimes.run_options import required_precision
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.deadline import Deadline
+from posedeploy.tuning.failures import is_temporary, lacks_device
 from posedeploy.tuning.state import CandidateRecord, State
 from posedeploy.types import Artifact, Hint, Model, ModelSpec, OnProgress, RunOptions
 
@@ -86,12 +87,10 @@ class CandidateOpener:
             if record.footprint is None:
                 self._try_alone(configuration, artifact, record)
             return self._load(configuration, artifact, record)
-        except (MissingPackageError, OutputError):  # the next run may succeed
-            raise
         except PoseDeployError as error:
-            if isinstance(error, DeviceError) and error.parameter == "device":
-                self._unusable[configuration.runtime] = str(error)
-            if not self._deadline.has_passed():  # which may have ended the child process
+            if lacks_device(error):
+                self._unusable[configuration.runtime] = short_reason(error, configuration.label)
+            if not is_temporary(error) and not self._deadline.has_passed():  # it may have ended the child
                 record.reason = short_reason(error, configuration.label)
                 self._save()
             raise

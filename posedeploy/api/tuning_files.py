@@ -27,13 +27,12 @@ from posedeploy.errors import (
     ArtifactError,
     ExportError,
     ManifestError,
-    MissingPackageError,
-    OutputError,
     PoseDeployError,
     first_line,
 )
 from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.tuning.configurations import ModelFile
+from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.state import FileRecord, State
 from posedeploy.types import Artifact, Model, OnProgress
 
@@ -109,10 +108,9 @@ class ModelFiles:
         start = monotonic()
         try:
             artifact = self._export(file)
-        except (MissingPackageError, OutputError):  # the next run may succeed
-            raise
         except PoseDeployError as error:
-            self._keep(name, FileRecord(reason=str(error)))
+            if not is_temporary(error):
+                self._keep(name, FileRecord(reason=str(error)))
             raise
         finally:
             self._longest_s = max(self._longest_s, monotonic() - start)

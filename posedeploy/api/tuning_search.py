@@ -17,6 +17,7 @@ from posedeploy.printable import counted
 from posedeploy.tuning.configurations import Configuration, Objective, SearchSpace
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.error_share import ErrorShare, measure_share
+from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped, is_over_budget
 from posedeploy.tuning.state import State, to_pairs
 from posedeploy.types import OnProgress, Scenario
@@ -220,12 +221,13 @@ class Search:
             self._fail(entry.label, error)
         if len(record.pairs) > known:
             self._context.save()
-        return not record.reason
+        return entry.label not in self.failed
 
     def _fail(self, label: str, error: PoseDeployError) -> None:
-        reason = short_reason(error, label)
-        self._state.candidates[label].reason = self.failed[label] = reason
-        self._context.save()
+        self.failed[label] = short_reason(error, label)
+        if not is_temporary(error):
+            self._state.candidates[label].reason = self.failed[label]
+            self._context.save()
 
     def _measure_block(self, candidates: Sequence[OpenCandidate], rung: Rung) -> None:
         """Time the candidates in the same rounds. If one cannot run, it becomes a failed one instead, and
