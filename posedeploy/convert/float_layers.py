@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from posedeploy.convert.layer_choice import EARLY_LAYERS_DIVISOR
+
 DEPTHWISE = ("GroupConvolution", "GroupConvolutionBackpropData")
 LAYERS = ("Convolution", "ConvolutionBackpropData", "MatMul", *DEPTHWISE)
 """The operators with weights."""
@@ -22,8 +24,6 @@ MOVES = frozenset(
     {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split", "VariadicSplit", "Slice"}
 )
 """Operators that only move values."""
-EARLY_LAYERS_DIVISOR = 4
-"""In mixed precision, one of this many layers stays in floating point: the first ones in graph order."""
 
 
 def find_sensitive_operators(model: Any) -> set[str]:

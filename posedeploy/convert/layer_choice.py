@@ -7,12 +7,34 @@ and returns the first choice of float layers whose poses stay within the budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from posedeploy.convert.conversion import Conversion
+
+EARLY_LAYERS_DIVISOR = 4
+"""In mixed precision, one of this many layers stays in floating point: the first ones in graph order."""
+ELEMENT_COST = 32.0
+"""The time to write an element of an output, in multiplications: layers with few of these, such as depthwise
+ones, are limited by memory."""
+
+
+def estimate_cost(
+    output: Sequence[int], weights: Sequence[int], spread: Sequence[int], channel_axis: int
+) -> float:
+    """Return the multiplications of a layer, and ``ELEMENT_COST`` for each element of its output.
+
+    Args:
+        output, weights: the shapes of these.
+        spread: the shape of the tensor each element of which takes part in as many multiplications as one of
+            its channels has weights: the output, or the input of a transposed convolution.
+        channel_axis: of ``spread``.
+    """
+    multiplications = math.prod(spread) * math.prod(weights) / max(spread[channel_axis], 1)
+    return multiplications + ELEMENT_COST * math.prod(output)
 
 
 @dataclass(frozen=True)

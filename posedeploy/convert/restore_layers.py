@@ -6,15 +6,11 @@ graph, and its input without the operators that NNCF added. The ranges of all ot
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from posedeploy.convert.float_layers import LAYERS, MOVES, is_constant
-
-ELEMENT_COST = 32.0
-"""The time to write an element of an output, in multiplications: layers with few of these, such as depthwise
-ones, are limited by memory."""
+from posedeploy.convert.layer_choice import estimate_cost
 
 
 def restore(quantized: Any, original: Any, names: Collection[str], int8: Collection[str]) -> Any:
@@ -99,25 +95,17 @@ def _restore_bias(add: Any, original: Any | None, layer: Any) -> None:
 
 def estimate_costs(model: Any) -> Iterator[tuple[str, float]]:
     """Yield the name and the estimated cost of each layer of a graph with fixed shapes, in graph order:
-    multiplications, and ``ELEMENT_COST`` for each element of its output."""
+    as ``layer_choice.estimate_cost`` does."""
     for node in model.get_ordered_ops():
         if node.get_type_name() in LAYERS:
-            elements = _count(node.output(0))
-            yield node.get_friendly_name(), _multiplications(node, elements) + ELEMENT_COST * elements
+            yield node.get_friendly_name(), _estimate_cost(node)
 
 
-def _multiplications(node: Any, elements: float) -> float:
-    weights, kind = node.input_value(1), node.get_type_name()
-    if kind == "MatMul" and not is_constant(weights.get_node()):
-        return elements * _length(node.input_value(0), -1)
-    if "Backprop" in kind:  # each element of the input spreads over the kernel
-        return _count(node.input_value(0)) * _count(weights) / _length(node.input_value(0), 1)
-    return elements * _count(weights) / _length(node.output(0), -1 if kind == "MatMul" else 1)
-
-
-def _length(value: Any, axis: int) -> float:
-    return float(value.get_shape()[axis])
-
-
-def _count(value: Any) -> float:
-    return float(math.prod(value.get_shape()))
+def _estimate_cost(node: Any) -> float:
+    source, weights = (list(value.get_shape()) for value in node.input_values()[:2])
+    output, kind = list(node.output(0).get_shape()), node.get_type_name()
+    if kind != "MatMul":
+        return estimate_cost(output, weights, source if "Backprop" in kind else output, 1)
+    if is_constant(node.input_value(1).get_node()):
+        return estimate_cost(output, weights, output, -1)
+    return estimate_cost(output, [source[-1], output[-1]], output, -1)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from posedeploy.calibration.spilled_tensors import SpilledTensors
 from posedeploy.convert.float_layers import find_layers, find_sensitive_operators
+from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.nncf_quantize import quantize
-from posedeploy.convert.restore_layers import ELEMENT_COST, estimate_costs, restore
+from posedeploy.convert.restore_layers import estimate_costs, restore
 from posedeploy.types import Array, Calibration, CalibrationSet
 
 SHAPE = (1, 4, 8, 8)

@@ -110,6 +110,11 @@ class _View:
         return self
 
 
+def is_transposed(node: onnx.NodeProto) -> bool:
+    """Return whether the weights of a matrix product have the output channels first."""
+    return any(item.name == "transB" and item.i for item in node.attribute)
+
+
 def _groups(node: onnx.NodeProto) -> int:
     return int(next((item.i for item in node.attribute if item.name == "group"), 1))
 

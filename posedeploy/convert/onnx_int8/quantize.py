@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -12,14 +13,13 @@ from onnxruntime.quantization.calibrate import TensorsData
 
 from posedeploy.backends import TARGETS
 from posedeploy.convert.conversion import Conversion
-from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
+from posedeploy.convert.layer_choice import ELEMENT_COST, Layer, QuantizableNetwork
 from posedeploy.convert.onnx_int8.equalize import equalize, find_pairs
-from posedeploy.convert.onnx_int8.graph import LAYERS, Graph
+from posedeploy.convert.onnx_int8.graph import LAYERS, Graph, is_transposed
 from posedeploy.convert.onnx_int8.guard import guard_float_layers
 from posedeploy.convert.onnx_int8.int8_nodes import BETWEEN, find_between, find_layers, tensors_of
 from posedeploy.convert.onnx_int8.ranges import Extremes, measure_extremes, measure_ranges
 from posedeploy.convert.prepare import Prepared
-from posedeploy.convert.restore_layers import ELEMENT_COST
 from posedeploy.errors import ExportError
 from posedeploy.suppress_output import only_errors
 from posedeploy.types import Array, CalibrationSet
@@ -75,14 +75,15 @@ def _copy(model: onnx.ModelProto) -> Graph:
 
 
 def _cost(graph: Graph, node: onnx.NodeProto, elements: int) -> float:
-    """Return the cost of a layer as ``restore_layers.estimate_costs`` does.
+    """Return the cost of a layer as ``layer_choice.estimate_cost`` does.
 
     Args:
         elements: the number of elements of the layer's output.
     """
-    weights = graph.array(node.input[1])
-    products = weights[0].size if node.op_type == "Conv" else min(weights.shape)
-    return float(elements * (products + ELEMENT_COST))
+    lengths = [int(length) for length in graph.initializers[node.input[1]].dims]
+    has_outputs_first = node.op_type == "Conv" or is_transposed(node)
+    products = math.prod(lengths[1:] if has_outputs_first else lengths[:1])
+    return elements * (products + ELEMENT_COST)
 
 
 def _equalize(graph: Graph, names: set[str], calibration: CalibrationSet) -> dict[str, Extremes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from posedeploy.convert.layer_choice import EARLY_LAYERS_DIVISOR
 from posedeploy.convert.tflite.graph import DEPTHWISE, LAYERS, Graph, Operator
 
 FLOAT_KINDS = frozenset(
@@ -25,8 +26,6 @@ MOVES = frozenset(
     }
 )  # fmt: skip
 """Operators that only move values."""
-EARLY_LAYERS_DIVISOR = 4
-"""In mixed precision, one of this many layers stays in floating point: the first ones in graph order."""
 
 
 def find_layers(graph: Graph) -> list[Operator]:

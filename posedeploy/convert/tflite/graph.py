@@ -65,6 +65,10 @@ class Graph:
         name: bytes | str = self.tensors[tensor].name
         return name.decode() if isinstance(name, bytes) else name
 
+    def shape_of(self, tensor: int) -> list[int]:
+        """Return the shape of a tensor."""
+        return [int(length) for length in self.tensors[tensor].shape]
+
     def is_constant(self, tensor: int) -> bool:
         """Return whether the file contains the values of a tensor."""
         data = self.model.buffers[self.tensors[tensor].buffer].data

@@ -39,12 +39,12 @@ def observe_ranges(
     ranges: dict[str, tuple[float, float]] = {}
 
     def update(tensor: int, values: Array) -> None:
-        low, high = _find_range(values, tail)
         name = graph.name_of(tensor)
-        if not np.isfinite([low, high]).all():
+        if not np.isfinite(values).all():  # before the tails are left out
             raise ExportError(
                 f"the network computes NaN or infinity on a calibration input, in {name}; check its weights"
             )
+        low, high = _find_range(values, tail)
         before = ranges.get(name, (low, high))
         ranges[name] = min(low, before[0]), max(high, before[1])
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from pathlib import Path
 
 from posedeploy.convert.conversion import Conversion
-from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
+from posedeploy.convert.layer_choice import Layer, QuantizableNetwork, estimate_cost
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.tflite.check import check_runs
 from posedeploy.convert.tflite.flatbuffer import read_model
@@ -17,9 +16,6 @@ from posedeploy.convert.tflite.quantize import calibrate, quantize_dynamically, 
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.suppress_output import suppress_stderr
 from posedeploy.types import CalibrationSet
-
-ELEMENT_COST = 32.0
-"""The time to write an element of an output, in multiplications."""
 
 
 def write_reduced(
@@ -50,7 +46,9 @@ def write_reduced(
     def write(float_layers: Collection[str], trial: Path) -> Conversion:
         return _finish(quantizer.quantize(float_layers), trial, prepared, signature, conversion)
 
-    layers = tuple(Layer(layer.scope, _cost(quantizer.graph, layer)) for layer in quantizer.layers)
+    layers = tuple(
+        Layer(layer.scope, estimate_layer_cost(quantizer.graph, layer)) for layer in quantizer.layers
+    )
     return prepared.write_quantized(QuantizableNetwork(layers, write), path)
 
 
@@ -65,10 +63,10 @@ def _finish(
     return conversion
 
 
-def _cost(graph: Graph, layer: Operator) -> float:
-    """Return the multiplications of a layer, with the time to write its output."""
-    elements = math.prod(map(int, graph.tensors[layer.outputs[0]].shape))
+def estimate_layer_cost(graph: Graph, layer: Operator) -> float:
+    """Return the cost of a layer as ``layer_choice.estimate_cost`` does."""
     inputs = graph.model.subgraphs[0].operators[layer.index].inputs
-    kernel = [int(length) for length in graph.tensors[inputs[1]].shape]
-    channels = int(graph.tensors[layer.outputs[0]].shape[-1])
-    return elements * (math.prod(kernel) / max(channels, 1) + ELEMENT_COST)
+    output, weights = (graph.shape_of(tensor) for tensor in (layer.outputs[0], int(inputs[1])))
+    # A transposed convolution reads the shape of its output, the weights and then its input.
+    spread = graph.shape_of(int(inputs[2])) if layer.kind == "TRANSPOSE_CONV" else output
+    return estimate_cost(output, weights, spread, -1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.convert.export_options import ExportOptions
+from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.onnx import export_fp32
 from posedeploy.convert.onnx_int8.quantize import make_quantizable
 from posedeploy.convert.onnx_int8.ranges import best_range
@@ -128,6 +129,36 @@ def test_the_layers_of_a_search_have_costs_in_graph_order(tiny: Model) -> None:
     network = make_quantizable(export_fp32(prepared), prepared, _inputs(prepared))
     dense, depthwise = network.layers
     assert dense.cost > depthwise.cost > 0
+
+
+def test_the_cost_of_a_matrix_product_counts_its_inner_length(tiny: Model) -> None:
+    prepared = _prepare(_Depthwise(nn.ReLU()), tiny)
+    shapes = {"a": (12, 40), "b": (6, 40), "c": (6, 20), "d": (20, 2)}
+    nodes = [
+        onnx.helper.make_node("MatMul", ["data", "a"], ["w"], "wide"),
+        onnx.helper.make_node("Gemm", ["w", "b"], ["x"], "transposed", transB=1),
+        onnx.helper.make_node("Gemm", ["x", "c"], ["y"], "plain"),
+        onnx.helper.make_node("MatMul", ["y", "d"], ["z"], "last"),
+    ]
+    ends = (
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)]
+        for name, shape in (("data", (3, 12)), ("z", (3, 2)))
+    )
+    weights = [
+        onnx.numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in shapes.items()
+    ]
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    graph = onnx.helper.make_graph(nodes, "products", *ends, weights)
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    calibration = CalibrationSet(
+        [{"data": np.ones((3, 12), np.float32)}], Calibration(source="images", sha256="", count=1)
+    )
+    layers = make_quantizable(model, prepared, calibration).layers
+    assert {layer.name: layer.cost for layer in layers} == {
+        "wide": 3 * 40 * (12 + ELEMENT_COST),
+        "transposed": 3 * 6 * (40 + ELEMENT_COST),
+        "plain": 3 * 20 * (6 + ELEMENT_COST),
+    }
 
 
 @pytest.mark.parametrize(

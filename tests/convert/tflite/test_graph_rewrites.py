@@ -11,14 +11,17 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
+from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.tflite import float_operators
 from posedeploy.convert.tflite.equalize import equalize, find_edges
 from posedeploy.convert.tflite.flatbuffer import read_model, write_model
 from posedeploy.convert.tflite.fuse_elu import fuse_elus
 from posedeploy.convert.tflite.graph import Graph
 from posedeploy.convert.tflite.litert_layers import Elu
-from posedeploy.convert.tflite.observe import observe_channels
+from posedeploy.convert.tflite.observe import observe_channels, observe_ranges
+from posedeploy.convert.tflite.precision import estimate_layer_cost
 from posedeploy.convert.tflite.signature import Signature
+from posedeploy.errors import ExportError
 from posedeploy.suppress_output import suppress_python_output, suppress_stderr
 from posedeploy.types import Array
 
@@ -113,6 +116,35 @@ def test_output_layers_softmaxes_and_what_is_between_float_operators_stay_in_flo
     assert {operator.kind for operator in graph.operators if operator.index in floats} >= {"ELU", "SOFTMAX"}
     assert len(float_operators.find_depthwise_layers(graph)) == 1
     assert float_operators.find_early_layers(graph) == {float_operators.find_layers(graph)[0].index}
+
+
+@pytest.mark.parametrize("values", [(np.nan, np.inf), (np.nan,), (-np.inf,)])
+def test_values_that_are_not_finite_are_refused_in_the_tails_too(
+    values: tuple[float, ...], content: bytes, image: Tensor
+) -> None:
+    graph = Graph(read_model(content))
+    (tensor,) = graph.model.subgraphs[0].inputs
+    data = image.numpy().copy()
+    data.flat[: len(values)] = values
+    with pytest.raises(
+        ExportError, match=r"^the network computes NaN or infinity on a calibration input, in "
+    ):
+        observe_ranges(graph, content, {int(tensor)}, SIGNATURE, [{"data": data}], tail=0.01)
+
+
+def test_the_cost_of_a_transposed_convolution_counts_the_elements_of_its_input(image: Tensor) -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.ConvTranspose2d(8, 4, 4, stride=4),
+        nn.Conv2d(4, 4, 3, padding=1, groups=4),
+    )
+    graph = Graph(read_model(_convert(network, image)))
+    costs = {layer.kind: estimate_layer_cost(graph, layer) for layer in float_operators.find_layers(graph)}
+    assert costs == {
+        "CONV_2D": 256 * 8 * (27 + ELEMENT_COST),
+        "TRANSPOSE_CONV": 256 * 8 * 4 * 16 + 4096 * 4 * ELEMENT_COST,
+        "DEPTHWISE_CONV_2D": 4096 * 4 * (9 + ELEMENT_COST),
+    }
 
 
 def test_a_graph_with_weights_behind_the_flatbuffer_is_read(content: bytes) -> None:
