@@ -41,6 +41,7 @@ OTHER_LEAVES = {
         "convert.onnx_int8",
         "convert.onnx_opset",
         "convert.onnx_run",
+        "runtimes.onnxruntime_layers",
         "runtimes.onnxruntime_placement",
     },
     "cuda": {"cuda"},

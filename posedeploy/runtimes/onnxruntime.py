@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime
@@ -52,6 +52,8 @@ GPU_ERRORS = (native.EPFail, native.Fail, native.RuntimeException)
 """Errors of CUDA in a run, such as out of memory."""
 RUN_ERRORS = (*GPU_ERRORS, native.InvalidArgument, native.NotImplemented, UnicodeDecodeError)
 """Errors of a run: of CUDA, or of a file whose operators do not fit each other."""
+QUANTIZED, UNKNOWN = "fp32+int8", "precision unknown"
+"""The precisions of an exported INT8 file and the details of its layers, if the layers cannot be read."""
 INSTALL_CUDA = "pip uninstall onnxruntime, then pip install 'posedeploy[onnxruntime-gpu]'"
 
 
@@ -77,12 +79,12 @@ class OnnxRuntimeRunner(Runner):
             "onnxruntime",
             onnxruntime.__version__,
             options.device.upper(),
-            summary(report.counts) if report and is_quantized else precision,
+            (summary(report.counts) or QUANTIZED) if report and is_quantized else precision,
             factory.threads and self._session.get_session_options().intra_op_num_threads,
             {
                 "provider": factory.provider,
                 "hint": options.hint,
-                **({LAYERS: layers_line(report.counts)} if report and report.counts else {}),
+                **_layers(report),
                 **details,
             },
         )
@@ -141,15 +143,17 @@ class _SessionFactory:
             settings.add_session_config_entry(*((placement.RECORD, "1") if can_report else FORBID_CPU))
         settings.log_severity_level = FATAL
         own = _cuda_options(self.artifact, self.options) if self.threads is None else {}
-        recording = nullcontext() if self.report is None else self.report.recording(settings)
+
+        def load(settings: Any) -> Any:
+            return onnxruntime.InferenceSession(
+                str(self.artifact.path),
+                settings,
+                providers=[(self.provider, {**own, **provider_options})],
+                enable_fallback=0,  # else failures on the GPU run on the CPU without an error
+            )
+
         try:
-            with recording:
-                session = onnxruntime.InferenceSession(
-                    str(self.artifact.path),
-                    settings,
-                    providers=[(self.provider, {**own, **provider_options})],
-                    enable_fallback=0,  # else failures on the GPU run on the CPU without an error
-                )
+            session = load(settings) if self.report is None else self.report.record(load, settings)
         except LOAD_ERRORS as error:
             raise load_error(self.artifact, self.options.device, error, self.preloaded) from error
         except RuntimeError as error:
@@ -205,6 +209,12 @@ def _graphed(
     except (MissingPackageError, DeviceError, ArtifactError, *GPU_ERRORS) as error:
         # If more than the graph fails, the session without a graph raises the error next.
         return None, {CUDA_GRAPH: f"no: {first_line(error)}"}
+
+
+def _layers(report: LayerReport | None) -> dict[str, str]:
+    """Return the layers for ``RuntimeInfo.details``."""
+    line = (UNKNOWN if report.is_unknown else layers_line(report.counts)) if report else ""
+    return {LAYERS: line} if line else {}
 
 
 def _specs(session: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

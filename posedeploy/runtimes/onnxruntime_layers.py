@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
+from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+from posedeploy.errors import first_line
 from posedeploy.runtimes.onnx_wire import WireNode, read_graph
 
 CONVOLUTIONS, TRANSPOSED, PRODUCTS = "convolutions", "transposed convolutions", "matrix products"
@@ -25,27 +28,54 @@ INT8 = {
 """Operators in INT8."""
 NAMES = {1: "fp32", 10: "fp16", 11: "fp64", 16: "bf16"}
 """The precisions of weights, by ``TensorProto.DataType``."""
+WRITE_ERRORS = (native.InvalidProtobuf, native.Fail, native.NoSuchFile, native.RuntimeException)
+"""Errors of ONNX Runtime when it cannot write a file, all of which other causes have too."""
+Session = TypeVar("Session")
+logger = logging.getLogger(__name__)
 
 
 class LayerReport:
-    """The report of a session after it is created with ``settings`` inside ``recording``.
+    """The report of a session that ``record`` creates.
 
-    counts: the precisions of the layers with weights, by class of layers.
+    counts: the precisions of the layers with weights, by class of layers; empty if unknown.
+    is_unknown: the graph that ONNX Runtime runs could not be read.
     """
 
     counts: dict[str, Counter[str]]
+    is_unknown: bool
 
     def __init__(self) -> None:
-        self.counts = {}
+        self.counts, self.is_unknown = {}, False
 
-    @contextmanager
-    def recording(self, settings: Any) -> Iterator[None]:
-        """Let a session that is created in the block write its optimized graph, and read that."""
+    def record(self, create: Callable[[Any], Session], settings: Any) -> Session:
+        """Return a session that wrote its optimized graph to a temporary file, and read that.
+
+        If the graph cannot be written or read, such as on a full disk, log it and create the session without
+        a report.
+
+        Args:
+            create: creates the session with these settings; its errors are raised.
+        """
+        try:
+            return self._record(create, settings)
+        except (OSError, *WRITE_ERRORS) as error:
+            settings.optimized_model_filepath = ""
+            session = create(settings)  # raises the same error again if the file itself cannot be loaded
+            self.is_unknown = True
+            logger.warning(
+                "the precision of the layers is unknown: ONNX Runtime cannot write its optimized graph to "
+                f"the temporary folder ({first_line(error)}); free some space, or set the environment "
+                "variable TMPDIR to another folder"
+            )
+            return session
+
+    def _record(self, create: Callable[[Any], Session], settings: Any) -> Session:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "optimized.onnx"
             settings.optimized_model_filepath = str(path)
-            yield
+            session = create(settings)
             self.counts = count_layers(*read_graph(path.read_bytes()))
+            return session
 
 
 def count_layers(nodes: list[WireNode], types: dict[str, int]) -> dict[str, Counter[str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +76,31 @@ def test_the_precision_and_the_calibration_set_are_recorded(
     assert recorded.calibration is not None
     assert (recorded.calibration.source, recorded.calibration.count) == ("images", 8)
     assert recorded.details["opset"] == 18
+
+
+@pytest.mark.parametrize("problem", ["full disk", "missing folder"])
+def test_a_file_runs_if_its_layers_cannot_be_reported(
+    problem: str,
+    quantized: dict[str, Artifact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    temporary = tmp_path if problem == "full disk" else tmp_path / "missing"
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        runner = open_runner(quantized["int8"], RunOptions(threads=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with runner:
+        assert runner.runtime_info.precision == "fp32+int8"
+        assert runner.runtime_info.layers == "precision unknown"
+        assert runner.run(tiny_image())
+    assert "the precision of the layers is unknown: ONNX Runtime cannot write its optimized" in caplog.text
+    assert "set the environment variable TMPDIR to another folder" in caplog.text
+    assert not list(tmp_path.iterdir())
 
 
 def test_openvino_runs_the_same_file_in_int8(quantized: dict[str, Artifact], tiny: Model) -> None:

@@ -71,8 +71,10 @@ def _inputs(prepared: Prepared, count: int = 4) -> CalibrationSet:
 def _run(path: Path, tensors: dict[str, Array]) -> tuple[Array, LayerReport]:
     settings, report = onnxruntime.SessionOptions(), LayerReport()
     settings.log_severity_level = 4
-    with report.recording(settings):
-        session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    session = report.record(
+        lambda options: onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]),
+        settings,
+    )
     return session.run(None, tensors)[0], report
 
 
