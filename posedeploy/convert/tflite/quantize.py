@@ -52,7 +52,7 @@ def quantize_dynamically(content: bytes) -> bytes:
         ExportError: no layer is left to quantize.
     """
     graph = Graph(read_model(content))
-    layers = [layer for layer in float_operators.find_layers(graph) if layer.is_weighted]
+    layers = [layer for layer in float_operators.find_layers(graph) if layer.kind != "BATCH_MATMUL"]
     floats = float_operators.find_sensitive_operators(graph) | float_operators.find_depthwise_layers(graph)
     chosen = [layer for layer in layers if layer.index not in floats]
     _check_layers(chosen, "int8")
@@ -127,6 +127,8 @@ def calibrate(
     bits = ACTIVATION_BITS[activations]
     floats = float_operators.find_sensitive_operators(graph)
     floats |= float_operators.find_early_layers(graph) if precision == "mixed" else set()
+    if bits == 16:  # LiteRT has no kernel for it with 16-bit activations and INT8 weights
+        floats |= {layer.index for layer in graph.operators if layer.kind == "BATCH_MATMUL"}
     floats = float_operators.extend_between(graph, floats, _support(bits))
     quantized = [operator for operator in graph.operators if operator.index not in floats]
     _check_layers([operator for operator in quantized if operator.kind in LAYERS], precision)
