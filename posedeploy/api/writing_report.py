@@ -11,6 +11,7 @@ from posedeploy.api.joined_results import join_results
 from posedeploy.api.report_charts import draw_group, precision_class
 from posedeploy.api.report_warnings import list_warnings
 from posedeploy.api.result_files import ResultSource, read_results
+from posedeploy.backends import CHECKPOINT_SUFFIXES, is_named_like_model
 from posedeploy.benchmarks import intervals, time_comparison
 from posedeploy.errors import OutputError
 from posedeploy.input_files import describe_special_file
@@ -59,6 +60,10 @@ def report(results: ResultSource | Iterable[ResultSource], output: StrPath) -> P
 
 
 def _check_output(path: Path, sources: Iterable[Path]) -> None:
+    if is_named_like_model(path) or path.name.lower().endswith(CHECKPOINT_SUFFIXES):
+        raise OutputError(
+            f"`output={path}`: the name of a model or a checkpoint; pass a file for the HTML page"
+        )
     if path.is_dir():
         raise OutputError(f"`output={path}`: a folder; pass a file for the HTML page")
     if path.exists() and (kind := describe_special_file(path.stat())) is not None:

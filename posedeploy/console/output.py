@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from posedeploy import files
+from posedeploy.backends import CHECKPOINT_SUFFIXES, is_named_like_model
 from posedeploy.console.safe_console import SafeConsole
 from posedeploy.errors import OutputError
 from posedeploy.input_files import describe_special_file
@@ -117,10 +118,13 @@ def check_json(path: Path | None) -> None:
     """Check, before any measurement, that the result can be written.
 
     Raises:
-        OutputError: the path is not a regular file, or its folder cannot be written.
+        OutputError: the path is not a regular file, has the name of a model or a checkpoint, or its folder
+            cannot be written.
     """
     if path is None:
         return
+    if is_named_like_model(path) or path.name.lower().endswith(CHECKPOINT_SUFFIXES):
+        raise OutputError(f"{path}: the name of a model or a checkpoint; pass a file for the JSON")
     if path.is_dir():
         raise OutputError(f"{path}: a folder; pass a file for the JSON")
     if path.exists() and (kind := describe_special_file(path.stat())) is not None:

@@ -186,6 +186,14 @@ def test_a_budget_decides_on_poses_only(
             "--budget: this lightweight-openpose-2d has no 3D positions",
         ),
         (("{onnx}", "--json", ".", "--network", "{network}"), ".: a folder; pass a file for the JSON"),
+        (
+            ("{onnx}", "--json", "a.onnx", "--network", "{network}"),
+            "a.onnx: the name of a model or a checkpoint",
+        ),
+        (
+            ("{onnx}", "--json", "A.PTH", "--network", "{network}"),
+            "A.PTH: the name of a model or a checkpoint",
+        ),
         (("{onnx}", "--images", "photos", "--network", "{network}"), "--images photos: photos/broken.jpg: "),
         (("{onnx}", "--images", "none.jpg", "--network", "{network}"), "none.jpg"),
         (("{onnx}", "--images", "text.txt", "--network", "{network}"), "text.txt"),

@@ -21,7 +21,7 @@ from posedeploy.convert.tflite.graph import CODES, LAYERS, Graph, Operator
 from posedeploy.convert.tflite.observe import observe_channels, observe_ranges
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.errors import ExportError, first_line
-from posedeploy.suppress_output import only_errors
+from posedeploy.suppress_output import only_errors, suppress_stderr
 from posedeploy.types import Array, CalibrationSet
 
 ALL = TFLOperationName.ALL_SUPPORTED
@@ -173,7 +173,7 @@ def _quantize(
     statistics: Mapping[str, Mapping[str, Array]] | None = None,
 ) -> bytes:
     try:
-        with only_errors("root"), only_errors("absl"):
+        with suppress_stderr(), only_errors("root"), only_errors("absl"):  # a progress bar
             result = quantizer.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
     except (RuntimeError, ValueError) as error:
         raise ExportError(
