@@ -82,8 +82,11 @@ def build_parity_inputs(
     images: Path | None,
     ranges: Ranges,
     calibration: Calibration | None = None,
+    readable: Sequence[tuple[str, Path]] = (),
 ) -> ParityInputs:
     """Return the inputs, within these ranges, for networks on images, on 2D joints or on any tensors.
+
+    readable: the names and paths of images that were already read once, instead of ``images``.
 
     Raises:
         InputError: the network takes no images, none of the images can be read, or some of them calibrated
@@ -98,7 +101,7 @@ def build_parity_inputs(
         check_inputs_fit(reference, candidate)
         noise = build_noise_input(candidate)
         return ParityInputs(InputPairs(((noise, noise),)), [])
-    files = list_readable(images, calibration) if images is not None else []
+    files = list_readable(images, calibration) if images is not None else readable
     generated: list[tuple[NetworkInput, NetworkInput]] = []
     sets = _generate(candidate, ranges)
     for spec, named in sets:

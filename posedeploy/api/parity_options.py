@@ -18,10 +18,12 @@ class ParityOptions:
     rtol: tolerance of an output, relative to its largest value. max_px, max_mm: tolerances of keypoints, and
     of 3D joints and vertices. None means the default of the precision in which the candidate runs. budget:
     decides on paired poses instead of the tolerances, which must then be None. noise_floor: measure the noise
-    floor even if the verdict does not need it. save_reference: the reference file to write.
+    floor even if the verdict does not need it. save_reference: the reference file to write. readable_images:
+    the names and paths of images that were already read once, instead of ``images``.
     """
 
     images: Path | None = None
+    readable_images: tuple[tuple[str, Path], ...] = ()
     checkpoint: Path | None = None
     runtime: str | None = None
     rtol: float | None = None

@@ -51,7 +51,11 @@ def compare_with_pytorch(
     inputs: list[ParityInputs] = []
 
     def build_pairs(spec: ModelSpec, ranges: Ranges) -> PairedInputs:
-        inputs.append(build_parity_inputs(model.spec, spec, settings.images, ranges, artifact.calibration))
+        inputs.append(
+            build_parity_inputs(
+                model.spec, spec, settings.images, ranges, artifact.calibration, settings.readable_images
+            )
+        )
         return inputs[0].pairs
 
     case = run_artifact(artifact, options, settings, build_pairs, on_progress)

@@ -128,11 +128,23 @@ def _tune(
         state.save(folder)
 
     files = ModelFiles(model, options, folder, state, save, on_progress)
-    writer = ResultWriter(model, args, options, folder, state, files, machine, tuple(left_out), on_progress)
     try:
         with ExitStack() as opened:
             threads = space.threads[0]
             inputs = collect_inputs(model.spec, options.images)
+            writer = ResultWriter(
+                model=model,
+                args=args,
+                options=options,
+                folder=folder,
+                state=state,
+                model_files=files,
+                images=inputs.files,
+                machine=machine,
+                left_out=tuple(left_out),
+                deadline=deadline,
+                on_progress=on_progress,
+            )
             baseline = open_baseline(model, options, threads, opened)
             on_progress("finding the people with PyTorch", None)
             errors = PoseErrors(model, inputs, threads)

@@ -37,7 +37,10 @@ logger = logging.getLogger(__name__)
 
 
 class HeldOutInputs(Protocol):
-    """Numbered inputs for networks of any input size and batch."""
+    """Numbered inputs for networks of any input size and batch. files: the images of the user, with names."""
+
+    @property
+    def files(self) -> tuple[tuple[str, Path], ...]: ...
 
     def __len__(self) -> int: ...
 
@@ -73,6 +76,7 @@ class HeldOutPeople:
     """The 2D joints of people: (people, joints, 2) px."""
 
     joints: Array = field(repr=False)
+    files: tuple[tuple[str, Path], ...] = ()
 
     def __len__(self) -> int:
         return len(self.joints)

@@ -62,6 +62,7 @@ class TuningReport:
     rows: all candidates. left_out: the targets that were not searched. inputs: the number of inputs for
     errors. baseline_s: the median time of PyTorch for one image. parity: the parity of the winner, with the
     budget; failed_parity: why candidates that are within the budget in the search did not pass it, by label.
+    not_compared: the next best one, which the time limit left no time to compare; None if there is none.
     run_options: the options that run the winner on the command line. blocks: the raw seconds per image, by
     label, PyTorch included, in blocks of rounds of all their candidates.
     """
@@ -80,6 +81,7 @@ class TuningReport:
     run_options: tuple[str, ...] = ()
     parity: ParityReport | None = None
     failed_parity: Mapping[str, str] = field(default_factory=dict)
+    not_compared: str | None = None
     blocks: Sequence[Mapping[str, Sequence[float]]] = field(default=(), repr=False)
 
     @property
@@ -140,6 +142,7 @@ class TuningReport:
                 "results": [_row(row, self.objective, row.label in front) for row in self.rows],
                 "left_out": [asdict(each) for each in self.left_out],
                 "failed_parity": dict(self.failed_parity),
+                "not_compared": self.not_compared,
                 "blocks": [dict(block) for block in self.blocks],
             }
         )

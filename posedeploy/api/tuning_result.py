@@ -23,6 +23,8 @@ from posedeploy.benchmarks.parity import Parity
 from posedeploy.errors import PoseDeployError
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.costs import measure_cost
+from posedeploy.tuning.deadline import Deadline
+from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.state import STATE_NAME, CandidateRecord, FileRecord, State
 from posedeploy.types import Artifact, Model, OnProgress
 
@@ -38,9 +40,12 @@ class Winner:
     parity: Parity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResultWriter:
-    """Chooses the winner of a search, and writes the result to a folder."""
+    """Chooses the winner of a search, and writes the result to a folder.
+
+    images: the images of the user that errors are measured on, with names.
+    """
 
     model: Model
     args: ModelArgs
@@ -48,8 +53,10 @@ class ResultWriter:
     folder: Path
     state: State
     model_files: ModelFiles
+    images: tuple[tuple[str, Path], ...]
     machine: Machine
     left_out: tuple[LeftOut, ...]
+    deadline: Deadline
     on_progress: OnProgress
 
     def write(self, search: Search) -> TuningReport:
@@ -58,8 +65,9 @@ class ResultWriter:
         Raises:
             OutputError: the files cannot be written.
         """
-        failed_parity: dict[str, str] = {}
-        winner = self._choose(search, failed_parity)
+        failed_parity = dict(self.state.failed_parity)
+        chosen = self._choose(search, failed_parity)
+        winner = chosen if isinstance(chosen, Winner) else None
         rows = self._rows(search)
         baseline = measure_cost(search.baseline_times, search.baseline_times)
         report = TuningReport(
@@ -73,6 +81,7 @@ class ResultWriter:
             baseline_s=baseline.baseline_s if baseline is not None else None,
             left_out=self.left_out,
             failed_parity=failed_parity,
+            not_compared=chosen if isinstance(chosen, str) else None,
             blocks=self.state.blocks,
         )
         if winner is not None:
@@ -87,8 +96,13 @@ class ResultWriter:
         self._write(report, winner)
         return report
 
-    def _choose(self, search: Search, failed: dict[str, str]) -> Winner | None:
-        """Return the best candidate that passes parity, and add those that do not to ``failed``."""
+    def _choose(self, search: Search, failed: dict[str, str]) -> Winner | str | None:
+        """Return the best candidate that passes parity, and add those that do not to ``failed``.
+
+        After the time limit, only the first comparison begins. The label of the next candidate is returned
+        instead.
+        """
+        has_compared = False
         while True:
             ranked = rank_rows(self._rows(search), self.options.objective)
             row = next((row for row in ranked if row.label not in failed), None)
@@ -96,20 +110,25 @@ class ResultWriter:
                 return None
             if search.complete_errors(row.label):  # it was dropped before all inputs were measured
                 continue
+            if has_compared and self.deadline.has_passed():
+                return row.label
+            has_compared = True
             self.on_progress(f"comparing {row.label} with PyTorch", None)
             try:
                 artifact = self.model_files.open(row.configuration.file)
                 parity = self._compare(row.configuration, artifact)
             except PoseDeployError as error:
                 failed[row.label] = short_reason(error, row.label)
+                if not is_temporary(error):
+                    self.state.failed_parity[row.label] = failed[row.label]
                 continue
             if parity.passed:
                 return Winner(row, artifact, parity)
-            failed[row.label] = "; ".join(parity.failures)
+            failed[row.label] = self.state.failed_parity[row.label] = "; ".join(parity.failures)
 
     def _compare(self, configuration: Configuration, artifact: Artifact) -> Parity:
         settings = ParityOptions(
-            images=self.options.images, runtime=configuration.runtime, budget=self.options.budget
+            readable_images=self.images, runtime=configuration.runtime, budget=self.options.budget
         )
         options = run_options(configuration, artifact, self.options.device)
         args = ModelArgs(network=self.model.network, mesh=self.model.mesh)

@@ -147,6 +147,11 @@ def no_winner_message(report: TuningReport) -> str:
             return "no candidate was measured within the time limit; run the same command again to continue"
         failed = report.with_status("failed")[0]
         return f"no candidate can run: {failed.label}: {failed.reason}"
+    if report.not_compared is not None:
+        return (
+            f"{report.not_compared} was not compared with PyTorch within the time limit; run the same "
+            "command again to continue"
+        )
     if best.status == "not tried" and best.error.is_within:
         return f"{best.label} was not timed within the time limit; run the same command again to continue"
     unmatched = f"{100 * best.error.poses.unmatched_share:.2g}% unmatched keypoints"

@@ -53,7 +53,8 @@ class State(msgspec.Struct, kw_only=True):
     """The finished steps of a search with these settings.
 
     model_files: by the name of the export. candidates: by label. blocks: the seconds per image of each
-    candidate in rounds of all of them, by label. outputs: the names of the files of the last result.
+    candidate in rounds of all of them, by label. failed_parity: why candidates did not pass the comparison
+    with PyTorch, by label. outputs: the names of the files of the last result.
     """
 
     format: str = FORMAT
@@ -62,6 +63,7 @@ class State(msgspec.Struct, kw_only=True):
     model_files: dict[str, FileRecord] = {}
     candidates: dict[str, CandidateRecord] = {}
     blocks: list[dict[str, list[float]]] = []
+    failed_parity: dict[str, str] = {}
     outputs: list[str] = []
 
     def save(self, folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from posedeploy.api import tuning_result
 from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_options import TuneOptions
 from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import ResultWriter
@@ -20,9 +21,11 @@ from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.commands.tune import no_winner_message
 from posedeploy.errors import ArtifactError
 from posedeploy.tuning.configurations import Objective
+from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.state import State
 from tests.tuning.searches import ExportedFiles, build_search
 
+IMAGES = (("a.jpg", Path("photos/a.jpg")),)
 OVER = {"fp32": 2.0, "fp16": 3.0, "int8": 9.0}
 
 
@@ -31,12 +34,22 @@ def state() -> State:
     return State(settings={"checkpoint": "human.pth"})
 
 
-def write(search: Search, files: ExportedFiles, state: State, folder: Path) -> TuningReport:
+def write(
+    search: Search, files: ExportedFiles, state: State, folder: Path, deadline: Deadline | None = None
+) -> TuningReport:
     folder.mkdir(exist_ok=True)
-    options = TuneOptions(budget=Budget(px=1.0))
-    model = cast(Any, SimpleNamespace(network=None, mesh=None))
     return ResultWriter(
-        model, ModelArgs(), options, folder, state, cast(Any, files), describe_machine(), (), lambda *_: None
+        model=cast(Any, SimpleNamespace(network=None, mesh=None)),
+        args=ModelArgs(),
+        options=TuneOptions(budget=Budget(px=1.0), images=Path("photos")),
+        folder=folder,
+        state=state,
+        model_files=cast(Any, files),
+        images=IMAGES,
+        machine=describe_machine(),
+        left_out=(),
+        deadline=deadline or Deadline(1e6),
+        on_progress=lambda activity, share: None,
     ).write(search)
 
 
@@ -103,3 +116,30 @@ def test_a_candidate_that_cannot_run_in_the_final_comparison_fails_parity(
     assert json.loads((tmp_path / "tune.json").read_text())["failed_parity"] == reasons
     assert report.winner is None
     assert "but its parity failed: a kernel failed" in no_winner_message(report)
+
+
+def test_the_final_comparison_uses_the_selected_images_and_stops_at_the_time_limit(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[ParityOptions] = []
+
+    def compare(artifact: object, options: object, settings: ParityOptions, *_: object) -> SimpleNamespace:
+        compared.append(settings)
+        return SimpleNamespace(passed=False, failures=["too different"])
+
+    monkeypatch.setattr(tuning_result, "compare_with_pytorch", compare)
+    monkeypatch.setattr(tuning_result, "run_options", lambda *_: None)
+    search, files = build_search(state)
+    search.run()
+    over = Deadline(1.0, iter([0.0, *[9.0] * 99]).__next__)
+    report = write(search, files, state, tmp_path, over)
+    assert [(settings.images, settings.readable_images) for settings in compared] == [(None, IMAGES)]
+    assert list(report.failed_parity.values()) == ["too different"]
+    message = (
+        f"{report.not_compared} was not compared with PyTorch within the time limit; run the same command"
+    )
+    assert message in no_winner_message(report)
+    assert report.not_compared not in report.failed_parity
+    again = write(search, files, state, tmp_path)
+    assert len(compared) == 3, "no finished comparison is repeated"
+    assert (len(again.failed_parity), again.not_compared) == (3, None)
