@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from posedeploy import artifact_files
 from posedeploy.api.bench_document import WHAT, BenchDocument, Head
 from posedeploy.api.latency_report import FORMAT, VERSION
+from posedeploy.backends import target_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.time_comparison import (
@@ -20,7 +21,7 @@ from posedeploy.benchmarks.time_comparison import (
     compare_measurements,
 )
 from posedeploy.benchmarks.timing import Candidate
-from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.errors import InputError, PoseDeployError, first_line
 from posedeploy.input_files import path_exists
 from posedeploy.printable import listed
 from posedeploy.runtimes.load_runner import open_artifact
@@ -45,6 +46,8 @@ SAME_RUN: Mapping[str, Callable[[Latency], Any]] = {
 """Settings that must be equal for two rows to be compared."""
 EARLIER = " (earlier)"
 """The end of the label of a file of the earlier report that runs in the same rounds."""
+DATA_TARGETS = frozenset({"onnx", "openvino", "tflite"})
+"""The targets whose files contain no code to execute, so that a report may name the file to load."""
 MAX_LISTED = 5
 """The maximum number of labels in a message."""
 
@@ -134,7 +137,8 @@ class EarlierReport:
                 continue
             recorded = Path(row.path)
             paths = dict.fromkeys((recorded, self.path.absolute().with_name(recorded.name)))
-            files = (artifact for path in paths if (artifact := _open_same(path, row)) is not None)
+            passed = {other.path for other in candidates}
+            files = (artifact for path in paths if (artifact := _open_same(path, row, passed)) is not None)
             if (artifact := next(files, None)) is not None:
                 logger.info(f"{candidate.label}: compared with {artifact.path} of the earlier report")
                 yield artifact, candidate.label + EARLIER
@@ -178,16 +182,26 @@ class EarlierReport:
         return compare_measurements(new, old, self.path.name)
 
 
-def _open_same(path: Path, row: Latency) -> Artifact | None:
-    """Open a model file, if it exists and is the one that a row was measured on."""
+def _open_same(path: Path, row: Latency, passed: Collection[str | None]) -> Artifact | None:
+    """Open a model file, if it exists and is the one that a row was measured on. Log why it is not used.
+
+    passed: the paths of the files of the user, which may contain code.
+    """
     if not path_exists(path):
         return None
     try:
-        artifact = open_artifact(path)
-        is_same = artifact_files.hashes_of(artifact_files.verify(artifact)) == row.model_sha256
-    except (PoseDeployError, OSError):  # another file, or one that cannot be read
-        return None
-    return artifact if is_same else None
+        target = target_of(path).name
+        if target not in DATA_TARGETS and str(path.absolute()) not in passed:
+            reason = f"{target} files can contain code, which runs only if you pass the file itself"
+        else:
+            artifact = open_artifact(path)
+            if artifact_files.hashes_of(artifact_files.verify(artifact)) == row.model_sha256:
+                return artifact
+            reason = "it has changed since"
+    except (PoseDeployError, OSError) as error:
+        reason = first_line(error)
+    logger.info(f"{row.label}: the earlier file {path} is not timed again: {reason}")
+    return None
 
 
 def _common_reference(
