@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Collection, Mapping
@@ -35,6 +36,7 @@ INFERENCE_PRECISIONS: Mapping[str, Precision] = {"bf16": "bf16", "mixed": "bf16"
 """The precision of the float layers at run time, by the precision of the export. Files in BF16 and FP32 are
 the same: the runner passes the recorded precision to OpenVINO."""
 QUANTIZE = "posedeploy.convert.nncf_quantize:quantize"
+logger = logging.getLogger(__name__)
 
 
 def convert(prepared: Prepared, path: Path) -> Conversion:
@@ -77,7 +79,9 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
     quantized = quantize(original, calibration, precision)
     conversion = Conversion(
         precision=precision,
-        inference_precision=_budget_precision() if under_budget else INFERENCE_PRECISIONS.get(precision),
+        inference_precision=_budget_precision(quantized)
+        if under_budget
+        else INFERENCE_PRECISIONS.get(precision),
         packages=(*TARGETS["openvino"].packages, "nncf"),
         calibration=calibration.record,
     )
@@ -91,9 +95,19 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
     return prepared.write_quantized(QuantizableNetwork(layers, write), path)
 
 
-def _budget_precision() -> Precision:
+def _budget_precision(quantized: openvino.Model) -> Precision:
     """Return the precision of float layers under a budget, whose trials run on the CPU of this machine."""
-    return "bf16" if _has_bf16() else "fp32"
+    if not _has_bf16():
+        return "fp32"
+    try:
+        openvino.Core().compile_model(
+            quantized, "CPU", {properties.hint.inference_precision: openvino.Type.bf16}
+        )
+    except RuntimeError as error:
+        reason = first_line(error).rpartition(":")[2].strip()
+        logger.warning(f"OpenVINO cannot compile this network in bf16 ({reason}); float layers run in fp32")
+        return "fp32"
+    return "bf16"
 
 
 def _has_bf16() -> bool:
