@@ -32,7 +32,10 @@ BASELINE = "pytorch"
 
 @dataclass(frozen=True)
 class OpenCandidate:
-    """A loaded candidate. runner: for decoding. close: releases it."""
+    """A loaded candidate.
+
+    runner: returns the outputs as decoding needs them: real numbers, channels first. close: releases it.
+    """
 
     configuration: Configuration
     timed: timing.Candidate

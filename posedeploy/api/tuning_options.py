@@ -1,4 +1,4 @@
-"""The options of a search, what it may try, and the settings under which it can be continued."""
+"""The options of a search, and what it may try."""
 
 from __future__ import annotations
 

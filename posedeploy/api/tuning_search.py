@@ -74,7 +74,10 @@ class SearchContext:
 
 @dataclass
 class ActiveCandidate:
-    """A candidate that is still measured. opened: None until something is missing in the state."""
+    """A candidate that is measured further.
+
+    opened: None as long as the state has all measurements that are needed.
+    """
 
     configuration: Configuration
     opened: OpenCandidate | None = None

@@ -23,17 +23,18 @@ ones, are limited by memory."""
 
 
 def estimate_cost(
-    output: Sequence[int], weights: Sequence[int], spread: Sequence[int], channel_axis: int
+    output: Sequence[int], weights: Sequence[int], kernel_positions: Sequence[int], channel_axis: int
 ) -> float:
     """Return the multiplications of a layer, and ``ELEMENT_COST`` for each element of its output.
 
     Args:
         output, weights: the shapes of these.
-        spread: the shape of the tensor each element of which takes part in as many multiplications as one of
-            its channels has weights: the output, or the input of a transposed convolution.
-        channel_axis: of ``spread``.
+        kernel_positions: the shape of the tensor whose positions the kernel is applied at: the output, or for
+            a transposed convolution the input.
+        channel_axis: that of ``kernel_positions``.
     """
-    multiplications = math.prod(spread) * math.prod(weights) / max(spread[channel_axis], 1)
+    products = math.prod(kernel_positions) * math.prod(weights)
+    multiplications = products / max(kernel_positions[channel_axis], 1)
     return multiplications + ELEMENT_COST * math.prod(output)
 
 

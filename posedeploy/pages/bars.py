@@ -67,7 +67,7 @@ class BarChart:
 
 
 def draw_bars(bars: Sequence[Bar], width: float, name_width: float) -> BarChart:
-    """Place bars below one another; those with parts start at 0, points on an axis for times."""
+    """Place the bars below one another, on an axis from 0 if they have parts, else on ``axis_of_times``."""
     values = [value for bar in bars for value in (bar.low, bar.high, bar.p90 or bar.high)]
     draw_axis = axis_from_zero if any(bar.parts for bar in bars) else axis_of_times
     axis = draw_axis(values, name_width, width - RIGHT_PX)

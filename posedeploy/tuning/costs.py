@@ -1,4 +1,4 @@
-"""The cost of a candidate by the objective of a search: a time relative to PyTorch, or a size."""
+"""The time of a candidate, relative to PyTorch in the same rounds."""
 
 from __future__ import annotations
 

@@ -68,5 +68,5 @@ def estimate_layer_cost(graph: Graph, layer: Operator) -> float:
     inputs = graph.model.subgraphs[0].operators[layer.index].inputs
     output, weights = (graph.shape_of(tensor) for tensor in (layer.outputs[0], int(inputs[1])))
     # A transposed convolution reads the shape of its output, the weights and then its input.
-    spread = graph.shape_of(int(inputs[2])) if layer.kind == "TRANSPOSE_CONV" else output
-    return estimate_cost(output, weights, spread, -1)
+    kernel_positions = graph.shape_of(int(inputs[2])) if layer.kind == "TRANSPOSE_CONV" else output
+    return estimate_cost(output, weights, kernel_positions, -1)
