@@ -55,8 +55,8 @@ def read_budget(model: Model, options: ExportOptions) -> Budget | None:
         return None
     if options.precision == "fp32":
         raise InputError(
-            f"`budget={options.budget[0]}`: used with a lower `precision` than fp32; to compare an export in "
-            "fp32, use posedeploy parity --budget"
+            f"`budget={options.budget[0]}`: only exports below fp32 have a budget; pass a lower "
+            "`precision`, or use posedeploy parity --budget"
         )
     if not 0 < options.budget_minutes < math.inf:
         raise InputError(f"`budget_minutes={options.budget_minutes:g}`: expected a number of minutes above 0")
@@ -70,10 +70,13 @@ def read_budget(model: Model, options: ExportOptions) -> Budget | None:
 
 def _check_unused(options: ExportOptions) -> None:
     if options.images is not None:
-        raise InputError(f"`images={options.images}`: used with `budget` only; leave it out")
+        raise InputError(
+            f"`images={options.images}`: only valid with `budget`; add `budget`, or leave `images` out"
+        )
     if options.budget_minutes != BUDGET_MINUTES:
         raise InputError(
-            f"`budget_minutes={options.budget_minutes:g}`: used with `budget` only; leave it out"
+            f"`budget_minutes={options.budget_minutes:g}`: only valid with `budget`; add `budget`, or leave "
+            "`budget_minutes` out"
         )
 
 
@@ -125,7 +128,7 @@ def fit_budget(
         prepared.on_progress("timing the network", None)
         before, after, pytorch_ms = _time(trials.kept[frozenset()], chosen, runner, inputs, prepared.spec)
         if choice.float_layers is None:
-            raise _cannot_hold(chosen, before, after, prepared)
+            raise _budget_error(chosen, before, after, prepared)
         record = BudgetRecord(
             budget=str(budget),
             held_out=held_out,
@@ -164,7 +167,7 @@ def _load(runner: Runner, tensors: Tensors) -> timing.Candidate:
     return timing.load(runner.runtime_info.runtime, lambda: runner, lambda opened: tensors)
 
 
-def _cannot_hold(
+def _budget_error(
     best: Trial, before: MeasuredChoice, after: MeasuredChoice, prepared: Prepared
 ) -> ExportError:
     precision = prepared.options.precision
@@ -175,7 +178,7 @@ def _cannot_hold(
         else f"in {precision}, where no layer can be put back to floating point"
     )
     return ExportError(
-        f"`budget={prepared.options.budget[0]}`: cannot be held {what}: {'; '.join(best.failures)}. Reached: "
+        f"`budget={prepared.options.budget[0]}`: cannot be met {what}: {'; '.join(best.failures)}. Reached: "
         f"{reached}. Allow larger differences, or choose a higher `precision`"
     )
 

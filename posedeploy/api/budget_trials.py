@@ -87,7 +87,7 @@ class BudgetTrials:
         """Whether no further trial should start."""
         return time.monotonic() > self.deadline
 
-    def holds_budget(self, float_layers: Sequence[str]) -> bool:
+    def meets_budget(self, float_layers: Sequence[str]) -> bool:
         """Write a trial file and compare its poses on all inputs."""
         names = tuple(float_layers)
         artifact, conversion = self._write(names, "measuring poses")
@@ -96,7 +96,7 @@ class BudgetTrials:
         trial = Trial(names, artifact, conversion, parity.paired, tuple(self.budget.failures(parity.paired)))
         is_end = len(names) in (0, len(self.network.layers))
         if not trial.failures:
-            self._discard_held()
+            self._discard_previous_choice()
         if is_end or not trial.failures:
             self.kept[frozenset(names)] = trial
         else:
@@ -118,7 +118,7 @@ class BudgetTrials:
         ]
         return math.fsum(errors) / max(len(errors), 1)
 
-    def _discard_held(self) -> None:
+    def _discard_previous_choice(self) -> None:
         """Delete the trial that was within the budget before, but neither of the two ends."""
         for names in [names for names in self.kept if 0 < len(names) < len(self.network.layers)]:
             shutil.rmtree(self.kept.pop(names).artifact.path.parent)

@@ -50,7 +50,7 @@ def export(
     Raises:
         DeviceError: this machine cannot run a target, so its budget cannot be measured.
         ExportError: no target has this name, the network cannot be exported to it with these options, the
-            budget cannot be held, or the stem is not a file name; if a program in an isolated environment
+            budget cannot be met, or the stem is not a file name; if a program in an isolated environment
             failed, its log is ``STEM.ENVIRONMENT.log`` there.
         InputError: no calibration image can be used, or the network takes none.
         IsolatedEnvironmentError: an environment that a converter needs is missing or broken.

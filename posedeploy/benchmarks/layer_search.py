@@ -30,7 +30,7 @@ class Weighed(Protocol):
 class Trials(Protocol):
     """Measures a network with some layers in floating point and the others in INT8."""
 
-    def holds_budget(self, float_layers: Sequence[str]) -> bool:
+    def meets_budget(self, float_layers: Sequence[str]) -> bool:
         """Return whether the poses are within the budget."""
 
     def measure_effect(self, float_layers: Sequence[str]) -> float:
@@ -61,19 +61,19 @@ def count_trials(layers: int) -> int:
 def search(layers: Sequence[Weighed], trials: Trials) -> LayerChoice:
     """Return the layers that must be in floating point, as few and as cheap as the ranking allows."""
     names = tuple(layer.name for layer in layers)
-    if trials.holds_budget(()):
+    if trials.meets_budget(()):
         return LayerChoice(())
-    if not names or not trials.holds_budget(names):
+    if not names or not trials.meets_budget(names):
         return LayerChoice(None)
     groups = _rank(_group(layers), names, trials)
-    fails, holds = 0, len(groups)
-    while holds - fails > 1 and not trials.is_time_up:
-        middle = (fails + holds) // 2
-        if trials.holds_budget(_names(groups[:middle])):
-            holds = middle
+    fails, meets = 0, len(groups)
+    while meets - fails > 1 and not trials.is_time_up:
+        middle = (fails + meets) // 2
+        if trials.meets_budget(_names(groups[:middle])):
+            meets = middle
         else:
             fails = middle
-    return LayerChoice(_names(groups[:holds]), is_complete=holds - fails == 1)
+    return LayerChoice(_names(groups[:meets]), is_complete=meets - fails == 1)
 
 
 def _rank(

@@ -74,8 +74,8 @@ def build_options(
     export_precision = choose("--precision", precision, PRECISIONS)
     if calibration_images is not None and export_precision not in QUANTIZED:
         raise InputError(
-            f"--calibration-images {calibration_images}: used with --precision {' or '.join(QUANTIZED)} "
-            "only; leave it out"
+            f"--calibration-images {calibration_images}: only valid with --precision "
+            f"{' or '.join(QUANTIZED)}; pass one of these, or leave --calibration-images out"
         )
     return ExportOptions(
         input_size,
@@ -121,7 +121,10 @@ def tflite_options(
     """
     default = TfliteOptions()
     if activations is not None and precision != "int8":
-        raise InputError(f"--activations {activations}: used with --precision int8 only; leave it out")
+        raise InputError(
+            f"--activations {activations}: only valid with --precision int8; pass that, or leave "
+            "--activations out"
+        )
     return TfliteOptions(
         default.converter if converter is None else choose("--converter", converter, CONVERTERS),
         default.layout if layout is None else choose("--layout", layout, LAYOUTS),

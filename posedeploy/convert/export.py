@@ -130,7 +130,10 @@ def _check_precision(target: Target, options: ExportOptions) -> None:
 def _check_calibration(options: ExportOptions, targets: Sequence[Target]) -> None:
     activations = options.tflite.activations
     if activations != "int8" and options.precision != "int8":
-        raise ExportError(f"`activations={activations}`: used with `precision=int8` only; leave it out")
+        raise ExportError(
+            f"`activations={activations}`: only valid with `precision=int8`; pass that, or leave "
+            "`activations` out"
+        )
     if not options.calibration or any(options.needs_calibration(target.name) for target in targets):
         return
     if options.precision in QUANTIZED:
@@ -139,8 +142,8 @@ def _check_calibration(options: ExportOptions, targets: Sequence[Target]) -> Non
             "each run; leave one of the two out"
         )
     raise ExportError(
-        f"`calibration={options.calibration[0]}`: used with `precision={' or '.join(QUANTIZED)}` only; "
-        "leave it out"
+        f"`calibration={options.calibration[0]}`: only valid with `precision={' or '.join(QUANTIZED)}`; pass "
+        "one of these, or leave `calibration` out"
     )
 
 

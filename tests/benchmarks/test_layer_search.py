@@ -26,7 +26,7 @@ class AddedErrors:
     stops_after: float = math.inf
     calls: list[tuple[str, ...]] = field(default_factory=list)
 
-    def holds_budget(self, float_layers: Sequence[str]) -> bool:
+    def meets_budget(self, float_layers: Sequence[str]) -> bool:
         return self.measure_effect(float_layers) <= self.budget
 
     def measure_effect(self, float_layers: Sequence[str]) -> float:
@@ -42,7 +42,7 @@ def _layers(costs: Mapping[str, float]) -> list[Layer]:
     return [Layer(name, cost) for name, cost in costs.items()]
 
 
-def test_nothing_is_put_back_if_the_budget_holds() -> None:
+def test_nothing_is_put_back_if_the_budget_is_met() -> None:
     trials = AddedErrors({"a": 1, "b": 1}, budget=2)
     assert search(_layers({"a": 1, "b": 1}), trials).float_layers == ()
     assert trials.calls == [()]
@@ -68,7 +68,7 @@ def test_the_fewest_groups_are_found_within_the_number_of_trials(count: int) -> 
     assert len(trials.calls) - 2 <= count_trials(count)
 
 
-def test_a_budget_that_no_choice_holds_is_reported() -> None:
+def test_a_budget_that_no_choice_meets_is_reported() -> None:
     trials = AddedErrors({"a": 1}, budget=-1)
     assert search(_layers({"a": 1}), trials).float_layers is None
     assert trials.calls == [(), ("a",)]

@@ -105,7 +105,7 @@ def test_a_damaged_file_without_its_manifest_is_refused(
         (("--activations", "int16"), "--activations int16: only for tflite; leave it out"),
         (
             ("--to", "tflite", "--activations", "int8", "--precision", "fp16"),
-            "--activations int8: used with --precision int8 only; leave it out",
+            "--activations int8: only valid with --precision int8; pass that, or leave --activations out",
         ),
         (
             ("--to", "tflite", "--activations", "int4", "--precision", "int8"),

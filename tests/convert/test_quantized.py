@@ -94,7 +94,8 @@ def test_calibration_images_of_another_precision_are_refused(
     options = ExportOptions(precision=precision, calibration=("photos",))
     with pytest.raises(
         ExportError,
-        match=r"^`calibration=photos`: used with `precision=int8 or mixed` only; leave it out$",
+        match=r"^`calibration=photos`: only valid with `precision=int8 or mixed`; pass one of these, or "
+        r"leave `calibration` out$",
     ):
         export(tiny, "openvino", tmp_path, None, options)
     assert not list(tmp_path.iterdir())

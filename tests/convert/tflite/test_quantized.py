@@ -117,9 +117,9 @@ def test_a_dynamic_quantized_file_runs_at_another_size(tiny: Model, tmp_path: Pa
         (options_of("bf16"), r"^`precision=bf16`: `to=tflite` supports fp32 or fp16 or int8 or mixed; "),
         (
             options_of("mixed", "int16"),
-            r"^`activations=int16`: used with `precision=int8` only; leave it out$",
+            r"^`activations=int16`: only valid with `precision=int8`; pass that, or leave `activations` out$",
         ),
-        (options_of("fp32", "dynamic"), r"^`activations=dynamic`: used with `precision=int8` only; "),
+        (options_of("fp32", "dynamic"), r"^`activations=dynamic`: only valid with `precision=int8`; "),
         (
             options_of("int8", "dynamic", calibration=("photos",)),
             r"^`calibration=photos`: `activations=dynamic` measures the ranges in each run; leave one of the "
