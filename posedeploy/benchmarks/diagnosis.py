@@ -1,4 +1,4 @@
-"""The cause of a difference from the reference, if a canary explains it."""
+"""The cause of a difference from the reference, if a known mistake explains it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from posedeploy.benchmarks.array_differences import max_absolute, rms
-from posedeploy.benchmarks.canaries import (
+from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.known_mistakes import (
     Stage,
-    list_input_canaries,
-    list_output_canaries,
+    list_input_mistakes,
+    list_output_mistakes,
     try_input,
 )
-from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import ModelSpec, Tensors
 
 EXPLAINED = 0.8
-"""The share of a difference that the best canary must explain to be named as the cause."""
+"""The share of a difference that the best mistake must explain to be named as the cause."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def find_cause(
         return None
     candidates: list[tuple[float, Stage, str]] = []
     if network_input.image is not None:
-        for canary in list_input_canaries(spec):
-            changed = try_input(canary, network_input, spec)
+        for mistake in list_input_mistakes(spec):
+            changed = try_input(mistake, network_input, spec)
             if changed is not None:
                 distance = _distance(reference.run(changed.tensors), actual, scales)
-                candidates.append((distance, canary.stage, canary.name))
-    for mistake in list_output_canaries(spec):
-        candidates.append((_distance(mistake.change(expected), actual, scales), mistake.stage, mistake.name))
+                candidates.append((distance, mistake.stage, mistake.name))
+    for each in list_output_mistakes(spec):
+        candidates.append((_distance(each.change(expected), actual, scales), each.stage, each.name))
     distance, stage, name = min(candidates)
     explained = 1 - distance / total
     return Cause(stage, name, explained, network_input.name) if explained >= EXPLAINED else None

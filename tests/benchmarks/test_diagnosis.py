@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from posedeploy.benchmarks.canaries import swap_sides
 from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, with_fixed_size
+from posedeploy.benchmarks.known_mistakes import swap_sides
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Array, InputContract, Model, ModelSpec, RunOptions, Tensors
 

@@ -1,7 +1,7 @@
-"""Canaries: known mistakes of deployed networks, applied to the reference to name the cause of a difference.
+"""Known mistakes of deployed networks, applied to the reference to name the cause of a difference.
 
-A canary changes the input or the outputs of the reference as one mistake does. If the changed reference
-gives the outputs of the candidate, the candidate has that mistake.
+Each changes the input or the outputs of the reference as the mistake does. If the changed reference gives
+the outputs of the candidate, the candidate has that mistake.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIDE = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])")
 
 
 @dataclass(frozen=True)
-class InputCanary:
+class InputMistake:
     """A mistake in preprocessing. name: completes "as if"."""
 
     name: str
@@ -43,7 +43,7 @@ class InputCanary:
 
 
 @dataclass(frozen=True)
-class OutputCanary:
+class OutputMistake:
     """A mistake in the outputs. name: completes "as if"."""
 
     name: str
@@ -51,7 +51,7 @@ class OutputCanary:
     stage: Stage = "outputs"
 
 
-def list_input_canaries(spec: ModelSpec) -> Iterator[InputCanary]:
+def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
     """Yield the mistakes in the preprocessing of a network on images; none for other networks."""
     if spec.contract is None or "normalization" in spec.contract.embedded:
         return
@@ -66,8 +66,8 @@ def list_input_canaries(spec: ModelSpec) -> Iterator[InputCanary]:
         "the pixels were divided by 255 instead of 256": partial(_scale, factor=255 / 256),
     }
     for name, change in contracts.items():  # the padding is a part of the image, or has its proper value
-        yield InputCanary(name, partial(_with_contract, change))
-        yield InputCanary(name, partial(_renormalized, change))
+        yield InputMistake(name, partial(_with_contract, change))
+        yield InputMistake(name, partial(_renormalized, change))
     images: dict[str, ChangeImage] = {
         "the image were stretched to the input size": _stretch,
         "the padding were on the right and at the bottom": _pad_at_end,
@@ -79,29 +79,29 @@ def list_input_canaries(spec: ModelSpec) -> Iterator[InputCanary]:
     for right, down in SHIFTS:
         images[f"the image were shifted by ({right}, {down}) px"] = partial(_shift, right=right, down=down)
     for name, changed in images.items():
-        yield InputCanary(name, partial(_with_image, changed))
-    yield InputCanary("the image were mirrored", _mirrored)
-    yield InputCanary("a channels-last image were read as channels first", _misread_layout)
+        yield InputMistake(name, partial(_with_image, changed))
+    yield InputMistake("the image were mirrored", _mirrored)
+    yield InputMistake("a channels-last image were read as channels first", _misread_layout)
 
 
-def list_output_canaries(spec: ModelSpec) -> Iterator[OutputCanary]:
+def list_output_mistakes(spec: ModelSpec) -> Iterator[OutputMistake]:
     """Yield the mistakes in the outputs of a network."""
     swapped = swap_sides(spec.keypoint_names)
     if swapped is not None:
-        yield OutputCanary("left and right keypoints were swapped", partial(_permute, order=swapped))
+        yield OutputMistake("left and right keypoints were swapped", partial(_permute, order=swapped))
     for first, second in _equal_shapes(spec):
-        yield OutputCanary(
+        yield OutputMistake(
             f"the outputs {first} and {second} were exchanged",
             partial(_exchange, first=first, second=second),
         )
-    yield OutputCanary("channels-last maps were read as channels first", partial(_each_map, _last_as_first))
-    yield OutputCanary("height and width of the maps were exchanged", partial(_each_map, _transposed))
+    yield OutputMistake("channels-last maps were read as channels first", partial(_each_map, _last_as_first))
+    yield OutputMistake("height and width of the maps were exchanged", partial(_each_map, _transposed))
     for right, down in SHIFTS:
-        yield OutputCanary(
+        yield OutputMistake(
             f"the maps were shifted by ({right}, {down}) cells",
             partial(_each_map, partial(_rolled, right=right, down=down)),
         )
-    yield OutputCanary("the images of a batch were in another order", _roll_batch)
+    yield OutputMistake("the images of a batch were in another order", _roll_batch)
 
 
 def swap_sides(names: tuple[str, ...]) -> tuple[int, ...] | None:
@@ -127,14 +127,14 @@ def _scale(contract: InputContract, factor: float) -> InputContract:
 
 
 def _with_contract(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
-    assert spec.contract is not None and network_input.image is not None, "canaries are for images"
+    assert spec.contract is not None and network_input.image is not None, "input mistakes are for images"
     changed = replace(spec, contract=change(spec.contract))
     return build_image_inputs(changed, [(network_input.name, network_input.image)])[0]
 
 
 def _renormalized(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
     """Return the input with its values normalized as in the changed contract."""
-    assert spec.contract is not None, "canaries are for images"
+    assert spec.contract is not None, "input mistakes are for images"
     changed = change(spec.contract)
     mean, std, new_mean, new_std = (
         np.array(each).reshape(1, -1, 1, 1)
@@ -153,7 +153,7 @@ def _mirrored(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
 
 
 def _with_image(change: ChangeImage, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
-    assert network_input.image is not None, "canaries are for images"
+    assert network_input.image is not None, "input mistakes are for images"
     image = np.ascontiguousarray(change(network_input.image, spec))
     return build_image_inputs(spec, [(network_input.name, image)])[0]
 
@@ -185,7 +185,7 @@ def _stretch(image: Array, spec: ModelSpec) -> Array:
 
 
 def _pad_at_end(image: Array, spec: ModelSpec) -> Array:
-    assert spec.contract is not None, "canaries are for images"
+    assert spec.contract is not None, "input mistakes are for images"
     height, width = map(int, spec.inputs[0].image_size)
     order = -1 if spec.contract.color_order == "RGB" else 1
     canvas = np.empty((height, width, 3), np.uint8)
@@ -242,9 +242,9 @@ def _roll_batch(outputs: Tensors) -> Tensors:
     return {name: np.roll(array, 1, axis=0) for name, array in outputs.items()}
 
 
-def try_input(canary: InputCanary, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput | None:
+def try_input(mistake: InputMistake, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput | None:
     """Return the input with the mistake; None if the network accepts no such input."""
     try:
-        return canary.change(network_input, spec)
+        return mistake.change(network_input, spec)
     except InputError:  # such as an image that is too thin when resized
         return None
