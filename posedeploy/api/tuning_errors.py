@@ -9,7 +9,7 @@ from random import Random
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.parity_case import build_decode
 from posedeploy.api.tuning_candidates import OpenCandidate
-from posedeploy.api.tuning_inputs import HeldOutInputs
+from posedeploy.api.tuning_inputs import ErrorInputs
 from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.benchmarks.parity import Pairing, select_image
@@ -26,7 +26,7 @@ SEED = 20181129
 class PoseErrors:
     """Measures candidates on numbered inputs, always in the same order."""
 
-    def __init__(self, model: Model, inputs: HeldOutInputs, threads: int | None) -> None:
+    def __init__(self, model: Model, inputs: ErrorInputs, threads: int | None) -> None:
         """
         Raises:
             InputError: PyTorch finds no people in any input.

@@ -36,7 +36,7 @@ MAX_IMAGES = 128
 logger = logging.getLogger(__name__)
 
 
-class HeldOutInputs(Protocol):
+class ErrorInputs(Protocol):
     """Numbered inputs for networks of any input size and batch. files: the images of the user, with names."""
 
     @property
@@ -49,7 +49,7 @@ class HeldOutInputs(Protocol):
 
 
 @dataclass(frozen=True)
-class HeldOutImages:
+class ErrorImages:
     """Images of synthetic people, (name, (H, W, 3) uint8), and images of the user, which are read when they
     are used."""
 
@@ -72,7 +72,7 @@ class HeldOutImages:
 
 
 @dataclass(frozen=True)
-class HeldOutPeople:
+class ErrorPeople:
     """The 2D joints of people: (people, joints, 2) px."""
 
     joints: Array = field(repr=False)
@@ -91,7 +91,7 @@ class HeldOutPeople:
             yield number, NetworkInput(f"person {number}", tensors, (PlacedJoints(placed.joints[:1]),))
 
 
-def collect_inputs(spec: ModelSpec, images: Path | None) -> HeldOutInputs:
+def collect_inputs(spec: ModelSpec, images: Path | None) -> ErrorInputs:
     """Return the inputs for a network.
 
     Args:
@@ -103,11 +103,11 @@ def collect_inputs(spec: ModelSpec, images: Path | None) -> HeldOutInputs:
     if spec.joints is not None:
         if images is not None:
             raise InputError(f"`images={images}`: this network takes 2D joints; leave it out")
-        return HeldOutPeople(generate_people(joint_set_of(spec), PEOPLE, np.random.RandomState(SEED)))
+        return ErrorPeople(generate_people(joint_set_of(spec), PEOPLE, np.random.RandomState(SEED)))
     count = SYNTHETIC if images is None else SYNTHETIC_BESIDES_IMAGES
     synthetic = generate_synthetic_images(with_fixed_size(spec), count)
     named = tuple((f"synthetic {index}", image) for index, image in enumerate(synthetic))
-    return HeldOutImages(named, _select(images) if images is not None else ())
+    return ErrorImages(named, _select(images) if images is not None else ())
 
 
 def check_calibration(images: Path | None, calibration: Sequence[str], count: int) -> None:

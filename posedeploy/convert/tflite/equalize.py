@@ -30,21 +30,21 @@ ACTIVATIONS = frozenset({schema.ActivationFunctionType.NONE, schema.ActivationFu
 
 
 @dataclass(frozen=True)
-class Edge:
-    """A layer whose results only one depthwise convolution reads. tensor: the results."""
+class Pair:
+    """A layer and the depthwise convolution that alone reads its results. tensor: the results."""
 
     layer: Operator
     depthwise: Operator
     tensor: int
 
 
-def find_edges(graph: Graph) -> list[Edge]:
+def find_pairs(graph: Graph) -> list[Pair]:
     """Return the layers of a graph whose channels can be scaled."""
     readers: dict[int, int] = {}
     for operator in graph.model.subgraphs[0].operators:
         for tensor in operator.inputs:
             readers[int(tensor)] = readers.get(int(tensor), 0) + 1
-    edges = []
+    pairs = []
     for layer in graph.operators:
         depthwise = _depthwise_after(graph, layer)
         if depthwise is None or layer.kind not in OUTPUT_AXES:
@@ -52,27 +52,27 @@ def find_edges(graph: Graph) -> list[Edge]:
         weights = [*_weights(graph, layer), _weights(graph, depthwise)[0]]
         is_scalable = _options(graph, layer).fusedActivationFunction in ACTIVATIONS
         if is_scalable and all(graph.is_constant(each) and readers[each] == 1 for each in weights):
-            edges.append(Edge(layer, depthwise, layer.outputs[0]))
-    return edges
+            pairs.append(Pair(layer, depthwise, layer.outputs[0]))
+    return pairs
 
 
-def equalize(graph: Graph, edges: list[Edge], largest: Mapping[int, Array]) -> None:
-    """Scale the channels at these edges, in place.
+def equalize(graph: Graph, pairs: list[Pair], largest: Mapping[int, Array]) -> None:
+    """Scale the channels between the layers of each pair, in place.
 
     Args:
-        largest: the largest absolute value of each channel, by the tensor of the edge.
+        largest: the largest absolute value of each channel, by the tensor of the pair.
     """
-    for edge in edges:
-        peaks = largest[edge.tensor].astype(np.float64)
+    for pair in pairs:
+        peaks = largest[pair.tensor].astype(np.float64)
         if not np.isfinite(peaks).all() or peaks.max() == 0:
             continue
         factors = np.maximum(peaks / peaks.max(), 1 / MAX_FACTOR)
-        kernel, *bias = _weights(graph, edge.layer)
-        axis = OUTPUT_AXES[edge.layer.kind]
+        kernel, *bias = _weights(graph, pair.layer)
+        axis = OUTPUT_AXES[pair.layer.kind]
         _scale(graph, kernel, np.expand_dims(1 / factors, tuple({0, 1, 2, 3} - {axis})))
         for each in bias:
             _scale(graph, each, 1 / factors)
-        _scale(graph, _weights(graph, edge.depthwise)[0], factors)
+        _scale(graph, _weights(graph, pair.depthwise)[0], factors)
 
 
 def _depthwise_after(graph: Graph, layer: Operator) -> Operator | None:

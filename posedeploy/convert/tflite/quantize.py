@@ -15,7 +15,7 @@ from ai_edge_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
 from posedeploy.convert.export_options import Activations, ExportPrecision
 from posedeploy.convert.tflite import float_operators
-from posedeploy.convert.tflite.equalize import equalize, find_edges
+from posedeploy.convert.tflite.equalize import equalize, find_pairs
 from posedeploy.convert.tflite.flatbuffer import read_model, write_model
 from posedeploy.convert.tflite.graph import CODES, LAYERS, Graph, Operator
 from posedeploy.convert.tflite.observe import observe_channels, observe_ranges
@@ -132,10 +132,10 @@ def calibrate(
     floats = float_operators.extend_between(graph, floats, _support(bits))
     quantized = [operator for operator in graph.operators if operator.index not in floats]
     _check_layers([operator for operator in quantized if operator.kind in LAYERS], precision)
-    edges = find_edges(graph)
-    tensors = {edge.tensor for edge in edges}
+    pairs = find_pairs(graph)
+    tensors = {pair.tensor for pair in pairs}
     few = inputs[:: -(-len(inputs) // EQUALIZED_ON)]
-    equalize(graph, edges, observe_channels(content, tensors, signature, few))
+    equalize(graph, pairs, observe_channels(content, tensors, signature, few))
     content = write_model(graph.model)
     tensors = {tensor for operator in quantized for tensor in (*operator.inputs, *operator.outputs)}
     ranges = observe_ranges(graph, content, tensors, signature, inputs, TAILS[bits])

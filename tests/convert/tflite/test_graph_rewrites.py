@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.tflite import float_operators
-from posedeploy.convert.tflite.equalize import equalize, find_edges
+from posedeploy.convert.tflite.equalize import equalize, find_pairs
 from posedeploy.convert.tflite.flatbuffer import read_model, write_model
 from posedeploy.convert.tflite.fuse_elu import fuse_elus
 from posedeploy.convert.tflite.graph import Graph
@@ -96,12 +96,12 @@ def _peaks(content: bytes, tensor: int, image: Tensor) -> Array:
 
 def test_equalized_channels_have_similar_ranges_and_the_same_results(content: bytes, image: Tensor) -> None:
     graph = Graph(read_model(content))
-    (edge,) = find_edges(graph)
-    before = _peaks(content, edge.tensor, image)
+    (pair,) = find_pairs(graph)
+    before = _peaks(content, pair.tensor, image)
     is_used = before > 0  # some channels are 0 after the ReLU
-    equalize(graph, [edge], {edge.tensor: before})
+    equalize(graph, [pair], {pair.tensor: before})
     equalized = write_model(graph.model)
-    after = _peaks(equalized, edge.tensor, image)
+    after = _peaks(equalized, pair.tensor, image)
     assert before.max() > 100 * before[is_used].min()
     assert after.max() < 4 * after[is_used].min() and after.max() == pytest.approx(before.max(), rel=1e-5)
     np.testing.assert_allclose(_run(equalized, image), _run(content, image), rtol=0, atol=1e-5)
