@@ -52,9 +52,11 @@ class CollectedRunner(Runner):
         }
         missing = [name for name in expected if name not in self._arrays]
         if missing:
+            matches_none = len(missing) == len(expected)
+            present = f", and has {listed([*self._arrays]) or 'no arrays'}" if matches_none else ""
             raise InputError(
-                f"{self._path}: not {WHAT} of this reference file: it lacks {listed(missing)}, and has "
-                f"{listed([*self._arrays]) or 'no arrays'}"
+                f"{self._path}: not {WHAT} of this reference file: it lacks {listed(missing)}{present}; name "
+                "each array as in the reference file, N/output/NAME"
             )
         for name, tensor in expected.items():
             if reason := _explain_mismatch(self._arrays[name], tensor):

@@ -149,7 +149,8 @@ def _open_detector(
         runner, artifact = open_detector(path, options, ModelArgs(contract=contract))
     except MisfitError as error:
         raise MisfitError(
-            f"`detector`: {error}. A detector has no such argument: export it with that, and use the artifact"
+            f"`detector`: {error}. This argument cannot be passed for a detector; export the detector with "
+            "it, and pass the exported file as `detector`."
         ) from error
     opened.enter_context(runner)
     _check_detector(path, artifact.spec)

@@ -51,5 +51,6 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
             )
         except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError) as error:
             raise ExportError(
-                f"`precision={precision}`: NNCF cannot quantize this network: {first_line(error)}"
+                f"`precision={precision}`: NNCF cannot quantize this network: {first_line(error)}; use "
+                "`precision=fp32`"
             ) from error

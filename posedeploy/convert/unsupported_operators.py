@@ -13,6 +13,8 @@ from posedeploy.suppress_output import suppress_python_output
 
 MAX_LISTED = 3
 """Modules that a message lists."""
+NETWORK = "the network itself"
+"""The name of the root module, which has no path."""
 _TARGET = re.compile(
     r"target=torch\.ops\.([\w.]+)\]"  # a node, as exporters print it
     r"|^\s*target: ([\w.]+)$"  # an operator that Inductor does not support
@@ -58,9 +60,9 @@ def locate_operator(operator: str, prepared: Prepared) -> str:
     matches = matches or [stack for node, stack in stacks.items() if name in str(node.target)]
     paths = [list(stack.values())[-1][0] for stack in matches if stack]
     places = list(dict.fromkeys(map(_user_path, paths)))
-    return f"{operator} in {listed(places, MAX_LISTED) or 'it'}"
+    return f"{operator} in {listed(places, MAX_LISTED) or NETWORK}"
 
 
 def _user_path(path: str) -> str:
     """Return a module's path without the export wrapper around the network."""
-    return path.removeprefix("network").lstrip(".") or "it"
+    return path.removeprefix("network").lstrip(".") or NETWORK

@@ -278,7 +278,8 @@ def test_a_third_party_detector_can_be_described(
         ),
         (
             ("--detector", "{human}/human.pth"),
-            "A detector has no such argument: export it with that, and use the artifact",
+            "This argument cannot be passed for a detector; export the detector with it, and pass the "
+            "exported file as --detector.",
         ),
         (("--detector", "gone.pth"), "error: gone.pth: no such file; pass a checkpoint file"),
     ],

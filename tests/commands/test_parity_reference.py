@@ -161,7 +161,10 @@ def test_outputs_of_another_device_are_compared_without_running_the_model(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda arrays: arrays.pop("1/output/pafs"), "it lacks 1/output/pafs"),
+        (
+            lambda arrays: arrays.pop("1/output/pafs"),
+            "it lacks 1/output/pafs; name each array as in the reference file, N/output/NAME",
+        ),
         (
             lambda arrays: arrays.update(
                 {"0/output/pafs": arrays["0/output/pafs"].transpose(0, 2, 3, 1).copy()}
@@ -176,7 +179,7 @@ def test_outputs_of_another_device_are_compared_without_running_the_model(
             lambda arrays: arrays.update({"0/output/pafs": arrays["0/output/pafs"].astype(np.int8)}),
             "has the dtype int8, expected float32; dequantize the outputs",
         ),
-        (dict.clear, "and has no arrays"),
+        (dict.clear, ", and has no arrays; name each array as in the reference file, N/output/NAME"),
     ],
     ids=["missing", "channels last", "shape", "integers", "empty"],
 )

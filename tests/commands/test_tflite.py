@@ -109,7 +109,7 @@ def test_a_damaged_file_without_its_manifest_is_refused(
         ),
         (
             ("--to", "tflite", "--activations", "int4", "--precision", "int8"),
-            "--activations int4: expected int8, int16 or dynamic",
+            "--activations int4: expected int8 or int16 or dynamic",
         ),
         (
             ("--to", "onnx", "--converter", "onnx2tf"),

@@ -249,8 +249,9 @@ class Bessel(nn.Module):
             nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.ReLU(), Bessel())),
             r"it fails at the operator prims\.bessel_j0\.default in 1\.1 \(No ONNX function found for",
         ),
+        (Bessel(), r"it fails at the operator prims\.bessel_j0\.default in the network itself \(No ONNX "),
     ],
-    ids=["loop", "operator"],
+    ids=["loop", "operator", "operator of the network itself"],
 )
 def test_a_network_that_onnx_cannot_express_is_a_one_line_error(
     tmp_path: Path, network: nn.Module, said: str

@@ -150,4 +150,4 @@ def _module_path(location: str) -> str:
     torch.nn.ELU_1;2`` is ``Net_deployed/Sequential_body/ELU_1``."""
     steps = location.partition(";")[0].split("/")
     inside = [step.rpartition(".")[2] for step in steps if not step.startswith("posedeploy.convert.")]
-    return "/".join(inside) or "the network"
+    return "/".join(inside) or "the network itself"
