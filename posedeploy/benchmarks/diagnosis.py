@@ -26,8 +26,9 @@ EXPLAINED = 0.8
 class Cause:
     """The mistake that explains a difference.
 
-    stage: where it is. name: completes "as if". explained: the share of the RMS difference that disappears
-    when the reference has this mistake, 0 to 1. input: the name of the input it was measured on.
+    stage: where it is. name: completes "as if"; for the stage ``network``, a statement such as "heatmaps
+    contains NaN or infinity". explained: the share of the RMS difference that disappears when the reference
+    has this mistake, 0 to 1. input: the name of the input it was measured on.
     """
 
     stage: Stage
@@ -36,6 +37,8 @@ class Cause:
     input: str
 
     def __str__(self) -> str:
+        if self.stage == "network":
+            return f"{self.name} on {self.input}, and PyTorch's output is finite; export in fp32 or bf16"
         return (
             f"the outputs are as if {self.name}: that explains {self.explained:.1%} of the difference on "
             f"{self.input}"
@@ -51,9 +54,9 @@ def find_cause(
         reference: runs the network of ``spec``, whose input has the shape of ``network_input``.
         expected, actual: the outputs of the reference and of the candidate.
     """
-    overflow = _find_overflow(expected, actual)
-    if overflow is not None:
-        return Cause("network", f"{overflow} overflowed", 1.0, network_input.name)
+    output = _find_non_finite(expected, actual)
+    if output is not None:
+        return Cause("network", f"{output} contains NaN or infinity", 1.0, network_input.name)
     scales = {name: max_absolute(array) or 1.0 for name, array in expected.items()}
     total = _distance(expected, actual, scales)
     if total == 0:
@@ -72,7 +75,7 @@ def find_cause(
     return Cause(stage, name, explained, network_input.name) if explained >= EXPLAINED else None
 
 
-def _find_overflow(expected: Tensors, actual: Tensors) -> str | None:
+def _find_non_finite(expected: Tensors, actual: Tensors) -> str | None:
     """Return the first output with infinite or NaN values that are finite in the reference."""
     for name, array in actual.items():
         if np.isfinite(expected[name]).all() and not np.isfinite(array).all():

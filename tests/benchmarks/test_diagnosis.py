@@ -197,15 +197,23 @@ def test_exchanged_outputs_are_named(tiny: Model, spec: ModelSpec, given: Networ
     assert cause is not None and cause.name.endswith("were exchanged")
 
 
-def test_an_overflow_is_named(tiny: Model, spec: ModelSpec, given: NetworkInput) -> None:
-    def overflowed(runner: PyTorchRunner) -> Tensors:
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_an_output_with_nan_or_infinity_is_named(
+    value: float, tiny: Model, spec: ModelSpec, given: NetworkInput
+) -> None:
+    name = spec.outputs[1].name
+
+    def replaced(runner: PyTorchRunner) -> Tensors:
         outputs = runner.run(given.tensors)
-        name = list(outputs)[1]
-        outputs[name][0, 0, 0, 0] = np.inf
+        outputs[name][0, 0, 0, 0] = value
         return outputs
 
-    cause = _cause(tiny, spec, given, overflowed)
-    assert cause is not None and cause.stage == "network" and cause.name.endswith("overflowed")
+    cause = _cause(tiny, spec, given, replaced)
+    assert cause == Cause("network", f"{name} contains NaN or infinity", 1.0, given.name)
+    assert str(cause) == (
+        f"{name} contains NaN or infinity on {given.name}, and PyTorch's output is finite; export in fp32 or "
+        "bf16"
+    )
 
 
 @pytest.mark.parametrize("layer", ["stem", "body", "heatmaps"])
