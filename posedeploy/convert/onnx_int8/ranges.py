@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnxruntime
 
-from posedeploy.errors import ExportError
+from posedeploy.errors import ExportError, first_line
 from posedeploy.types import Array, CalibrationSet
 
 BINS = 2048
@@ -62,11 +63,27 @@ def run_on(
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = FATAL_ONLY
     ordered = sorted(names)
-    session = onnxruntime.InferenceSession(
-        observed.SerializeToString(), settings, providers=["CPUExecutionProvider"]
-    )
+    with _onnxruntime_errors():
+        session = onnxruntime.InferenceSession(
+            observed.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        )
     for tensors in calibration.inputs:
-        yield dict(zip(ordered, session.run(ordered, dict(tensors)), strict=True))
+        with _onnxruntime_errors():
+            arrays = session.run(ordered, dict(tensors))
+        yield dict(zip(ordered, arrays, strict=True))
+
+
+@contextmanager
+def _onnxruntime_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
+        if not type(error).__module__.startswith("onnxruntime"):
+            raise
+        raise ExportError(
+            "the network cannot be quantized: ONNX Runtime cannot run it on the calibration inputs "
+            f"({first_line(error)}); use `precision=fp32`"
+        ) from error
 
 
 def measure_extremes(

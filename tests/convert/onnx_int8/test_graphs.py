@@ -17,8 +17,9 @@ from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.onnx import export_fp32
 from posedeploy.convert.onnx_int8.quantize import make_quantizable
-from posedeploy.convert.onnx_int8.ranges import best_range
+from posedeploy.convert.onnx_int8.ranges import best_range, run_on
 from posedeploy.convert.prepare import Prepared, prepare
+from posedeploy.errors import ExportError
 from posedeploy.runtimes.onnx_wire import read_graph
 from posedeploy.runtimes.onnxruntime_layers import LayerReport, count_layers
 from posedeploy.types import Array, Calibration, CalibrationSet, Model, TensorSpec
@@ -190,3 +191,29 @@ def test_layers_are_counted_without_the_package_onnx(tiny: Model, tmp_path: Path
     ]
     assert types == {tensor.name: tensor.data_type for tensor in graph.initializer}
     assert count_layers(nodes, types)["convolutions"] == {"fp32": 3}
+
+
+@pytest.mark.parametrize(
+    ("domain", "operator", "reason"),
+    [("", "Reshape", ".*cannot be reshaped"), ("custom", "Missing", ".*custom:Missing")],
+)
+def test_a_graph_that_onnxruntime_cannot_run_on_the_calibration_inputs_is_refused(
+    domain: str, operator: str, reason: str
+) -> None:
+    node = onnx.helper.make_node(operator, ["data", "shape"], ["out"], domain=domain)
+    data, out = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["size"]) for name in ("data", "out")
+    )
+    shape = onnx.numpy_helper.from_array(np.array([7], np.int64), "shape")
+    graph = onnx.helper.make_graph([node], "graph", [data], [out], [shape])
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("custom", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    calibration = CalibrationSet(
+        [{"data": np.ones(4, np.float32)}], Calibration(source="images", sha256="", count=1)
+    )
+    message = (
+        r"^the network cannot be quantized: ONNX Runtime cannot run it on the calibration inputs "
+        rf"\(\[ONNXRuntimeError\]{reason}.*\); use `precision=fp32`$"
+    )
+    with pytest.raises(ExportError, match=message):
+        list(run_on(model, ["out"], calibration))
