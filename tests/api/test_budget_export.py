@@ -122,6 +122,7 @@ def test_a_budget_that_cannot_be_met_is_reported_with_the_best_result_and_leaves
 ) -> None:
     folder, temporary = tmp_path / "out", tmp_path / "temporary"
     temporary.mkdir()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # torch keeps it
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     options = replace(INT8, precision=precision, images=str(photos), budget=("0px",))
     message = (
@@ -145,6 +146,7 @@ def test_ctrl_c_leaves_nothing_behind(
 
     folder, temporary = tmp_path / "out", tmp_path / "temporary"
     temporary.mkdir()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # torch keeps it
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     options = replace(INT8, images=str(photos))
     with pytest.raises(KeyboardInterrupt):
