@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -30,7 +30,7 @@ class OwnProcess:
     settings: BenchmarkOptions
     args: ModelArgs
     args_describe_all: bool
-    time_limit_s: float = TIME_LIMIT_S
+    time_limit_s: float = field(default_factory=lambda: TIME_LIMIT_S)
 
     def check(self, sources: Sequence[Model | Artifact | Path]) -> None:
         """Check that the models can be loaded in another process.

@@ -118,5 +118,10 @@ def _saved_floor(stored: StoredFloor | None, precision: str, device: str) -> Noi
     if stored is None or (stored.precision, stored.device) != (to_torch_precision(precision), device):
         return None
     return NoiseFloor(
-        stored.device, stored.precision, stored.outputs, stored.inputs, stored.runs, stored.pose_noise
+        stored.device,
+        stored.precision,
+        stored.outputs,
+        stored.inputs,
+        stored.runs,
+        pose_noise=stored.pose_noise,
     )

@@ -202,7 +202,7 @@ def _reserved(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = try_lock(folder / LOCK_NAME)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot write here ({error.strerror}); name another folder") from error
+        raise OutputError(f"{folder}: cannot write here ({error.strerror}); choose another folder") from error
     if lock is None:
         raise OutputError(
             f"{folder}: {holder_of(folder / LOCK_NAME) or 'another process'} runs a search there; wait "

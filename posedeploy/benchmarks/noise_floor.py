@@ -77,9 +77,9 @@ class NoiseFloor:
     outputs: Mapping[str, OutputNoise]
     inputs: int
     runs: int
-    pose_noise: PoseNoise | None = None
     poses: PoseParity | None = None
     jpeg: PoseParity | None = None
+    pose_noise: PoseNoise | None = None
 
     def with_poses(self, poses: PoseParity | None) -> NoiseFloor:
         """Return the floor with the comparison of poses, and its noise."""

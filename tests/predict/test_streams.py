@@ -194,7 +194,7 @@ def test_a_stream_over_udp_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("none.mp4", "none.mp4: Server returned 404 Not Found; check the URL"),
         ("page.html", "page.html: the data are not a video, or are damaged; check the URL"),
-        ("photo.jpg", "photo.jpg: the server sends a single image; download it and name"),
+        ("photo.jpg", "photo.jpg: the server sends a single image; download it and pass"),
     ],
 )
 def test_an_invalid_stream_is_refused(path: str, message: str, server: Server, tmp_path: Path) -> None:

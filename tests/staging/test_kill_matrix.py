@@ -93,6 +93,6 @@ def test_the_messages_state_which_files_exist(tmp_path: Path) -> None:
     failures = {ending.message.strip() for ending in _endings(tmp_path, "fresh set", "EACCES lasting")} - {""}
     assert {message.partition("; ")[2][:30] for message in failures} == {
         UNCHANGED[:30],
-        "name another folder",
+        "choose another folder",
         "both the new and the old files"[:30],
     }

@@ -112,7 +112,7 @@ def test_the_embedded_manifest_differs_only_in_the_hashes(last: Artifact) -> Non
 
 def test_the_metadata_names_the_tensors_and_the_manifest(last: Artifact) -> None:
     model = _read(last.path)
-    (entry,) = [entry for entry in model.metadata if entry.name.decode() == METADATA]
+    (entry,) = [entry for entry in model.metadata if entry.name == METADATA]
     content = bytes(model.buffers[entry.buffer].data)
     assert flatbuffers.util.BufferHasIdentifier(content, 0, b"M001")
     texts = (b"last", b"tiny, for tests", b"data", b"early_pafs", b"posedeploy.json", b"1.0.0", b"NHWC")
