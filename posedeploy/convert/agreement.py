@@ -15,6 +15,10 @@ MAX_RELATIVE_DIFFERENCE = 1e-3
 """Tolerance, as a fraction of an output's largest value. It only detects wrong conversions, such as wrongly
 folded layers; ``parity`` measures accuracy."""
 
+MAX_QUANTIZED_RMS = 0.25
+"""The largest root mean square of the differences of a quantized network, as a fraction of an output's
+largest value: a network that exceeds it is useless. ``parity`` measures accuracy."""
+
 SEED = 1
 """The seed of the inputs. It differs from that of the inputs that identify onnx2tf's outputs."""
 TINY = float(np.finfo(np.float32).tiny)
@@ -63,6 +67,21 @@ def find_mismatch(
             return "has {} of shape {}; PyTorch has {}".format(tensor.name, *shapes)
         if mismatch := _find_difference(tensor.name, output, reference, tolerance):
             return mismatch
+    return ""
+
+
+def find_large_error(outputs: list[Array], prepared: Prepared, inputs: list[Array]) -> str:
+    """Return which output of a quantized network is far from PyTorch's on these inputs; empty if none is."""
+    for tensor, output, reference in zip(
+        prepared.spec.outputs, outputs, _run_pytorch(prepared, inputs), strict=True
+    ):
+        squares = np.square(output.astype(np.float64) - reference)
+        error = np.sqrt(squares.mean()) / max(np.abs(reference).max(initial=0), TINY)
+        if error > MAX_QUANTIZED_RMS:
+            return (
+                f"differs from PyTorch in {tensor.name} by {error:.0%} of its largest value (root mean "
+                "square) on a calibration input"
+            )
     return ""
 
 

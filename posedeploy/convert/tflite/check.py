@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from posedeploy.convert.agreement import MAX_RELATIVE_DIFFERENCE, find_mismatch, generate_runs
+from posedeploy.convert.agreement import (
+    MAX_RELATIVE_DIFFERENCE,
+    find_large_error,
+    find_mismatch,
+    generate_runs,
+)
 from posedeploy.convert.check_in_child import check_in_child
 from posedeploy.convert.export_options import TfliteConverter
 from posedeploy.convert.prepare import Prepared
@@ -16,7 +21,7 @@ from posedeploy.convert.tflite.signature import Signature
 from posedeploy.errors import ExportError
 from posedeploy.isolation.arrays import read_arrays
 from posedeploy.isolation.tasks import work_folder
-from posedeploy.types import TensorSpec
+from posedeploy.types import Tensors, TensorSpec
 
 LITERT = ("LiteRT", "ai-edge-litert")
 """The runtime that checks the file, and its package."""
@@ -27,6 +32,8 @@ MISCONVERTED: dict[TfliteConverter, str] = {
 """The end of the message about wrong outputs, by converter."""
 MISQUANTIZED = "so ai-edge-quantizer quantized an operator wrongly; use `precision=fp32`"
 """The same in a reduced precision."""
+MORE_PRECISE = "use `activations=int16` or `activations=dynamic`, or `precision=fp16`"
+"""The same on real inputs."""
 FIXED_AXES = "so its axes are not dynamic; leave `dynamic` out, or choose another target"
 """The end of the message about wrong outputs at the second size."""
 REMEDY = "rewrite that part of the network, or choose another target"
@@ -67,19 +74,28 @@ def refuse_custom_operators(model: Any) -> None:
 
 
 def check_runs(
-    path: Path, model: Any, prepared: Prepared, signature: Signature, *, is_reduced: bool = False
+    path: Path,
+    model: Any,
+    prepared: Prepared,
+    signature: Signature,
+    *,
+    is_reduced: bool = False,
+    samples: Sequence[Tensors] = (),
 ) -> None:
     """Run a file in a child process, also at a second size if axes are dynamic, and compare it with PyTorch.
 
     Args:
         is_reduced: the precision of the file is reduced, so that its values are not compared, only the types,
             the shapes and whether the values are finite.
+        samples: real inputs, on which a quantized network must resemble PyTorch.
 
     Raises:
         ExportError: the interpreter crashes or lacks an operator, a tensor has another type than in the
             network, an axis is not dynamic, or the outputs differ.
     """
     runs = list(generate_runs(prepared))
+    random_runs = len(runs)
+    runs += [([sample[tensor.name] for tensor in prepared.spec.inputs], False) for sample in samples]
     argument = {
         "path": str(path.absolute()),
         "runs": len(runs),
@@ -93,6 +109,10 @@ def check_runs(
             outputs = read_arrays(work, "output", number)
             if error and not outputs:
                 raise _run_error(error, model, is_resized=is_resized)
+            if number >= random_runs:
+                if large := find_large_error(outputs, prepared, arrays):
+                    raise ExportError(f"the quantized network {large}; {MORE_PRECISE}")
+                continue
             tolerance = None if is_reduced else MAX_RELATIVE_DIFFERENCE
             if mismatch := find_mismatch(outputs, prepared, arrays, tolerance):
                 converted = MISQUANTIZED if is_reduced else MISCONVERTED[prepared.options.tflite.converter]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from posedeploy.convert.conversion import Conversion
@@ -15,7 +15,7 @@ from posedeploy.convert.tflite.metadata import finish
 from posedeploy.convert.tflite.quantize import calibrate, quantize_dynamically, reduce_weights
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.suppress_output import suppress_stderr
-from posedeploy.types import CalibrationSet
+from posedeploy.types import CalibrationSet, Tensors
 
 
 def write_reduced(
@@ -43,8 +43,11 @@ def write_reduced(
     activations = options.tflite.activations
     quantizer = calibrate(content, options.precision, activations, calibration, signature)
 
+    samples = () if options.budget else calibration.inputs[:1]  # the budget measures all trials
+
     def write(float_layers: Collection[str], trial: Path) -> Conversion:
-        return _finish(quantizer.quantize(float_layers), trial, prepared, signature, conversion)
+        content = quantizer.quantize(float_layers)
+        return _finish(content, trial, prepared, signature, conversion, samples)
 
     layers = tuple(
         Layer(layer.scope, estimate_layer_cost(quantizer.graph, layer)) for layer in quantizer.layers
@@ -53,12 +56,17 @@ def write_reduced(
 
 
 def _finish(
-    content: bytes, path: Path, prepared: Prepared, signature: Signature, conversion: Conversion
+    content: bytes,
+    path: Path,
+    prepared: Prepared,
+    signature: Signature,
+    conversion: Conversion,
+    samples: Sequence[Tensors] = (),
 ) -> Conversion:
-    """Write a file, run it once and add its metadata."""
+    """Write a file, run it on random inputs and on these samples, and add its metadata."""
     path.write_bytes(content)
     with suppress_stderr():
-        check_runs(path, read_model(content), prepared, signature, is_reduced=True)
+        check_runs(path, read_model(content), prepared, signature, is_reduced=True, samples=samples)
         finish(path, prepared, signature)
     return conversion
 

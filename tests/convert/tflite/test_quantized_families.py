@@ -11,6 +11,7 @@ import pytest
 from posedeploy.api.exporting import export
 from posedeploy.calibration.collect import collect
 from posedeploy.convert.export_options import Activations, ExportOptions, ExportPrecision, TfliteOptions
+from posedeploy.errors import ExportError
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions, Tensors
 from tests.convert.test_quantized_families import IMAGES, NETWORKS, model_of
@@ -51,6 +52,13 @@ def test_a_reduced_tflite_network_runs_as_recorded(
 ) -> None:
     tflite = TfliteOptions(activations=activations)
     options = ExportOptions(precision=precision, calibration_images=IMAGES, tflite=tflite)
+    if network.model.spec.family == "pose2mesh" and expected == "int8":
+        with pytest.raises(
+            ExportError, match=r"differs from PyTorch in cam_mesh by 4.% of its largest value"
+        ):
+            export(network.model, "tflite", tmp_path, "reduced", options)
+        assert not list(tmp_path.glob("reduced*"))
+        return
     (artifact,) = export(network.model, "tflite", tmp_path, "reduced", options)
     with open_runner(artifact, RunOptions()) as runner:
         outputs, layers = runner.run(network.tensors), runner.runtime_info.details["layers"]
