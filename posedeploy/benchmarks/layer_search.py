@@ -15,8 +15,8 @@ from typing import Protocol
 MAX_GROUPS = 32
 
 
-class Weighed(Protocol):
-    """A layer with the estimated time that it loses in floating point."""
+class CostedLayer(Protocol):
+    """A layer with its estimated additional time in floating point."""
 
     @property
     def name(self) -> str:
@@ -43,9 +43,11 @@ class Trials(Protocol):
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """float_layers: those that keep the poses within the budget, in the order of the ranking; None if
-    even all of them in floating point do not. is_complete: False if the time limit was reached before the
-    fewest were found.
+    """The result of a search for float layers.
+
+    float_layers: those that keep the poses within the budget, in the order of the ranking; None if even all
+    of them in floating point do not. is_complete: False if the time limit was reached before the fewest were
+    found.
     """
 
     float_layers: tuple[str, ...] | None
@@ -58,7 +60,7 @@ def count_trials(layers: int) -> int:
     return 1 if not groups else 3 + groups + math.ceil(math.log2(groups + 1))
 
 
-def search(layers: Sequence[Weighed], trials: Trials) -> LayerChoice:
+def search(layers: Sequence[CostedLayer], trials: Trials) -> LayerChoice:
     """Return the layers that must be in floating point, as few and as cheap as the ranking allows."""
     names = tuple(layer.name for layer in layers)
     if trials.meets_budget(()):
@@ -77,8 +79,8 @@ def search(layers: Sequence[Weighed], trials: Trials) -> LayerChoice:
 
 
 def _rank(
-    groups: Sequence[Sequence[Weighed]], names: Sequence[str], trials: Trials
-) -> list[Sequence[Weighed]]:
+    groups: Sequence[Sequence[CostedLayer]], names: Sequence[str], trials: Trials
+) -> list[Sequence[CostedLayer]]:
     """Return the groups by the error that each causes alone, per cost, the largest first.
 
     Groups for which no time is left come last, the cheapest first.
@@ -102,10 +104,10 @@ def _above(effect: float, base: float) -> float:
     return max(effect - base, 0.0) if math.isfinite(effect) else math.inf
 
 
-def _group(layers: Sequence[Weighed]) -> list[Sequence[Weighed]]:
+def _group(layers: Sequence[CostedLayer]) -> list[Sequence[CostedLayer]]:
     size = -(-len(layers) // MAX_GROUPS)
     return [layers[start : start + size] for start in range(0, len(layers), size)]
 
 
-def _names(groups: Sequence[Sequence[Weighed]]) -> tuple[str, ...]:
+def _names(groups: Sequence[Sequence[CostedLayer]]) -> tuple[str, ...]:
     return tuple(layer.name for group in groups for layer in group)
