@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import onnx
 
+from posedeploy.convert.graph_view import GraphView, OperatorView
 from posedeploy.types import Array
 
 TYPES = {
@@ -62,52 +63,24 @@ class Graph:
         return has_form and bool(weights.data_type == onnx.TensorProto.FLOAT)
 
     @cached_property
-    def operators(self) -> OperatorView:
+    def operators(self) -> GraphView:
         """The graph as the rules of ``float_layers`` read it."""
-        return OperatorView(self)
+        return _view(self)
 
 
-class OperatorView:
-    """The operators of a graph, with the methods and the names of types of an OpenVINO graph."""
-
-    def __init__(self, graph: Graph) -> None:
-        constants = {name: _View(name, "Constant") for name in graph.initializers}
-        inputs = {value.name: _View(value.name, "Parameter") for value in graph.model.graph.input}
-        values = {**inputs, **constants}
-        self._ordered: list[_View] = []
-        for node in graph.model.graph.node:
-            kind = "GroupConvolution" if graph.is_depthwise(node) else TYPES.get(node.op_type, node.op_type)
-            view = _View(node.name, kind, [values[name] for name in node.input if name])
-            values.update(dict.fromkeys(node.output, view))
-            self._ordered.append(view)
-        self._results = [_View(name, "Result", [values[name]]) for name in sorted(graph.outputs)]
-
-    def get_ordered_ops(self) -> list[_View]:
-        """Return the operators in graph order."""
-        return self._ordered
-
-    def get_results(self) -> list[_View]:
-        """Return the outputs."""
-        return list(self._results)
-
-
-class _View:
-    """One operator, and its only output."""
-
-    def __init__(self, name: str, kind: str, sources: list[_View] | None = None) -> None:
-        self._name, self._kind, self._sources = name, kind, sources or []
-
-    def get_friendly_name(self) -> str:
-        return self._name
-
-    def get_type_name(self) -> str:
-        return self._kind
-
-    def input_values(self) -> list[_View]:
-        return self._sources
-
-    def get_node(self) -> _View:
-        return self
+def _view(graph: Graph) -> GraphView:
+    constants = {name: OperatorView(name, "Constant") for name in graph.initializers}
+    inputs = {value.name: OperatorView(value.name, "Parameter") for value in graph.model.graph.input}
+    values = inputs | constants
+    ordered = []
+    for node in graph.model.graph.node:
+        kind = "GroupConvolution" if graph.is_depthwise(node) else TYPES.get(node.op_type, node.op_type)
+        view = OperatorView(node.name, kind, [values[name] for name in node.input if name])
+        values.update(dict.fromkeys(node.output, view))
+        ordered.append(view)
+    return GraphView(
+        ordered, [OperatorView(name, "Result", [values[name]]) for name in sorted(graph.outputs)]
+    )
 
 
 def is_transposed(node: onnx.NodeProto) -> bool:

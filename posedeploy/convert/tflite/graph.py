@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from posedeploy.convert.graph_view import GraphView, OperatorView
 from posedeploy.errors import ExportError
 
 BUILTINS: Mapping[int, str] = {
@@ -19,6 +20,14 @@ CODES: Mapping[str, int] = {name: code for code, name in BUILTINS.items()}
 DEPTHWISE = "DEPTHWISE_CONV_2D"
 LAYERS = frozenset({"CONV_2D", DEPTHWISE, "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"})
 """The operators that multiply by weights or by another result."""
+TYPES = {
+    "CONV_2D": "Convolution", DEPTHWISE: "GroupConvolution", "TRANSPOSE_CONV": "ConvolutionBackpropData",
+    "FULLY_CONNECTED": "MatMul", "BATCH_MATMUL": "MatMul", "SOFTMAX": "Softmax", "LOG_SOFTMAX": "Softmax",
+    "CONCATENATION": "Concat", "EXPAND_DIMS": "Unsqueeze", "RESHAPE": "Reshape", "SLICE": "Slice",
+    "SPLIT": "Split", "SPLIT_V": "VariadicSplit", "SQUEEZE": "Squeeze", "STRIDED_SLICE": "Slice",
+    "TRANSPOSE": "Transpose",
+}  # fmt: skip
+"""OpenVINO's types of operators, by those of TFLite, of all that the rules of ``float_layers`` read."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,23 @@ class Graph:
     def sources(self, operator: Operator) -> list[Operator]:
         """Return the operators whose results an operator reads."""
         return [self.producers[tensor] for tensor in operator.inputs if tensor in self.producers]
+
+    @cached_property
+    def view(self) -> GraphView:
+        """The graph as the rules of ``float_layers`` read it; operators are named by their indices."""
+        values: dict[int, OperatorView] = {}
+
+        def value_of(tensor: int) -> OperatorView:
+            return values.get(tensor) or OperatorView(f"tensor {tensor}", "Parameter")
+
+        ordered = []
+        for operator in self.operators:
+            sources = list(map(value_of, operator.inputs)) or [OperatorView("constant", "Constant")]
+            view = OperatorView(str(operator.index), TYPES.get(operator.kind, operator.kind), sources)
+            values.update(dict.fromkeys(operator.outputs, view))
+            ordered.append(view)
+        results = [OperatorView(f"result {tensor}", "Result", [value_of(tensor)]) for tensor in self.outputs]
+        return GraphView(ordered, results)
 
     def constants(self, operator: Operator) -> list[float]:
         """Return the values of the FP32 scalars that an operator reads."""
