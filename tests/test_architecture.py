@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.imports import MODULES, OURS, PACKAGE, is_within
 
-BASE = {"posedeploy", "errors", "limits", "printable", "types"}
+BASE = {"posedeploy", "errors", "limits", "pareto", "printable", "types"}
 SHARED = BASE | {
     "plugins",
     "backends",
@@ -58,6 +58,7 @@ SHARED = BASE | {
 
 MAY_IMPORT = {
     "limits": set(),
+    "pareto": set(),
     "printable": set(),
     "errors": {"printable"},
     "types": {"devices", "errors", "file_states", "types"},

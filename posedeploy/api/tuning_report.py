@@ -13,11 +13,12 @@ from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.footprint import Footprint
 from posedeploy.benchmarks.intervals import CONFIDENCE
 from posedeploy.benchmarks.machine_info import Machine
+from posedeploy.pareto import find_front
 from posedeploy.text_files import format_json
 from posedeploy.tuning.configurations import Configuration, Objective
 from posedeploy.tuning.costs import TimeCost
 from posedeploy.tuning.error_share import ErrorShare
-from posedeploy.tuning.standings import find_front, rank
+from posedeploy.tuning.standings import rank
 from posedeploy.types import RuntimeInfo
 
 FORMAT, VERSION = "posedeploy.tune", 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from posedeploy.pages.axes import Axis, Tick, axis_from_zero, axis_of_times
+from posedeploy.pareto import find_front
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 CHARACTER_PX, LINE_PX, RADIUS_PX = 6.9, 15.0, 10.0
@@ -82,11 +83,9 @@ class Scatter:
 
 def select_best(points: Sequence[Point]) -> list[Point]:
     """Return the points that no other one beats in latency and error, by latency; without PyTorch."""
-    best: list[Point] = []
-    for point in sorted(points, key=lambda each: (each.latency, each.error)):
-        if not point.is_reference and (not best or point.error < best[-1].error):
-            best.append(point)
-    return best
+    by_number = {point.number: point for point in points if not point.is_reference}
+    front = find_front({number: (point.error, point.latency) for number, point in by_number.items()})
+    return [by_number[number] for number in front]
 
 
 def draw_scatter(

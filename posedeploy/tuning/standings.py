@@ -1,4 +1,4 @@
-"""The dropped candidates of a search, its Pareto front, and its winner.
+"""The dropped candidates of a search, and the ranking of the others.
 
 A candidate is dropped only if confidence intervals decide so: its error is over budget, or enough other
 candidates are faster without a larger error. All others are measured further.
@@ -83,22 +83,6 @@ def _beats(one: Standing, other: Standing) -> bool:
     estimate = compare_costs(other, one)
     is_cheaper = estimate is not None and estimate.low > math.log1p(DEAD_ZONE)
     return is_cheaper and (one.error.high <= 1 or one.error.value <= other.error.value)
-
-
-def find_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Return the labels of the (error, cost) points that no other point beats, by cost.
-
-    A point is beaten by one that is no worse in both and better in one. Points that are not finite are left
-    out.
-    """
-    front: list[str] = []
-    least = math.inf
-    finite = {label: point for label, point in points.items() if all(map(math.isfinite, point))}
-    for label, (error, _) in sorted(finite.items(), key=lambda item: (item[1][1], item[1][0])):
-        if error < least:
-            front.append(label)
-            least = error
-    return front
 
 
 def rank(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.pose_comparison import ImagePairs
+from posedeploy.pareto import find_front
 from posedeploy.tuning.error_share import ErrorShare
-from posedeploy.tuning.standings import Standing, Times, compare_costs, find_dropped, find_front, rank
+from posedeploy.tuning.standings import Standing, Times, compare_costs, find_dropped, rank
 
 NO_IMAGES: tuple[ImagePairs, ...] = ()
 
