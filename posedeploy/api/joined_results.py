@@ -12,6 +12,7 @@ from posedeploy.api.compared_models import format_shapes
 from posedeploy.api.earlier_report import SAME_MACHINE
 from posedeploy.api.parity_document import ParityDocument, ParityRow
 from posedeploy.api.result_files import ResultFile
+from posedeploy.api.tune_document import TuneDocument
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.time_comparison import TimeComparison
@@ -69,14 +70,15 @@ class Group:
 class JoinedResults:
     """The content of a report.
 
-    comparisons: the verdicts of ``bench --compare``, each with its file. errors: why artifacts did not run,
-    by path.
+    comparisons: the verdicts of ``bench --compare``, each with its file. searches: those of ``tune``.
+    errors: why artifacts did not run, by path.
     """
 
     files: tuple[ResultFile, ...]
     groups: tuple[Group, ...]
     parity: tuple[Compared, ...]
     comparisons: tuple[tuple[str, TimeComparison], ...]
+    searches: tuple[TuneDocument, ...]
     errors: Mapping[str, str]
 
     @property
@@ -108,6 +110,7 @@ def join_results(files: Sequence[ResultFile]) -> JoinedResults:
             if isinstance(file.document, BenchDocument)
             for each in file.document.comparisons
         ),
+        searches=tuple(file.document for file in files if isinstance(file.document, TuneDocument)),
         errors={
             path: message
             for file in files

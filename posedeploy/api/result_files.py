@@ -8,20 +8,23 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from posedeploy.api import latency_report, parity_report
+from posedeploy.api import latency_report, parity_report, tuning_report
 from posedeploy.api.bench_document import BenchDocument, Head
 from posedeploy.api.latency_report import LatencyReport
 from posedeploy.api.parity_document import ParityDocument
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.api.tune_document import TuneDocument
+from posedeploy.api.tuning_report import TuningReport
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_TEXT_BYTES
 from posedeploy.text_files import parse_json
 from posedeploy.types import StrPath
 
-Document: TypeAlias = BenchDocument | ParityDocument
-ResultSource: TypeAlias = StrPath | LatencyReport | ParityReport
-"""The path of a JSON file, or the report that ``benchmark`` or ``compare`` returned."""
+Document: TypeAlias = BenchDocument | ParityDocument | TuneDocument
+Report: TypeAlias = LatencyReport | ParityReport | TuningReport
+ResultSource: TypeAlias = StrPath | Report
+"""The path of a JSON file, or the report that ``benchmark``, ``compare`` or ``tune`` returned."""
 WHAT = "a JSON result of posedeploy"
 
 
@@ -33,7 +36,7 @@ class ResultFile:
     document: Document
 
 
-def _check_bench(document: BenchDocument, name: str) -> BenchDocument:
+def _check(document: BenchDocument | TuneDocument, name: str) -> BenchDocument | TuneDocument:
     return document.checked(name)
 
 
@@ -42,8 +45,9 @@ def _check_parity(document: ParityDocument, name: str) -> ParityDocument:
 
 
 KINDS: Mapping[Head, tuple[Any, Callable[[Any, str], Document]]] = {
-    Head(latency_report.FORMAT, latency_report.VERSION): (BenchDocument, _check_bench),
+    Head(latency_report.FORMAT, latency_report.VERSION): (BenchDocument, _check),
     Head(parity_report.FORMAT, parity_report.VERSION): (ParityDocument, _check_parity),
+    Head(tuning_report.FORMAT, tuning_report.VERSION): (TuneDocument, _check),
 }
 """The type of each document, and the function that checks it."""
 
@@ -54,11 +58,12 @@ def read_results(sources: ResultSource | Iterable[ResultSource]) -> tuple[list[R
     Raises:
         InputError: there is none, or one cannot be read, has another kind of content, or has damaged values.
     """
-    is_single = isinstance(sources, str | PathLike | LatencyReport | ParityReport)
+    is_single = isinstance(sources, str | PathLike | Report)
     listed = [cast(ResultSource, sources)] if is_single else [*cast(Iterable[ResultSource], sources)]
     if not listed:
         raise InputError(
-            "no results; pass at least one JSON file of `posedeploy bench` or `posedeploy parity`"
+            "no results; pass at least one JSON file of `posedeploy bench`, `posedeploy parity` or "
+            "`posedeploy tune`"
         )
     results: list[ResultFile] = []
     remarks: list[str] = []
@@ -73,7 +78,7 @@ def read_results(sources: ResultSource | Iterable[ResultSource]) -> tuple[list[R
 
 
 def _read(source: ResultSource, number: int) -> ResultFile:
-    if isinstance(source, LatencyReport | ParityReport):
+    if isinstance(source, Report):
         return _parse(source.to_json().encode(), Path(f"result {number}"))
     path = Path(source)
     return _parse(read_bytes(path, WHAT, MAX_TEXT_BYTES), path)
@@ -86,8 +91,8 @@ def _parse(content: bytes, path: Path) -> ResultFile:
             f"{path}: not a result that a report can show",
             found=str(head),
             expected=" or ".join(map(str, KINDS)),
-            hint="pass a file that this release wrote with `posedeploy bench --json` or "
-            "`posedeploy parity --json`",
+            hint="pass a file that this release wrote with `posedeploy bench --json`, "
+            "`posedeploy parity --json` or `posedeploy tune`",
         )
     kind, check = KINDS[head]
     document = parse_json(content, path, f"{WHAT} ({head.format})", kind, nan=True)

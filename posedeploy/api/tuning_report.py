@@ -55,6 +55,13 @@ class TuneRow:
             return self.file_bytes
         return self.cost.seconds if self.cost is not None else None
 
+    def shown_cost(self, objective: Objective) -> float:
+        """Return the cost of a measured candidate in ms per image, images per second, or MB."""
+        if objective == "size":
+            return (self.file_bytes or 0) / 1e6
+        assert self.cost is not None, "the candidate was timed"
+        return 1e3 * self.cost.seconds if objective == "latency" else 1 / self.cost.seconds
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuningReport:

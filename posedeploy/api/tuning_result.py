@@ -6,15 +6,17 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from posedeploy import files
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.api.pytorch_parity import compare_with_pytorch
+from posedeploy.api.tune_document import TuneDocument
 from posedeploy.api.tuning_candidates import run_options, short_reason
 from posedeploy.api.tuning_files import ModelFiles, list_files
 from posedeploy.api.tuning_options import LeftOut, TuneOptions
-from posedeploy.api.tuning_plot import draw_report
 from posedeploy.api.tuning_report import Status, TuneRow, TuningReport, rank_rows
 from posedeploy.api.tuning_search import TIME_LIMIT_REASON, Search
 from posedeploy.backends import target_named
@@ -175,7 +177,9 @@ class ResultWriter:
 
     def _write(self, report: TuningReport, winner: Winner | None) -> None:
         """Replace the files of an earlier result by these."""
-        documents = {JSON_NAME: report.to_json(), PLOT_NAME: draw_report(report)}
+        content = report.to_json()
+        plot = msgspec.json.decode(content, type=TuneDocument).plot
+        documents = {JSON_NAME: content, PLOT_NAME: plot}
         if report.parity is not None:
             documents[PARITY_NAME] = report.parity.to_json()
         copied = list_files(winner.artifact) if winner is not None else []

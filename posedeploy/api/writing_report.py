@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def report(results: ResultSource | Iterable[ResultSource], output: StrPath) -> Path:
-    """Write one HTML page that joins the results of ``benchmark`` and ``compare``; return its path.
+    """Write one HTML page that joins the results of ``benchmark``, ``compare`` and ``tune``; return its path.
 
     The page needs no network. It shows latency against error, the intervals, the stages from image to poses,
     the precision that really ran, the verdicts and the machines. Models are joined by the hashes of their

@@ -12,10 +12,12 @@ import typer
 from posedeploy import __version__
 from posedeploy.cli.engine import engine
 from posedeploy.cli.environments import env
+from posedeploy.cli.evaluate import evaluate
 from posedeploy.cli.export import export
 from posedeploy.cli.lookup import doctor, families, fetch, inspect
-from posedeploy.cli.measure import bench, evaluate, parity, report
+from posedeploy.cli.measure import bench, parity
 from posedeploy.cli.predict import predict
+from posedeploy.cli.report import report
 from posedeploy.cli.synthetic import synthetic
 from posedeploy.cli.tune import tune
 from posedeploy.console.error_handling import ErrorHandlingGroup

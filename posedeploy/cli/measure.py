@@ -1,4 +1,4 @@
-"""The arguments and options of the commands that measure a model, and of the report on the results."""
+"""The arguments and options of the commands that compare models: ``bench`` and ``parity``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from posedeploy.console import common_options, model_options, parsing, people_options
-from posedeploy.console.output import check_json, inform, show_progress
+from posedeploy.console import common_options, model_options, parsing
+from posedeploy.console.output import check_json, show_progress
 from posedeploy.types import Precision, Scenario
 
 
@@ -247,77 +247,3 @@ def parity(
         )
     show_parity(report, json)
     raise typer.Exit(0 if report.passed else 1)
-
-
-def evaluate(
-    annotations: Annotated[
-        Path,
-        typer.Option(metavar="FILE", help="COCO keypoint annotations.", show_default=False),
-    ],
-    images: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder of the images.", show_default=False)
-    ],
-    model: Annotated[
-        Path | None, typer.Argument(help="An artifact or a checkpoint.", show_default="the built-in sample")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Use only the first N images of the file.")
-    ] = None,
-    height: common_options.Height = None,
-    refine: common_options.Refine = False,
-    detector: people_options.Detector = None,
-    detector_spec: people_options.DetectorSpec = None,
-    device: common_options.Device = "cpu",
-    threads: common_options.Threads = None,
-    precision: common_options.PrecisionName = "fp32",
-    runtime: common_options.RuntimeName = None,
-    family: model_options.FamilyName = None,
-    network: model_options.Network = None,
-    stages: model_options.StagesText = None,
-    weights: model_options.WeightsKey = None,
-    contract: model_options.Contract = None,
-    json: common_options.Json = None,
-) -> None:
-    """Compute COCO keypoint AP and AR by OKS on annotated images.
-
-    Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
-    """
-    from posedeploy.api.evaluating import evaluate as score
-    from posedeploy.commands.evaluate import show_evaluation
-
-    check_json(json)
-    with show_progress() as on_progress:
-        report = score(
-            model,
-            annotations,
-            images,
-            device=device,
-            precision=precision,
-            threads=threads,
-            runtime=runtime,
-            limit=limit,
-            refine=refine,
-            detector=detector,
-            detector_spec=detector_spec,
-            on_progress=on_progress,
-            **model_options.model_keywords(family, network, contract, None, stages, weights, height),
-        )
-    show_evaluation(report, json)
-
-
-def report(
-    files: Annotated[
-        list[Path],
-        typer.Argument(help="JSON files that bench and parity wrote with --json.", show_default=False),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML page to write.")
-    ] = Path("report.html"),
-) -> None:
-    """Join the results of bench and parity in one HTML page that needs no network.
-
-    Example: posedeploy report bench.json parity.json -o report.html
-    """
-    from posedeploy.api.writing_report import report as write
-
-    inform(f"wrote {write(files, output)}")

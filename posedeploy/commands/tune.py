@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.table import Table
 
-from posedeploy.api.tuning_plot import plotted_cost
 from posedeploy.api.tuning_report import TuneRow, TuningReport
 from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
 from posedeploy.benchmarks.pose_comparison import PoseComparison
@@ -128,7 +127,7 @@ def winner_lines(report: TuningReport) -> Iterator[str]:
     unit = UNITS[report.objective]
     speed = f", {winner.cost.speedup:.2f}x PyTorch" if winner.cost is not None else ""
     yield (
-        f"winner: {winner.label}: {plotted_cost(winner, report.objective):.4g} {unit}{speed}; error "
+        f"winner: {winner.label}: {winner.shown_cost(report.objective):.4g} {unit}{speed}; error "
         f"{describe_error(winner.error.poses)}, {_percent(winner.error.value)} of the budget"
     )
     yield printable(f"file: {report.winner_path}, within budget, compared with PyTorch ({PARITY_NAME})")

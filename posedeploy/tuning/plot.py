@@ -48,8 +48,9 @@ def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         _text(LEFT, 24, title, size=15, weight="bold"),
         *_legend(),
-        *_axes(x, y, x_title, budget),
+        *_axes(x, y, x_title),
         _front([point for point in points if point.is_on_front], x, y),
+        _text(WIDTH - RIGHT - 4, y.at(100) - 5, f"budget: {budget}", anchor="end", color=COLORS["winner"]),
         *(_mark(point, x, y) for point in points),
         *_labels(points, x, y),
         "</svg>",
@@ -65,7 +66,7 @@ def _scales(points: Sequence[PlotPoint]) -> tuple[Axis, Axis]:
     return x, Axis(min(low, 10.0), max(ys) * 2, HEIGHT - BOTTOM, TOP, is_log=True)
 
 
-def _axes(x: Axis, y: Axis, x_title: str, budget: str) -> Iterator[str]:
+def _axes(x: Axis, y: Axis, x_title: str) -> Iterator[str]:
     for at, text in x.ticks():
         yield _line(at, TOP, at, HEIGHT - BOTTOM, "#e5e7eb")
         yield _text(at, HEIGHT - BOTTOM + 18, text, anchor="middle")
@@ -75,7 +76,6 @@ def _axes(x: Axis, y: Axis, x_title: str, budget: str) -> Iterator[str]:
     yield _line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#111827")
     yield _line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#111827")
     yield _line(LEFT, y.at(100), WIDTH - RIGHT, y.at(100), COLORS["winner"], dash="6 4")
-    yield _text(WIDTH - RIGHT - 4, y.at(100) - 5, f"budget: {budget}", anchor="end", color=COLORS["winner"])
     yield _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, x_title, anchor="middle")
     yield (
         f'<text transform="translate(18 {(TOP + HEIGHT - BOTTOM) / 2:.1f}) rotate(-90)" text-anchor="middle" '

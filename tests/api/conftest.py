@@ -15,7 +15,15 @@ from tests.commands.conftest import done, elsewhere, invoke, refused  # noqa: F4
 from tests.predict.conftest import HEIGHT, PEOPLE, WIDTH, spec_of, write_image
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import write_crop_network
-from tests.support.result_documents import PARITY, ROWS, bench_document, parity_document, write_document
+from tests.support.result_documents import (
+    PARITY,
+    ROWS,
+    bench_document,
+    candidate,
+    parity_document,
+    tune_document,
+    write_document,
+)
 from tests.support.synthetic_maps import Maps, crowd
 
 
@@ -86,3 +94,16 @@ def bench() -> Path:
 def parity() -> Path:
     """The file of the parity of the same models."""
     return write_document(Path("parity.json"), parity_document(PARITY))
+
+
+@pytest.fixture
+def search() -> Path:
+    """The JSON of a search with one candidate of each result."""
+    results = [
+        candidate("openvino bf16", 0.4, 20),
+        candidate("openvino int8", 1.8, 10, within_budget=False),
+        candidate("openvino fp32", None, 40, within_budget=False, on_front=False),
+        candidate("onnx fp16", 0.1, 50, status="failed", reason="`precision=fp16`: no", on_front=False),
+        {"label": "onnx <b>fp32</b>", "status": "not tried", "reason": "the time limit was reached"},
+    ]
+    return write_document(Path("tune.json"), tune_document(results))

@@ -50,6 +50,25 @@ def test_damaged_results_are_refused_by_name(
 
 
 @pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (_set("settings", {}), "the settings have no checkpoint; run posedeploy tune again"),
+        (_set("results/0/ms_per_image", -1.0), "the values of openvino bf16 are damaged; found 0.4, -1, 4"),
+        (_set("results/0/error/budget_share", -0.1), "the values of openvino bf16 are damaged; found -0.1"),
+        (_set("results/0/ms_per_image", "20"), "Expected `float | null`, got `str`"),
+        (_set("objective", "speed"), "Invalid enum value"),
+        (_set("version", 2), "found posedeploy.tune, version 2; expected posedeploy.bench"),
+        (_set("results", None), "Expected `array`, got `null`"),
+    ],
+)
+def test_damaged_searches_are_refused_by_name(
+    search: Path, refused: Callable[..., str], edit: Edit, message: str
+) -> None:
+    error = refused("report", edited(search, edit), "-o", "page.html")
+    assert error.startswith("error: tune.json: ") and message in error
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "the file is empty"),

@@ -78,6 +78,24 @@ def test_reports_of_the_library_are_joined(artifact: Artifact, photo_file: Path)
     assert "error is unknown" not in page.text
 
 
+def test_a_search_is_shown_with_its_plot_and_all_candidates(search: Path, done: Invoke) -> None:
+    done("report", search, "-o", "page.html")
+    page = Page(Path("page.html"))
+    text = page.text.replace("\N{MULTIPLICATION SIGN}", "x").replace("\N{EN DASH}", "-")
+    assert "The best latency within 1 px, on 16 inputs. Export the winner with posedeploy export" in text
+    assert "openvino bf16 ★ 40% 20.0 4.00x 16.5 MB winner" in text
+    assert "openvino int8 ★ 180% 10.0 8.00x 16.5 MB over budget" in text
+    assert "openvino fp32 - 40.0 2.00x 16.5 MB over budget" in text
+    assert "onnx fp16 precision=fp16 : no 10% 50.0 1.60x 16.5 MB failed" in text
+    assert "onnx <b>fp32</b> the time limit was reached - - - - not tried" in text
+    assert page.source.count("<svg") == 1 and "<b>" not in page.source
+
+
+def test_a_search_is_joined_with_other_results(bench: Path, parity: Path, search: Path) -> None:
+    page = Page(pd.report([bench, parity, search], "page.html"))
+    assert "Latency and parity" in page.text and "Search: human.pth on cpu" in page.text
+
+
 @pytest.mark.parametrize("name", ["bench", "parity"])
 def test_one_result_is_enough(name: str, request: pytest.FixtureRequest) -> None:
     page = Page(pd.report(request.getfixturevalue(name), "page.html"))

@@ -195,6 +195,8 @@ def test_the_result_has_the_winner_its_parity_and_the_command_that_exports_it(
     command = document["winner"]["export_command"]
     assert command.startswith("posedeploy export ")
     assert command.endswith(f"-o '{tuned}'")
+    done("report", tuned / "tune.json", "-o", "page.html")
+    assert winner["label"] in Path("page.html").read_text()
     done("bench", path, "--runs", 1, *document["winner"]["run_options"])
 
 

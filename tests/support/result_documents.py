@@ -1,4 +1,4 @@
-"""JSON documents of bench and parity with chosen values, as the commands write them."""
+"""JSON documents of bench, parity and tune with chosen values, as the commands write them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from posedeploy.api.latency_report import LatencyReport
+from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.time_comparison import compare_in_rounds
@@ -129,6 +130,43 @@ def parity_document(
         "errors": dict(errors or {}),
         "results": list(rows),
     }
+
+
+def candidate(label: str, share: float | None, milliseconds: float, **fields: Any) -> dict[str, Any]:
+    """Return a candidate of a search; an error without a number is infinite."""
+    return {
+        "label": label,
+        "status": "measured",
+        "reason": "",
+        "within_budget": share is not None and share <= 1,
+        "on_front": True,
+        "error": {"budget_share": share},
+        "ms_per_image": milliseconds,
+        "speedup": 80 / milliseconds,
+        "speedup_interval": None,
+        "file_bytes": 16_500_000,
+    } | fields
+
+
+def tune_document(results: Sequence[Mapping[str, Any]], **fields: Any) -> dict[str, Any]:
+    return {
+        "format": "posedeploy.tune",
+        "version": 1,
+        "machine": asdict(MACHINE),
+        "settings": {"checkpoint": "human.pth (sha256 0)"},
+        "budget": asdict(Budget(px=1.0)),
+        "objective": "latency",
+        "device": "cpu",
+        "inputs": 16,
+        "baseline_ms": 80.0,
+        "winner": {
+            "label": "openvino bf16",
+            "path": "human.xml",
+            "export_command": "posedeploy export human.pth",
+            "run_options": ["--threads", "2"],
+        },
+        "results": list(results),
+    } | fields
 
 
 ROWS = (

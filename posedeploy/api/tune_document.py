@@ -1,0 +1,118 @@
+"""The JSON of ``posedeploy tune``, as far as a report shows it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.machine_info import Machine
+from posedeploy.errors import InputError
+from posedeploy.tuning.configurations import Objective
+from posedeploy.tuning.plot import PlotPoint, draw_plot
+
+AXES: dict[Objective, str] = {
+    "latency": "milliseconds per image (lower is better)",
+    "throughput": "images per second (higher is better)",
+    "size": "size of the files in MB (lower is better)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneError:
+    """The error of a candidate: its share of the budget; None is infinite."""
+
+    budget_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneCandidate:
+    """One candidate; None where something was not measured."""
+
+    label: str
+    status: str
+    reason: str = ""
+    within_budget: bool | None = None
+    on_front: bool = False
+    error: TuneError | None = None
+    ms_per_image: float | None = None
+    speedup: float | None = None
+    speedup_interval: tuple[float, float] | None = None
+    file_bytes: int | None = None
+
+    def shown_cost(self, objective: Objective) -> float | None:
+        """Return the cost in the unit of ``AXES``."""
+        if objective == "size":
+            return self.file_bytes / 1e6 if self.file_bytes else None
+        if not self.ms_per_image:
+            return None
+        return self.ms_per_image if objective == "latency" else 1e3 / self.ms_per_image
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneWinner:
+    """The winner. run_options: those of ``predict`` and ``bench``."""
+
+    label: str
+    path: str | None = None
+    export_command: str = ""
+    run_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneDocument:
+    """The content of the file, as in ``TuningReport``."""
+
+    machine: Machine
+    settings: dict[str, str]
+    budget: Budget
+    objective: Objective
+    device: str
+    inputs: int
+    results: tuple[TuneCandidate, ...]
+    baseline_ms: float | None = None
+    winner: TuneWinner | None = None
+
+    @property
+    def title(self) -> str:
+        """The checkpoint and the device."""
+        return f"{self.settings['checkpoint'].partition(' (')[0]} on {self.device}"
+
+    @property
+    def plot(self) -> str:
+        """The error of each candidate against its cost, as an SVG document."""
+        points = [
+            PlotPoint(
+                row.label,
+                cost,
+                100 * row.error.budget_share,
+                row.on_front,
+                self.winner is not None and row.label == self.winner.label,
+            )
+            for row in self.results
+            if row.status == "measured" and row.error is not None and row.error.budget_share is not None
+            if (cost := row.shown_cost(self.objective)) is not None
+        ]
+        return draw_plot(points, self.title, AXES[self.objective], str(self.budget))
+
+    def checked(self, subject: str) -> TuneDocument:
+        """Return the document.
+
+        Args:
+            subject: the file or the parameter, for messages.
+
+        Raises:
+            InputError: a value is missing or damaged.
+        """
+        if "checkpoint" not in self.settings:
+            raise InputError(f"{subject}: the settings have no checkpoint; run `posedeploy tune` again")
+        for row in self.results:
+            share = row.error.budget_share if row.error is not None else None
+            values = [*filter(None, (share, row.ms_per_image, row.speedup, row.file_bytes))]
+            if any(not 0 < value < math.inf for value in values):
+                raise InputError(
+                    f"{subject}: the values of {row.label} are damaged",
+                    found=", ".join(f"{value:g}" for value in values),
+                    expected="finite numbers of at least 0",
+                )
+        return self
