@@ -69,6 +69,7 @@ CLEAN = ("posedeploy", "tools")
 ALLOWED = {
     "posedeploy/api/bench_document.py": {"found"},  # of errors
     "posedeploy/api/earlier_report.py": {"found"},  # of errors
+    "posedeploy/api/tune_document.py": {"found"},  # of errors
     "posedeploy/api/result_files.py": {"found"},  # of errors
     "posedeploy/benchmarks/reference_file.py": {"F16", "F32"},  # safetensors' names
     "posedeploy/errors.py": {"found"},  # a field of every error

@@ -52,7 +52,7 @@ def test_damaged_results_are_refused_by_name(
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (_set("settings", {}), "the settings have no checkpoint; run posedeploy tune again"),
+        (_set("settings", {}), "the settings have no checkpoint; run `posedeploy tune` again"),
         (_set("results/0/ms_per_image", -1.0), "the values of openvino bf16 are damaged; found 0.4, -1, 4"),
         (_set("results/0/error/budget_share", -0.1), "the values of openvino bf16 are damaged; found -0.1"),
         (_set("results/0/ms_per_image", "20"), "Expected `float | null`, got `str`"),
