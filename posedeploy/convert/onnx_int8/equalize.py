@@ -1,11 +1,4 @@
-"""Equalize the ranges of channels between two layers, without changing the results of the network.
-
-ONNX Runtime quantizes an activation with one scale for all channels. If one channel has much larger values
-than the others, those lose their bits. This module divides the weights of a layer by a factor for each
-channel, and multiplies those of the depthwise convolution that reads the channel by the same factor. Weights
-have a scale for each channel anyway, so that they lose nothing. Cross-layer equalization: Nagel et al., 2019,
-https://arxiv.org/abs/1906.04721.
-"""
+"""Equalize the ranges of channels between two layers of an ONNX graph (see ``channel_factors``)."""
 
 from __future__ import annotations
 
@@ -15,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from posedeploy.convert.channel_factors import find_factors
 from posedeploy.convert.onnx_int8.graph import Graph
 from posedeploy.types import Array
 
 HOMOGENEOUS = frozenset({"Relu", "LeakyRelu", "PRelu"})
 """Activations for which ``f(x / s) = f(x) / s`` if ``s > 0``."""
-MIN_SHARE = 1e-3
-"""A channel counts at least this share of the largest one, so that unused channels have finite factors."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +47,10 @@ def equalize(graph: Graph, pairs: list[Pair], largest: Mapping[str, Array]) -> d
     """
     factors = {}
     for pair in pairs:
-        limits = largest[pair.tensors[-1]].astype(np.float32)
-        if not limits.max() > 0:
+        scale = find_factors(largest[pair.tensors[-1]])
+        if scale is None:
             continue
-        scale = np.maximum(limits / limits.max(), np.float32(MIN_SHARE))
+        scale = scale.astype(np.float32)
         for name in filter(None, pair.layer.input[1:]):
             array = graph.array(name)
             graph.replace(name, array / scale.reshape(-1, *[1] * (array.ndim - 1)))

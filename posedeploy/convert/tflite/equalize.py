@@ -1,11 +1,4 @@
-"""Give the channels that a depthwise convolution reads the same range, without changing the results.
-
-An INT8 tensor has one scale for all channels. The ranges of the channels that a depthwise convolution reads
-may differ by a factor of a thousand, so that most of them would have only a few steps. Therefore, each
-channel of the layer before it is divided by a factor, and its depthwise weights are multiplied by the same
-factor (Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction"). The
-weights of both layers have one scale per channel, so the factors cost no accuracy.
-"""
+"""Equalize the ranges of channels between two layers of a TFLite graph (see ``channel_factors``)."""
 
 from __future__ import annotations
 
@@ -15,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from posedeploy.convert.channel_factors import find_factors
 from posedeploy.convert.tflite.graph import DEPTHWISE, Graph, Operator
 from posedeploy.types import Array
 
-MAX_FACTOR = 64.0
-"""The largest ratio of two factors. With a larger one, a channel that is nearly unused in the calibration
-inputs would exceed the range in other inputs."""
 OUTPUT_AXES: Mapping[str, int] = {"CONV_2D": 0, DEPTHWISE: 3}
 """The axis of the output channels in the weights, by the kind of the layer."""
 SCALABLE = frozenset({"PAD", "RELU", "MAX_POOL_2D"})
@@ -63,10 +54,9 @@ def equalize(graph: Graph, pairs: list[Pair], largest: Mapping[int, Array]) -> N
         largest: the largest absolute value of each channel, by the tensor of the pair.
     """
     for pair in pairs:
-        peaks = largest[pair.tensor].astype(np.float64)
-        if not np.isfinite(peaks).all() or peaks.max() == 0:
+        factors = find_factors(largest[pair.tensor])
+        if factors is None:
             continue
-        factors = np.maximum(peaks / peaks.max(), 1 / MAX_FACTOR)
         kernel, *bias = _weights(graph, pair.layer)
         axis = OUTPUT_AXES[pair.layer.kind]
         _scale(graph, kernel, np.expand_dims(1 / factors, tuple({0, 1, 2, 3} - {axis})))
