@@ -10,6 +10,16 @@ from posedeploy.api.reporting import report_steps
 from posedeploy.api.tuning_candidates import BASELINE, CandidateOpener, OpenCandidate, short_reason
 from posedeploy.api.tuning_errors import PoseErrors
 from posedeploy.api.tuning_files import ModelFiles
+from posedeploy.api.tuning_rungs import (
+    BLOCK,
+    MIN_INPUTS,
+    RUNGS,
+    RUNGS_WITH_NEIGHBORS,
+    SCENARIOS,
+    SEARCH_UNTIL,
+    WARM_UP,
+    Rung,
+)
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.errors import MeasurementError, PoseDeployError
@@ -20,38 +30,8 @@ from posedeploy.tuning.error_share import ErrorShare, measure_share
 from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped, is_over_budget
 from posedeploy.tuning.state import State, to_pairs
-from posedeploy.types import OnProgress, Scenario
+from posedeploy.types import OnProgress
 
-
-@dataclass(frozen=True)
-class Rung:
-    """The amount of measurements of each remaining candidate, including all rungs before.
-
-    rounds: the number of times. inputs: the share of the inputs. export_until: the share of the remaining
-    time after which no export begins, so that time is left to measure.
-    """
-
-    rounds: int
-    inputs: float
-    export_until: float
-
-
-RUNGS = (Rung(10, 0.25, 0.7), Rung(15, 0.25, 0.8), Rung(30, 0.5, 0.9), Rung(60, 1.0, 0.9))
-RUNGS_WITH_NEIGHBORS = 2
-"""The number of the first rungs after which the neighbors of the remaining candidates are added."""
-MIN_INPUTS = 8
-BLOCK = 5
-"""The rounds that are measured and saved as one block."""
-WARM_UP = 2
-"""Untimed runs of each candidate before a block."""
-SEARCH_UNTIL = 0.9
-"""The share of the time limit after which nothing is measured, so that time is left for the winner."""
-SCENARIOS: dict[Objective, Scenario] = {
-    "latency": "single-stream",
-    "throughput": "offline",
-    "size": "single-stream",
-}
-"""The scenario in which candidates are timed, by objective."""
 TIME_LIMIT_REASON = "the time limit was reached"
 """The reason for a candidate that was not tried."""
 
