@@ -20,6 +20,7 @@ DATA = {
     "posedeploy/py.typed",
     "posedeploy/checkpoints/sample.md",
     "posedeploy/checkpoints/sample.safetensors",
+    "posedeploy/commands/probe.onnx",
     "posedeploy/environments/requirements/onnx2tf.txt",
     *(
         f"posedeploy/pages/templates/{name}"
