@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from posedeploy import __version__
+from posedeploy.cli.bench import bench
 from posedeploy.cli.engine import engine
 from posedeploy.cli.environments import env
 from posedeploy.cli.evaluate import evaluate
 from posedeploy.cli.export import export
 from posedeploy.cli.lookup import doctor, families, fetch, inspect
-from posedeploy.cli.measure import bench, parity
+from posedeploy.cli.parity import parity
 from posedeploy.cli.predict import predict
 from posedeploy.cli.report import report
 from posedeploy.cli.synthetic import synthetic

@@ -1,0 +1,126 @@
+"""``posedeploy parity``: its arguments and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posedeploy.console import common_options, model_options
+from posedeploy.console.output import check_json, show_progress
+
+
+def parity(
+    models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Also compare on this image, or on the images of this folder."),
+    ] = None,
+    device: common_options.Device = "cpu",
+    threads: common_options.Threads = None,
+    precision: common_options.PrecisionName = "fp32",
+    rtol: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Maximum difference, relative to an output's largest value. By default 1e-4 (fp32), "
+            "1e-3 (tf32, fp16) or 8e-3 (bf16), or twice PyTorch's noise floor if that is larger.",
+            show_default=False,
+        ),
+    ] = None,
+    max_px: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PX",
+            help="Tolerance of keypoints at the 99th percentile.",
+            show_default="0.1 in fp32, else 1",
+        ),
+    ] = None,
+    max_mm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            help="Tolerance of 3D joints and vertices at the 99th percentile.",
+            show_default="1 in fp32, else 5",
+        ),
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            help="Limit the differences between poses instead: 1px (keypoints), 0.5mm (3D), 0.99oks "
+            "(similarity) or 2% (keypoints found by only one of the two models). Repeatable.",
+            show_default="the tolerances; 1.5px and 10mm in int8",
+        ),
+    ] = None,
+    noise_floor: Annotated[
+        bool,
+        typer.Option(help="Always measure the noise floor of PyTorch."),
+    ] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare with PyTorch's outputs in this reference file, without PyTorch.",
+            show_default=False,
+        ),
+    ] = None,
+    save_reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the inputs and PyTorch's outputs to this file, for --reference.",
+            show_default=False,
+        ),
+    ] = None,
+    collected_outputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --reference: the outputs that the model returned on another device, such as a phone.",
+            show_default=False,
+        ),
+    ] = None,
+    runtime: common_options.RuntimeName = None,
+    checkpoint: model_options.Checkpoint = None,
+    family: model_options.FamilyName = None,
+    network: model_options.Network = None,
+    stages: model_options.StagesText = None,
+    mesh: model_options.Mesh = None,
+    weights: model_options.WeightsKey = None,
+    contract: model_options.Contract = None,
+    json: common_options.Json = None,
+) -> None:
+    """Compare artifacts with PyTorch, output by output and keypoint by keypoint.
+
+    Exit with status 1 if an artifact is outside its tolerance or over its budget.
+
+    Example: posedeploy parity out/human.xml out/human.onnx --images photos/
+    """
+    from posedeploy.api.comparing import compare
+    from posedeploy.commands.parity import show_parity
+
+    check_json(json)
+    with show_progress() as on_progress:
+        report = compare(
+            models,
+            images,
+            device=device,
+            precision=precision,
+            threads=threads,
+            runtime=runtime,
+            checkpoint=checkpoint,
+            rtol=rtol,
+            max_px=max_px,
+            max_mm=max_mm,
+            budget=budget or None,
+            noise_floor=noise_floor,
+            reference=reference,
+            save_reference=save_reference,
+            collected_outputs=collected_outputs,
+            on_progress=on_progress,
+            **model_options.model_keywords(family, network, contract, mesh, stages, weights),
+        )
+    show_parity(report, json)
+    raise typer.Exit(0 if report.passed else 1)
