@@ -20,15 +20,18 @@ An output is a name, or a table ``[outputs.heatmaps]`` with ``name``, ``layout``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 import msgspec
 
+from posedeploy.decoder_families import DECODER_FAMILIES
+from posedeploy.decoding_options import read_options
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, joint_set
+from posedeploy.families import decoder_poses_of, has_decoding, joint_set
+from posedeploy.joint_sets import set_named
 from posedeploy.keypoint_descriptions import KeypointDescription, check_described, describe
 from posedeploy.normalization_units import check_units
 from posedeploy.output_roles import channels_by_name, resolve_roles
@@ -44,6 +47,7 @@ from posedeploy.tensor_tables import (
     infer_image_layout,
 )
 from posedeploy.text_files import convert, read_toml
+from posedeploy.type_values import list_values
 from posedeploy.types import (
     ColorOrder,
     Embedded,
@@ -59,13 +63,14 @@ UNKNOWN = "unknown"
 """The family of a model without a description."""
 
 _IMAGE_FIELDS = (
-    "height", "width", "mean", "std", "color_order", "fit", "multiple", "embedded", "margin",
+    "height", "width", "mean", "std", "color_order", "fit", "multiple", "embedded", "margin", "padding",
 )  # fmt: skip
 
 
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 _Std: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 _Margin: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+_PixelValue: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
 class _Input(TensorTable, frozen=True, kw_only=True):
@@ -78,6 +83,7 @@ class _Input(TensorTable, frozen=True, kw_only=True):
     multiple: _Length | None = None
     embedded: tuple[Embedded, ...] | None = None
     margin: _Margin | None = None
+    padding: _PixelValue | None = None
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -85,18 +91,28 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     variant: str = ""
     input: _Input = _Input()
     outputs: Mapping[str, str | OutputTable] = msgspec.field(default_factory=dict)
+    decoding: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    keypoint_set: str = ""
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     paf_channels: tuple[tuple[int, int], ...] = ()
     heatmap_names: tuple[str, ...] = ()
     cells: _Length | None = None
 
-    @property
-    def keypoints(self) -> KeypointDescription:
-        return KeypointDescription(self.keypoint_names, self.skeleton, self.paf_channels, self.heatmap_names)
+    def keypoints(self, where: str) -> KeypointDescription:
+        """Return the keypoints, with the names and bones of ``keypoint_set``."""
+        names, skeleton = self.keypoint_names, self.skeleton
+        if self.keypoint_set:
+            if names:
+                raise InputError(f"{where}: keypoint_set and keypoint_names exclude each other; remove one")
+            joints = set_named(self.keypoint_set, f"{where}: keypoint_set")
+            names, skeleton = joints.joints, skeleton or joints.bones
+        return KeypointDescription(names, skeleton, self.paf_channels, self.heatmap_names)
 
 
-_KEYPOINT_FIELDS = ("family", "keypoint_names", "skeleton", "paf_channels", "heatmap_names")
+_KEYPOINT_FIELDS = (
+    "family", "keypoint_set", "keypoint_names", "skeleton", "paf_channels", "heatmap_names",
+)  # fmt: skip
 """The fields that a contract for a checkpoint or for a file with a manifest may have."""
 
 
@@ -113,12 +129,13 @@ def read(path: Path) -> ModelSpec:
     document = _read_document(path)
     base = (
         family_defaults(document.family)
-        if document.family in FAMILIES
+        if has_decoding(document.family)
         else ModelSpec(document.family, "", (), ())
     )
     outputs = describe_outputs(str(path), document.outputs)
     spec = replace(
         base,
+        decoding=_decoding(document, str(path)),
         variant=document.variant or printable(path.stem),
         inputs=(_input(path, document.input),),
         outputs=tuple(outputs.values()),
@@ -126,9 +143,9 @@ def read(path: Path) -> ModelSpec:
         roles={role: output.name for role, output in outputs.items()},
         cells=document.cells,
     )
-    if document.family in FAMILIES:
+    if has_decoding(document.family):
         spec = replace(spec, unit=unit_of(document.family, document.outputs))
-    return describe(spec, document.keypoints, str(path))
+    return describe(spec, document.keypoints(str(path)), str(path))
 
 
 def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
@@ -154,11 +171,28 @@ def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
             f"{path}: family is {document.family}, but the model's family is {spec.family}; correct it, or "
             "remove the line"
         )
-    if document.keypoints == KeypointDescription():
+    keypoints = document.keypoints(str(path))
+    if keypoints == KeypointDescription():
         raise InputError(
             f"{path}: no keypoints to add to the model; write keypoint_names and skeleton, as in {GUIDE}"
         )
-    return describe(spec, document.keypoints, str(path))
+    return describe(spec, keypoints, str(path))
+
+
+def _decoding(document: _Document, where: str) -> Mapping[str, Any]:
+    """Return the checked options of the decoding, with the defaults of those that the file lacks."""
+    decoder = decoder_poses_of(document.family)
+    if decoder is not None:
+        options: Mapping[str, Any] = msgspec.to_builtins(
+            read_options(decoder.OPTIONS, document.decoding, where)
+        )
+        return options
+    if document.decoding:
+        raise InputError(
+            f"{where}: [decoding]: the family {document.family} has no options; remove the table. The "
+            f"families with options are {', '.join(DECODER_FAMILIES)}"
+        )
+    return {}
 
 
 def _read_document(path: Path) -> _Document:
@@ -190,17 +224,9 @@ def _list_allowed(error: str) -> str:
         return f"; the fields are {', '.join(known.__struct_fields__)}"
     if problem.startswith("Invalid enum value"):
         name = field.partition("[")[0]
-        values = [value for part in get_args(get_type_hints(_TABLES[table])[name]) for value in _values(part)]
+        values = list_values(get_type_hints(_TABLES[table])[name])
         return f"; allowed are {', '.join(values)}"
     return ""
-
-
-def _values(kind: Any) -> Iterator[str]:
-    """Yield the strings in a type such as ``tuple[Literal["a", "b"], ...] | None``."""
-    if isinstance(kind, str):
-        yield kind
-    for part in get_args(kind):
-        yield from _values(part)
 
 
 def _contract(path: Path, base: InputContract | None, table: _Input) -> InputContract | None:
@@ -227,7 +253,9 @@ def family_defaults(family: str) -> ModelSpec:
     Raises:
         InputError: no family has this name.
     """
-    return family_spec(family, "", (), (), {})
+    spec = family_spec(family, "", (), (), {})
+    # The outputs determine the keypoints of a decoder, unless a contract names them.
+    return replace(spec, keypoint_names=(), skeleton=()) if family in DECODER_FAMILIES else spec
 
 
 def apply_contract(
@@ -252,7 +280,7 @@ def apply_contract(
         outputs=resolve_outputs(described, image, outputs, channels_by_name(described, roles), where),
         roles=roles,
     )
-    if spec.family in FAMILIES:
+    if has_decoding(spec.family):
         spec = replace(spec, unit=unit_of(spec.family, roles))
     return check_described(spec, where)
 

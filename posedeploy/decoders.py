@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias, cast
 
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, HeatmapPoses, poses_of
+from posedeploy.families import HeatmapPoses, has_decoding, list_decodable, poses_of
 from posedeploy.types import Camera, ModelSpec, Placed, Poses, Tensors
 
 Decode: TypeAlias = Callable[[Tensors, Placed], Poses]
@@ -16,7 +16,7 @@ Decode: TypeAlias = Callable[[Tensors, Placed], Poses]
 
 def has_heatmaps(family: str) -> bool:
     """Return whether the decoding of a family picks peaks of heatmaps, so that positions can be refined."""
-    return family in FAMILIES and bool(poses_of(family).PEAK_ROLES)
+    return has_decoding(family) and bool(poses_of(family).PEAK_ROLES)
 
 
 def check_refine(spec: ModelSpec) -> None:
@@ -26,7 +26,7 @@ def check_refine(spec: ModelSpec) -> None:
         InputError: the family does not decode heatmaps.
     """
     if not has_heatmaps(spec.family):
-        able = ", ".join(family for family in FAMILIES if has_heatmaps(family))
+        able = ", ".join(family for family in list_decodable() if has_heatmaps(family))
         raise InputError(
             f"`refine`: {spec.family} has no heatmaps, so its positions are not rounded to cells; leave it "
             f"out. The families with heatmaps are {able}"

@@ -1,6 +1,7 @@
 """The table of network families: their modules and the facts that users need.
 
-A new network is one file in ``checkpoints/``, one in ``poses/`` and one row here.
+A new network is one file in ``checkpoints/``, one in ``poses/`` and one row here. The decodings of other
+networks are in ``decoder_families.py``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from posedeploy import plugins
+from posedeploy.decoder_families import DECODER_FAMILIES
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet, numbered
 from posedeploy.types import (
@@ -27,11 +29,13 @@ from posedeploy.types import (
 if TYPE_CHECKING:
     from posedeploy.poses import (
         gtrs,
+        heatmap,
         lightweight_openpose_2d,
         lightweight_openpose_3d,
         mobile_human_pose,
         pose2mesh,
         pose_hg_3d,
+        simcc,
     )
 
 InputT = TypeVar("InputT", bound=Placed, contravariant=True)
@@ -103,11 +107,49 @@ class HeatmapPoses(FamilyPoses[InputT], Protocol[InputT]):
         heatmaps."""
 
 
+class DecoderPoses(FamilyPoses[Placement], Protocol):
+    """The ``poses`` module of a family of ``decoder_families.py``, whose networks are described by contracts.
+
+    Its ``JOINT_SETS`` are those that a number of keypoints stands for, unless the contract names another.
+    """
+
+    @property
+    def OPTIONS(self) -> type[Any]:
+        """The frozen dataclass of the decoding options."""
+
+    @property
+    def NEEDED_ROLES(self) -> tuple[str, ...]:
+        """The roles without which nothing is decoded."""
+
+    def count_keypoints(self, spec: ModelSpec) -> int | None:
+        """Return the number of keypoints in the network's outputs; None if it is unknown.
+
+        Raises:
+            InputError: an option is invalid.
+        """
+
+    def unit_of(self, spec: ModelSpec) -> Literal["px", "mm"]:
+        """Return the unit of the poses."""
+
+    def check(self, spec: ModelSpec, where: str) -> None:
+        """Check the shapes of the outputs against the input and the options; dynamic axes fit.
+
+        Args:
+            where: the file that messages name.
+
+        Raises:
+            InputError: they do not fit.
+        """
+
+
 if TYPE_CHECKING:
+    _DECODERS: tuple[DecoderPoses, ...] = (heatmap, simcc)
     _HEATMAP_FAMILIES: tuple[HeatmapPoses[Placement], ...] = (
         lightweight_openpose_2d,
         lightweight_openpose_3d,
         pose_hg_3d,
+        heatmap,
+        simcc,
     )
     _IMAGE_FAMILIES: tuple[FamilyPoses[Placement], ...] = (*_HEATMAP_FAMILIES, mobile_human_pose)
     _JOINT_FAMILIES: tuple[FamilyPoses[PlacedJoints], ...] = (gtrs, pose2mesh)
@@ -231,7 +273,7 @@ FAMILIES = {
 
 
 def family_named(name: str) -> Family:
-    """Return the row of a family.
+    """Return the row of a family with published networks.
 
     Raises:
         InputError: no family has this name.
@@ -241,24 +283,45 @@ def family_named(name: str) -> Family:
     return FAMILIES[name]
 
 
+def list_decodable() -> tuple[str, ...]:
+    """Return the names of all families with a decoding: those with published networks first."""
+    return (*FAMILIES, *DECODER_FAMILIES)
+
+
+def has_decoding(family: str) -> bool:
+    """Return whether the outputs of a family's networks can be decoded."""
+    return family in FAMILIES or family in DECODER_FAMILIES
+
+
 def poses_of(family: str) -> FamilyPoses[Any]:
     """Return the module that turns the outputs of a family's networks into poses.
 
     Raises:
         InputError: no family has this name.
     """
-    return cast("FamilyPoses[Any]", plugins.module(family_named(family).poses))
+    row = DECODER_FAMILIES.get(family) or FAMILIES.get(family)
+    if row is None:
+        raise InputError(
+            f"no network family is called {family!r}; the families are {', '.join(list_decodable())}"
+        )
+    return cast("FamilyPoses[Any]", plugins.module(row.poses))
+
+
+def decoder_poses_of(family: str) -> DecoderPoses | None:
+    """Return the module of a family of ``decoder_families.py``; None for other families."""
+    row = DECODER_FAMILIES.get(family)
+    return cast("DecoderPoses", plugins.module(row.poses)) if row is not None else None
 
 
 def published_channels(family: str) -> Mapping[str, int]:
     """Return the channels of the published network's outputs by role; empty without part affinity fields, and
     for an unknown family."""
-    return poses_of(family).CHANNELS if family in FAMILIES else {}
+    return poses_of(family).CHANNELS if has_decoding(family) else {}
 
 
 def mesh_output(spec: ModelSpec) -> TensorSpec | None:
     """Return the output that holds the vertices of a mesh; None for a network without."""
-    role = poses_of(spec.family).MESH_ROLE if spec.family in FAMILIES else None
+    role = poses_of(spec.family).MESH_ROLE if has_decoding(spec.family) else None
     name = spec.roles.get(role) if role is not None else None
     return next((tensor for tensor in spec.outputs if tensor.name == name), None)
 

@@ -6,8 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from posedeploy.decoder_families import DECODER_FAMILIES
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, joint_set, poses_of, published_channels
+from posedeploy.families import (
+    DecoderPoses,
+    decoder_poses_of,
+    has_decoding,
+    joint_set,
+    poses_of,
+    published_channels,
+)
 from posedeploy.joint_sets import numbered
 from posedeploy.own_keypoints import OWN_JOINTS, keypoints_in
 from posedeploy.printable import counted, listed
@@ -33,7 +41,10 @@ class KeypointDescription:
 
 def count_keypoints(spec: ModelSpec) -> int | None:
     """Return the number of keypoints of a family's network, by its outputs; None if it is unknown."""
-    return keypoints_in(spec, poses_of(spec.family).KEYPOINTS_OF) if spec.family in FAMILIES else None
+    decoder = decoder_poses_of(spec.family)
+    if decoder is not None:
+        return decoder.count_keypoints(spec)
+    return keypoints_in(spec, poses_of(spec.family).KEYPOINTS_OF) if has_decoding(spec.family) else None
 
 
 def resolve_keypoints(spec: ModelSpec) -> ModelSpec:
@@ -82,8 +93,10 @@ def check_described(spec: ModelSpec, where: str) -> ModelSpec:
     Raises:
         InputError: the description has another number of keypoints or channels than the outputs.
     """
-    if spec.family not in FAMILIES:
+    if not has_decoding(spec.family):
         return spec
+    if (decoder := decoder_poses_of(spec.family)) is not None:
+        return _check_decoder(spec, decoder, where)
     default = joint_set(spec.family)
     if spec.keypoint_names != default.joints:
         _check_names(spec, where)
@@ -94,6 +107,17 @@ def check_described(spec: ModelSpec, where: str) -> ModelSpec:
         return replace(resolved, limbs=spec.limbs)
     channels = tuple(limb.channels for limb in spec.limbs)
     return describe(resolved, KeypointDescription(skeleton=spec.skeleton, paf_channels=channels), where)
+
+
+def _check_decoder(spec: ModelSpec, decoder: DecoderPoses, where: str) -> ModelSpec:
+    """Return the spec with the keypoints of the outputs, unless they are described, after all checks."""
+    if not spec.keypoint_names:
+        resolved = resolve_keypoints(spec)
+        spec = replace(resolved, skeleton=spec.skeleton or resolved.skeleton)
+    _check_names(spec, where)
+    _check_pairs(spec.skeleton, "skeleton", "keypoints", len(spec.keypoint_names), where)
+    decoder.check(spec, where)
+    return replace(spec, unit=decoder.unit_of(spec))
 
 
 def are_numbered(spec: ModelSpec) -> bool:
@@ -108,6 +132,8 @@ def find_missing_description(spec: ModelSpec) -> str | None:
 
 def _check_names(spec: ModelSpec, where: str) -> None:
     names, count = spec.keypoint_names, count_keypoints(spec)
+    if not names and spec.family in DECODER_FAMILIES:
+        return
     repeated = sorted(name for name, number in Counter(names).items() if number > 1)
     if repeated:
         raise InputError(f"{where}: keypoint_names repeats {listed(repeated)}; use each name once")

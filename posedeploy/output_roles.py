@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from posedeploy.errors import InputError
-from posedeploy.families import FAMILIES, poses_of, published_channels
+from posedeploy.families import decoder_poses_of, has_decoding, poses_of, published_channels
 from posedeploy.types import ModelSpec, TensorSpec
 
 
@@ -56,10 +56,13 @@ def _check_described(described: ModelSpec, where: str) -> None:
 def _infer_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: str) -> dict[str, str]:
     """Return the outputs of roles that are not described: of all roles, or if some are described, of required
     ones with a matching output."""
-    if described.family not in FAMILIES:
+    if not has_decoding(described.family):
         return {}
     channels = published_channels(described.family)
+    decoder = decoder_poses_of(described.family)
     needed = tuple(channels) or (poses_of(described.family).KEYPOINTS_OF[0],)
+    if decoder is not None:
+        needed = decoder.NEEDED_ROLES
     roles = {}
     for role in needed if described.roles else _known_roles(described.family):
         if role in described.roles:
@@ -87,4 +90,4 @@ def _find_by_channels(outputs: Sequence[TensorSpec], count: int | None) -> list[
 
 
 def _known_roles(family: str) -> tuple[str, ...]:
-    return poses_of(family).ROLES if family in FAMILIES else ()
+    return poses_of(family).ROLES if has_decoding(family) else ()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from posedeploy.decoding_options import options_of
+from posedeploy.errors import InputError
+from posedeploy.families import decoder_poses_of
 from posedeploy.types import InputContract, ModelSpec
 
 MAX_LENGTH = 1 << 16
@@ -25,8 +28,19 @@ def _invalid_values(spec: ModelSpec) -> Iterator[str]:
         if not (math.isfinite(scale) and scale > 0) or (tensor.stride is not None and tensor.stride < 1):
             yield f"the scale {scale:g} or the stride {tensor.stride} of {tensor.name}"
     yield from _in_keypoints(spec, len(spec.keypoint_names))
+    yield from _in_decoding(spec)
     if spec.cells is not None and not 1 <= spec.cells <= MAX_LENGTH:
         yield f"{spec.cells} cells"
+
+
+def _in_decoding(spec: ModelSpec) -> Iterator[str]:
+    decoder = decoder_poses_of(spec.family)
+    if decoder is None:
+        return
+    try:
+        options_of(decoder.OPTIONS, spec)
+    except InputError as error:
+        yield str(error)
 
 
 def _in_keypoints(spec: ModelSpec, count: int) -> Iterator[str]:

@@ -116,7 +116,7 @@ def test_an_ambiguous_layout_is_an_error(tmp_path: Path) -> None:
         ('[input]\nlayout = "HWC"', "'HWC'.*; allowed are NCHW, NHWC;"),
         ('[input]\ndtype = "int64"', "'int64'.*; allowed are float32, float16, uint8, int8, uint16, int16;"),
         ('[input]\nembedded = ["scaling"]', "'scaling'.*; allowed are color, normalization;"),
-        ('[input]\nfit = "stretch"', "'stretch'.*; allowed are pad, crop, box, center;"),
+        ('[input]\nfit = "stretch"', "'stretch'.*; allowed are pad, crop, box, center, affine, affine-udp, "),
         (
             "[outputs.heatmaps]\nzero = 3",
             "`zero`.*; the fields are name, shape, dtype, layout, scale, zero_p",

@@ -12,7 +12,7 @@ from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
 from posedeploy.convert import export as converting
 from posedeploy.convert.export_options import ExportOptions, ignore_progress
-from posedeploy.families import FAMILIES, poses_of
+from posedeploy.families import has_decoding, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.poses.crops import BOX_FITS
 from posedeploy.poses.preprocess import prepare
@@ -78,7 +78,7 @@ def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:
         opened: closes the runner.
     """
     spec = model.spec
-    finds = spec.family in FAMILIES and spec.contract is not None and spec.contract.fit not in BOX_FITS
+    finds = has_decoding(spec.family) and spec.contract is not None and spec.contract.fit not in BOX_FITS
     if not finds or find_missing_description(spec):
         return None
     spec = with_fixed_size(spec)

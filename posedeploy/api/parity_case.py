@@ -18,7 +18,7 @@ from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
-from posedeploy.families import FAMILIES, poses_of
+from posedeploy.families import has_decoding, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
@@ -132,7 +132,7 @@ def record_outputs(
 
 def build_decode(spec: ModelSpec) -> Decode | None:
     """Return the published decoding of a network; None, with the reason logged, if it is unknown."""
-    if spec.family not in FAMILIES or (spec.contract is None and spec.joints is None):
+    if not has_decoding(spec.family) or (spec.contract is None and spec.joints is None):
         return None
     if missing := find_missing_description(spec):
         logger.info(f"only outputs are compared, not keypoints: {missing}")
@@ -165,6 +165,6 @@ def _widen(tolerance: float, noise: float) -> float:
 
 def list_peak_outputs(spec: ModelSpec) -> list[str]:
     """Return the outputs whose peaks the family's decoding selects."""
-    if spec.family not in FAMILIES:
+    if not has_decoding(spec.family):
         return []
     return [spec.roles[role] for role in poses_of(spec.family).PEAK_ROLES if role in spec.roles]

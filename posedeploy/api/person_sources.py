@@ -10,7 +10,7 @@ from pathlib import Path
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_detector
 from posedeploy.errors import InputError, MisfitError
-from posedeploy.families import FAMILIES
+from posedeploy.families import has_decoding
 from posedeploy.predict import poses_json
 from posedeploy.predict.box_files.box_content import BoxOptions
 from posedeploy.predict.boxes import PersonSource, boxes_from_detector, read_boxes, takes_boxes
@@ -159,7 +159,7 @@ def _open_detector(
 
 
 def _check_detector(path: Path, spec: ModelSpec) -> None:
-    if spec.family not in FAMILIES:
+    if not has_decoding(spec.family):
         raise InputError(
             f"`detector={path.name}`: cannot decode poses: the family {spec.family!r} of the network is "
             "unknown; describe it with `detector_spec=FILE` (docs/third-party-models.md)"

@@ -16,7 +16,7 @@ from posedeploy.backends import bytes_of
 from posedeploy.commands.budget_tables import budget_lines
 from posedeploy.console.output import out, show, show_spinner, write_json
 from posedeploy.console.tables import create_table, format_runtime, format_size, tensors_table
-from posedeploy.families import FAMILIES
+from posedeploy.families import has_decoding
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
@@ -30,6 +30,10 @@ FITS: dict[Fit, str] = {
     "crop": "height {0.height}, crop to multiples of {0.multiple}",
     "box": "{0.height}x{0.width}, a person's box enlarged {0.margin:g} times",
     "center": "{0.height}x{0.width}, the whole image, or a person's box enlarged {0.margin:g} times",
+    "affine": "{0.height}x{0.width}, a person's box enlarged {0.margin:g} times, as in MMPose",
+    "affine-udp": "{0.height}x{0.width}, a person's box enlarged {0.margin:g} times, as in MMPose with UDP",
+    "letterbox": "{0.height}x{0.width}, the whole image, centered on padding",
+    "letterbox-corner": "{0.height}x{0.width}, the whole image in the top left corner, on padding",
 }
 """Descriptions of the contract's ``fit``."""
 
@@ -164,7 +168,7 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
 
 def _limbs(spec: ModelSpec) -> str | None:
     """Return the limbs of a network with part affinity fields, by the names of their ends."""
-    count = count_limbs(spec) if spec.family in FAMILIES else None
+    count = count_limbs(spec) if has_decoding(spec.family) else None
     if count is None:
         return None
     if spec.limbs:

@@ -10,7 +10,8 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.types import Array, InputContract
 
-BOX_FITS = ("box", "center")
+AFFINE_FITS = ("affine", "affine-udp")
+BOX_FITS = ("box", "center", *AFFINE_FITS)
 """Values of ``InputContract.fit`` of networks whose input is one person's box instead of the whole image."""
 
 
@@ -36,15 +37,14 @@ def find_region(
     height, width = image.shape[:2]
     if box is None and contract.fit == "center":
         return _widen(CropRegion((width / 2, height / 2), (width, height)), input_size, 1.0)
-    x, y, w, h = clip_box(np.array([0.0, 0.0, width, height]) if box is None else box, width, height).tolist()
+    whole = np.array([0.0, 0.0, width, height])
+    take = check_box if contract.fit in AFFINE_FITS else clip_box
+    x, y, w, h = take(whole if box is None else box, width, height).tolist()
     return _widen(CropRegion((x + w / 2, y + h / 2), (w, h)), input_size, contract.margin)
 
 
-def clip_box(box: Array, width: int, height: int) -> Array:
-    """Return the (4,) float64 part of a box inside an image, from its first to its last pixel.
-
-    As published, a box of the pixels 10 to 19 is 9 wide here and 10 in COCO. A box that begins before the
-    image is moved into it and keeps its size if it fits.
+def check_box(box: Array, width: int, height: int) -> Array:
+    """Return the (4,) box in float64, unchanged.
 
     Raises:
         InputError: the box is not 4 finite numbers, has no size, or lies outside the image.
@@ -54,18 +54,31 @@ def clip_box(box: Array, width: int, height: int) -> Array:
         raise InputError(
             f"the box {format_box(numbers)} is not x, y, width, height: four finite numbers, in px"
         )
-    last, extent = np.array([width - 1, height - 1]), np.maximum(numbers[2:] - 1, 0)
-    low = np.maximum(numbers[:2], 0)
     if (numbers[2:] <= 0).any():
         raise InputError(
             f"the box {format_box(numbers)} has no size: its width and height must be above 0 px"
         )
-    if (low > last).any() or (extent < -numbers[:2]).any():
+    last, extent = np.array([width - 1, height - 1]), np.maximum(numbers[2:] - 1, 0)
+    if (numbers[:2] > last).any() or (extent < -numbers[:2]).any():
         raise InputError(
             f"the box {format_box(numbers)} (x, y, width, height) lies outside the image of "
             f"{width}x{height} px"
         )
-    high = np.minimum(last, low + extent)
+    return numbers
+
+
+def clip_box(box: Array, width: int, height: int) -> Array:
+    """Return the (4,) float64 part of a box inside an image, from its first to its last pixel.
+
+    As published, a box of the pixels 10 to 19 is 9 wide here and 10 in COCO. A box that begins before the
+    image is moved into it and keeps its size if it fits.
+
+    Raises:
+        InputError: as in ``check_box``, or the part is less than 2 px wide or high.
+    """
+    numbers = check_box(box, width, height)
+    low = np.maximum(numbers[:2], 0)
+    high = np.minimum(np.array([width - 1, height - 1]), low + np.maximum(numbers[2:] - 1, 0))
     if (high == low).any():
         raise InputError(
             f"the box {format_box(numbers)} (x, y, width, height) is less than 2 px wide or high in the "
@@ -91,6 +104,19 @@ def find_transform(part: CropRegion, input_size: tuple[int, int]) -> Array:
     towards = np.array([(0, 0), (0, 1), (1, 0)], np.float32)
     matrix: Array = cv2.getAffineTransform(center + towards * half, middle + towards * middle)
     return matrix
+
+
+def find_mmpose_transform(part: CropRegion, input_size: tuple[int, int], *, udp: bool) -> Array:
+    """Return the transform of ``find_transform`` as in MMPose, in float64.
+
+    Args:
+        udp: align the centers of the outermost pixels instead of the edges (Huang et al., "The Devil is in
+            the Details", arXiv:1911.07524). The scales of the two axes then differ.
+    """
+    center, size = np.array(part.center), np.array(part.size)
+    extent = np.array(input_size) - (1 if udp else 0)
+    scale = extent / size
+    return np.concatenate([np.diag(scale), (extent / 2 - center * scale)[:, None]], axis=1)
 
 
 def warp(image: Array, matrix: Array, input_size: tuple[int, int]) -> Array:

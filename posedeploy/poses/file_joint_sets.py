@@ -1,8 +1,7 @@
 """The joint sets of files, in addition to those of networks, and the short names of all sets.
 
 The orders follow the documentation of the datasets and tools: OpenPose (BODY_25, COCO and MPI models),
-Halpe, CMU Panoptic Studio, COCO-WholeBody, CrowdPose, AI Challenger, LSP, PoseTrack18, MPI-INF-3DHP and
-MediaPipe's Pose Landmarker.
+Halpe, CMU Panoptic Studio, CrowdPose, AI Challenger, LSP, PoseTrack18 and MPI-INF-3DHP.
 """
 
 from __future__ import annotations
@@ -26,15 +25,9 @@ def _limbs(side: str, *parts: str) -> tuple[str, ...]:
 
 _ARM, _LEG = ("sho", "elb", "wri"), ("hip", "knee", "ank")
 _ARMS, _LEGS = (*_limbs("r", *_ARM), *_limbs("l", *_ARM)), (*_limbs("r", *_LEG), *_limbs("l", *_LEG))
-_COCO = ("nose", *_both_sides("eye", "ear", *_ARM, *_LEG))
 _FEET = ("l_toe", "l_small_toe", "l_heel", "r_toe", "r_small_toe", "r_heel")
 
-_HALPE = (*_COCO, "head_top", "neck", "pelvis", *_both_sides("toe", "small_toe", "heel"))
-_FACE_AND_HANDS = (
-    *(f"face_{number}" for number in range(68)),
-    *(f"l_hand_{number}" for number in range(21)),
-    *(f"r_hand_{number}" for number in range(21)),
-)
+_FACE_AND_HANDS = JOINT_SETS["wholebody133"].joints[23:]
 
 _FILE_SETS: Mapping[str, tuple[str, ...]] = {
     "openpose18": openpose.KEYPOINT_NAMES,
@@ -42,13 +35,11 @@ _FILE_SETS: Mapping[str, tuple[str, ...]] = {
     "body25": (
         "nose", "neck", *_ARMS, "pelvis", *_LEGS, "r_eye", "l_eye", "r_ear", "l_ear", *_FEET,
     ),
-    "halpe26": _HALPE,
-    "halpe136": (*_HALPE, *_FACE_AND_HANDS),
+    "halpe136": (*JOINT_SETS["halpe26"].joints, *_FACE_AND_HANDS),
     "panoptic19": (
         "neck", "nose", "pelvis", *_limbs("l", *_ARM), *_limbs("l", *_LEG), *_limbs("r", *_ARM),
         *_limbs("r", *_LEG), "l_eye", "l_ear", "r_eye", "r_ear",
     ),
-    "wholebody133": (*_COCO, *_FEET, *_FACE_AND_HANDS),
     "lsp14": (
         "r_ank", "r_knee", "r_hip", "l_hip", "l_knee", "l_ank", "r_wri", "r_elb", "r_sho", "l_sho", "l_elb",
         "l_wri", "neck", "head_top",
@@ -57,10 +48,6 @@ _FILE_SETS: Mapping[str, tuple[str, ...]] = {
     "aic14": (*_ARMS, *_LEGS, "head_top", "neck"),
     "posetrack17": ("nose", "upper_neck", "head_top", *_both_sides("ear", *_ARM, *_LEG)),
     "3dhp17": ("head_top", "neck", *_ARMS, *_LEGS, "pelvis", "spine", "face"),
-    "mediapipe33": (
-        "nose", "l_eye_inner", "l_eye", "l_eye_outer", "r_eye_inner", "r_eye", "r_eye_outer", "l_ear",
-        "r_ear", "l_mouth", "r_mouth", *_both_sides(*_ARM, "pinky", "index", "thumb", *_LEG, "heel", "toe"),
-    ),
 }  # fmt: skip
 KNOWN_SETS: Mapping[str, JointSet] = JOINT_SETS | {
     name: JointSet(name, joints, ()) for name, joints in _FILE_SETS.items()
@@ -87,6 +74,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "panoptic": ("panoptic19",),
     "wholebody": ("wholebody133",),
     "cocowholebody": ("wholebody133",),
+    "cocowholebody133": ("wholebody133",),
     "lsp": ("lsp14",),
     "crowdpose": ("crowdpose14",),
     "aic": ("aic14",),
@@ -96,6 +84,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "mpiinf3dhp": ("3dhp17",),
     "mediapipe": ("mediapipe33",),
     "blazepose": ("mediapipe33",),
+    "blazepose33": ("mediapipe33",),
 }
 """Other names of sets; the first set with the right number of joints is used."""
 

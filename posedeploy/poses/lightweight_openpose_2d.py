@@ -76,7 +76,7 @@ def decode(
     )
 
     cells = refine_peaks(heatmaps, peaks) if refine else np.stack([peaks.x, peaks.y], axis=1)
-    pixels = (cells * stride / UPSAMPLE - placement.offset) / placement.scale
+    pixels = placement.to_image(cells * stride / UPSAMPLE)
     keypoints = np.concatenate([pixels, peaks.scores[:, None]], axis=1)
     # Missing keypoints have the index -1, which selects the last row.
     table = np.concatenate([keypoints, np.full((1, 3), -1.0)])

@@ -148,7 +148,7 @@ def _cells(positions: Array, peaks: Peaks, people: People, layout: _Layout) -> A
 
 
 def _pixels(cells: Array, stride: float, placement: Placement, *, truncate: bool) -> Array:
-    pixels = (cells[..., :2] * stride - placement.offset) / placement.scale
+    pixels = placement.to_image(cells[..., :2] * stride)
     pixels = np.trunc(pixels) if truncate else pixels
     seen = cells[..., 2:] != -1
     return np.where(seen, np.concatenate([pixels, cells[..., 2:]], axis=2), -1.0)

@@ -92,6 +92,13 @@ def find_stride(maps: Array, placement: Placement, described: int | None = None)
     return stride
 
 
+def find_highest(maps: Array) -> Array:
+    """Return (keypoints, 2) int64 x, y of the highest cell of each (keypoints, h, w) map; the first of equal
+    ones."""
+    y, x = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[2])
+    return np.stack([x, y], axis=1)
+
+
 def upsample(maps: Array, interpolation: int) -> Array:
     """Upsample (channels, h, w) maps to (4h, 4w, channels).
 

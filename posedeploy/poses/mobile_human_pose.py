@@ -71,7 +71,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     coord = _coordinates(outputs, spec)
     cells = _cells(spec)
     stride = np.divide(placement.input_size, cells)
-    pixels = (coord[:, :2] * stride - placement.offset) / placement.scale
+    pixels = placement.to_image(coord[:, :2] * stride)
     fx = find_focal_length(camera, placement)
     root_mm = fx * CROP_MM * placement.scale / placement.input_size[0]
     depth_mm = root_mm + (coord[:, 2:] / cells * 2 - 1) * HALF_DEPTH_MM

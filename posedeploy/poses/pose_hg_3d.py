@@ -18,7 +18,7 @@ from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
 from posedeploy.own_keypoints import describe_missing_keypoints
-from posedeploy.poses.maps import find_stride, select_maps
+from posedeploy.poses.maps import find_highest, find_stride, select_maps
 from posedeploy.poses.refinement import refine_cells
 from posedeploy.types import (
     Array,
@@ -74,12 +74,12 @@ def decode(
 ) -> Poses:
     """Return the person of an input, from (1, joints, h, w) heatmaps and, for 3D, depth maps of that shape.
 
-    2D positions are those of the cells with the highest values, in pixels of the image. Their scores are
-    these values, at least 0, and the person's score is their mean. 3D positions are relative to the pelvis
-    (COCO: to the midpoint of the hips), x right, y down, z away from the camera. The network's scale is
-    unknown: as published, positions are in widths of the map. They are scaled to mm for a person of 1.8 m,
-    whose arm and leg bones have a total length of 2.96 m if the network has all of them; errors are relative
-    to that.
+    2D positions are those of the cells with the highest values, in pixels of the image. (The published code
+    adds x / width to y by mistake, but not for its 3D positions.) Their scores are these values, at least 0,
+    and the person's score is their mean. 3D positions are relative to the pelvis (COCO: to the midpoint of
+    the hips), x right, y down, z away from the camera. The network's scale is unknown: as published,
+    positions are in widths of the map. They are scaled to mm for a person of 1.8 m, whose arm and leg bones
+    have a total length of 2.96 m if the network has all of them; errors are relative to that.
 
     Args:
         refine: move x and y, in 2D and in 3D, by up to half a cell of the heatmap (``refinement.py``). Scores
@@ -100,10 +100,10 @@ def decode(
     roles = [role for role in ROLES if role == "hm" or role in spec.roles]
     heatmaps, *depths = select_maps(outputs, spec, dict.fromkeys(roles, joints))
     stride = find_stride(heatmaps, placement, spec.map_stride)
-    cells = peaks(heatmaps)
+    cells = find_highest(heatmaps)
     scores = np.maximum(_read(heatmaps, cells), 0)[:, None].astype(np.float64)
     positions = refine_cells(heatmaps, np.arange(joints), cells) if refine else cells
-    pixels = (positions * stride - placement.offset) / placement.scale
+    pixels = placement.to_image(positions * stride)
     keypoints = np.concatenate([pixels, scores], axis=1)
     poses = Poses(keypoints[None], scores.mean(axis=0))
     if not depths:
@@ -111,15 +111,6 @@ def decode(
     relative = relative_pose(cells, depths[0], spec.keypoint_names, positions)
     joints_3d = np.concatenate([_to_mm(relative, spec.keypoint_names), scores], axis=1)
     return replace(poses, keypoints_3d=joints_3d[None], root_relative=True)
-
-
-def peaks(maps: Array) -> Array:
-    """Return (joints, 2) int64 x, y of the highest cell of each (joints, h, w) map; the first of equal ones.
-
-    The published code adds x / width to y by mistake, but not for its 3D positions.
-    """
-    y, x = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[2])
-    return np.stack([x, y], axis=1)
 
 
 def relative_pose(

@@ -9,13 +9,21 @@ import cv2
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.poses.crops import BOX_FITS, find_region, find_transform, warp
+from posedeploy.poses.crops import (
+    AFFINE_FITS,
+    BOX_FITS,
+    find_mmpose_transform,
+    find_region,
+    find_transform,
+    warp,
+)
 from posedeploy.quantization import INTEGERS, quantize_pixels
 from posedeploy.types import Array, InputContract, ModelSpec, Placement, Tensors, TensorSpec
 
 MAX_FREE_LENGTH = 4096
 """Maximum side of an input of dynamic size, in px: 16 times the default height of 256."""
 
+LETTERBOX_FITS = ("letterbox", "letterbox-corner")
 DTYPES = ("float32", "float16", *INTEGERS)
 
 
@@ -104,11 +112,17 @@ def _prepare_crop(
 ) -> tuple[Tensors, Placement]:
     width, height = _fixed_size(tensor)
     size = (width or contract.width, height or contract.height)
-    matrix = find_transform(find_region(contract, image, box, size), size)
+    region = find_region(contract, image, box, size)
+    if contract.fit in AFFINE_FITS:
+        matrix = find_mmpose_transform(region, size, udp=contract.fit == "affine-udp")
+    else:
+        matrix = find_transform(region, size)
     plan = _Plan(float(matrix[0, 0]), size, (0, 0))
     array = _fill(warp(image, matrix, size), plan, contract, tensor)
     offset = (float(matrix[0, 2]), float(matrix[1, 2]))
-    return {tensor.name: array}, Placement(plan.scale, offset, (image.shape[1], image.shape[0]), size)
+    scale_y = float(matrix[1, 1]) if contract.fit == "affine-udp" else None
+    placement = Placement(plan.scale, offset, (image.shape[1], image.shape[0]), size, scale_y)
+    return {tensor.name: array}, placement
 
 
 @dataclass(frozen=True)
@@ -152,6 +166,8 @@ def _fixed_size(tensor: TensorSpec) -> tuple[int | None, int | None]:
 
 
 def _plan(width: int, height: int, contract: InputContract, fixed: tuple[int | None, int | None]) -> _Plan:
+    if contract.fit in LETTERBOX_FITS:
+        return _plan_letterbox(width, height, contract, fixed)
     working_height = fixed[1] or contract.height
     scale = working_height / height
     size = _scaled_size(width, height, scale)
@@ -163,6 +179,18 @@ def _plan(width: int, height: int, contract: InputContract, fixed: tuple[int | N
         size = _scaled_size(width, height, scale)
     _check(width, height, size, final, fixed)
     return _Plan(scale, final, (max(0, (final[0] - size[0]) // 2), max(0, (final[1] - size[1]) // 2)))
+
+
+def _plan_letterbox(
+    width: int, height: int, contract: InputContract, fixed: tuple[int | None, int | None]
+) -> _Plan:
+    final = (fixed[0] or contract.width, fixed[1] or contract.height)
+    scale = min(final[0] / width, final[1] / height)
+    size = _scaled_size(width, height, scale)
+    _check(width, height, size, final, fixed)
+    if contract.fit == "letterbox-corner":
+        return _Plan(scale, final, (0, 0))
+    return _Plan(scale, final, ((final[0] - size[0]) // 2, (final[1] - size[1]) // 2))
 
 
 def _scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -226,8 +254,8 @@ def _fill(resized: Array, plan: _Plan, contract: InputContract, tensor: TensorSp
 def _pixel_table(contract: InputContract, tensor: TensorSpec) -> tuple[Array, Array]:
     """Return the (256, 3) tensor value of each pixel value in each channel, and the (3,) padding.
 
-    The padding is the tensor value of the pixel value nearest to the mean, so that it is the same whether the
-    artifact normalizes or this function does.
+    The padding is the tensor value of the contract's padding, or of the pixel value nearest to the mean, so
+    that it is the same whether the artifact normalizes or this function does.
     """
     # The contract's numbers are in its own color order; an artifact that swaps colors itself takes BGR.
     in_bgr = contract.color_order == "RGB" and "color" in contract.embedded
@@ -240,6 +268,8 @@ def _pixel_table(contract: InputContract, tensor: TensorSpec) -> tuple[Array, Ar
     quantized = tensor.quantization is not None and not _takes_bytes(tensor, contract)
     table = quantize_pixels(values, tensor) if quantized else values.astype(tensor.dtype)
     nearest = np.rint(mean).clip(0, 255).astype(int)
+    if contract.padding is not None:
+        nearest = np.full(3, contract.padding)
     return table, table[nearest, range(3)]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from posedeploy.decoders import decoder_of
 from posedeploy.errors import ArtifactError, InputError
-from posedeploy.families import FAMILIES, poses_of
+from posedeploy.families import has_decoding, list_decodable, poses_of
 from posedeploy.joint_sets import sigmas_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.poses.preprocess import prepare
@@ -201,10 +201,10 @@ def check_family(spec: ModelSpec) -> None:
     Raises:
         InputError: the family is unknown, or the contract does not describe the keypoints.
     """
-    if spec.family not in FAMILIES:
+    if not has_decoding(spec.family):
         raise InputError(
             f"cannot decode poses: the family {spec.family!r} of the network is unknown; pass its `family` "
-            f"({', '.join(FAMILIES)}), or describe its outputs with `contract=FILE`"
+            f"({', '.join(list_decodable())}), or describe its outputs with `contract=FILE`"
         )
     takes_joints = poses_of(spec.family).CONTRACT is None
     if takes_joints != (spec.joints is not None):

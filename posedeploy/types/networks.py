@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from posedeploy.types.tensors import TensorSpec
 
 ColorOrder: TypeAlias = Literal["BGR", "RGB"]
-Fit: TypeAlias = Literal["pad", "crop", "box", "center"]
+Fit: TypeAlias = Literal[
+    "pad", "crop", "box", "center", "affine", "affine-udp", "letterbox", "letterbox-corner"
+]
 Embedded: TypeAlias = Literal["color", "normalization"]
 
 
@@ -25,7 +27,12 @@ class InputContract:
     multiple of ``multiple`` and at least as wide as high. ``crop`` cuts the width down to a multiple. ``box``
     and ``center`` are for single-person networks: the person's box, widened to the aspect ratio of the input
     and ``margin`` times as large, fills the input, on a black background. Without a box, ``box`` uses a box
-    around the whole image, and ``center`` the whole image without a margin.
+    around the whole image, and ``center`` the whole image without a margin. ``affine`` and ``affine-udp`` are
+    ``box`` as in MMPose: the box is not clipped to the image, and with UDP the centers of the outermost
+    pixels of both are aligned instead of the edges. ``letterbox`` scales the image to fit inside the input
+    and centers it; ``letterbox-corner`` puts it in the top left corner.
+    padding: the pixel value of the background of all fits for whole images; None for the value nearest to the
+    mean.
     embedded: the steps that the model file does itself, which the caller must skip.
     """
 
@@ -38,6 +45,7 @@ class InputContract:
     multiple: int = 8
     embedded: tuple[Embedded, ...] = ()
     margin: float = 1.25
+    padding: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class ModelSpec:
     limbs: the limbs of a network with part affinity fields and its own keypoints. Those of the published
     networks are in the ``poses`` module of the family. heatmap_joints: the index of the keypoint of each
     heatmap of such a network, where the two orders differ.
+    decoding: the options of a family of ``decoder_families.py``, as in ``[decoding]`` of a contract; empty
+    for other families.
     """
 
     family: str
@@ -97,14 +107,20 @@ class ModelSpec:
     cells: int | None = None
     limbs: tuple[Limb, ...] = ()
     heatmap_joints: tuple[int, ...] = ()
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+
+    def output_of(self, role: str) -> TensorSpec | None:
+        """Return the output of a role; None without one."""
+        name = self.roles.get(role)
+        return next((tensor for tensor in self.outputs if tensor.name == name), None)
 
     def channels_of(self, role: str) -> int | None:
         """Return the number of channels (of coordinates: joints) of the output of a role; None if unknown."""
-        for tensor in self.outputs:
-            if tensor.name == self.roles.get(role) and len(tensor.shape) > 1:
-                length = tensor.shape[-1 if tensor.layout == "NHWC" else 1]
-                return length if isinstance(length, int) else None
-        return None
+        tensor = self.output_of(role)
+        if tensor is None or len(tensor.shape) < 2:
+            return None
+        length = tensor.shape[-1 if tensor.layout == "NHWC" else 1]
+        return length if isinstance(length, int) else None
 
     @property
     def map_stride(self) -> int | None:

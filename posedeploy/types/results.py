@@ -17,7 +17,8 @@ class Placement:
     """The position of an image in the input of the network: ``input = image * scale + offset``, in px, (x,
     y).
 
-    scale: the resize factor as published, one for both axes, before rounding to whole pixels.
+    scale: the resize factor as published, before rounding to whole pixels. scale_y: that of the y axis; None
+    if it is the same.
     offset: whole numbers for a resized image, fractions for a crop of a box.
     image_size, input_size: (width, height) in px.
     """
@@ -26,6 +27,13 @@ class Placement:
     offset: tuple[float, float]
     image_size: tuple[int, int]
     input_size: tuple[int, int]
+    scale_y: float | None = None
+
+    def to_image(self, points: Array) -> Array:
+        """Return (..., 2) x, y in px of the image, from px of the input."""
+        scale_y = self.scale if self.scale_y is None else self.scale_y
+        pixels: Array = (points - self.offset) / (self.scale, scale_y)
+        return pixels
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES as ALL_FAMILIES
 from posedeploy.families import poses_of
 from posedeploy.poses import pose_hg_3d
-from posedeploy.poses.maps import UPSAMPLE, upsample
+from posedeploy.poses.maps import UPSAMPLE, find_highest, upsample
 from posedeploy.poses.peaks import find_peaks
 from posedeploy.poses.refinement import HALF_CELL, refine_cells, refine_peaks
 from posedeploy.types import Array, Camera, ModelSpec, Placement, Poses
@@ -169,7 +169,7 @@ def test_pose_hg_3d_is_refined_in_both_dimensions() -> None:
     np.testing.assert_allclose(refined.keypoints[0, :, :2], (4 * truth - (10, 20)) / 0.5, atol=0.05 * 8)
     np.testing.assert_array_equal(refined.keypoints[..., 2], plain.keypoints[..., 2])
     assert refined.keypoints_3d is not None
-    cells = pose_hg_3d.peaks(outputs["hm"][0])
+    cells = find_highest(outputs["hm"][0])
     relative = pose_hg_3d.relative_pose(cells, outputs["depth"][0], pose_hg_3d.KEYPOINT_NAMES, truth)
     flat = refined.keypoints_3d[0, :, :2] - refined.keypoints_3d[0, 6, :2]
     scale = np.abs(flat).max() / np.abs(relative[:, :2]).max()
@@ -186,5 +186,6 @@ def test_families_without_heatmaps_refuse(family: str) -> None:
         decoder_of(spec, Camera(), refine=True)
     assert str(caught.value) == (
         f"`refine`: {family} has no heatmaps, so its positions are not rounded to cells; leave it out. The "
-        "families with heatmaps are lightweight-openpose-2d, lightweight-openpose-3d, pose-hg-3d"
+        "families with heatmaps are lightweight-openpose-2d, lightweight-openpose-3d, pose-hg-3d, "
+        "heatmap, simcc"
     )
