@@ -138,9 +138,12 @@ class Peers:
         tensors = {runner.inputs[0].name: self.input}
         info = runner.runtime_info
         names = [output.name for output in artifact.spec.outputs]
-        return Loaded(
-            lambda: [runner.run(tensors)[name] for name in names], f"{info.runtime} {info.precision}"
-        )
+
+        def run() -> list[Array]:
+            outputs = runner.run(tensors)
+            return [outputs[name] for name in names]
+
+        return Loaded(run, f"{info.runtime} {info.precision}")
 
 
 def _import(name: str) -> Any:
