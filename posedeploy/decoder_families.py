@@ -39,5 +39,19 @@ DECODER_FAMILIES = {
             roles="simcc_x, simcc_y",
             networks="RTMPose, RTMW",
         ),
+        DecoderFamily(
+            name="coordinates",
+            poses="posedeploy.poses.coordinates",
+            task="one person in a box or an image, 2D or 3D, from coordinates",
+            roles="keypoints; optionally world and presence",
+            networks="BlazePose, MoveNet for one person, DeepPose",
+        ),
+        DecoderFamily(
+            name="one-stage",
+            poses="posedeploy.poses.one_stage",
+            task="all people in an image, 2D, from a box, a score and keypoints for each anchor",
+            roles="detections; optionally keypoints",
+            networks="YOLO-pose, RTMO",
+        ),
     )
 }

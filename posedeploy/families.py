@@ -28,11 +28,13 @@ from posedeploy.types import (
 
 if TYPE_CHECKING:
     from posedeploy.poses import (
+        coordinates,
         gtrs,
         heatmap,
         lightweight_openpose_2d,
         lightweight_openpose_3d,
         mobile_human_pose,
+        one_stage,
         pose2mesh,
         pose_hg_3d,
         simcc,
@@ -143,7 +145,7 @@ class DecoderPoses(FamilyPoses[Placement], Protocol):
 
 
 if TYPE_CHECKING:
-    _DECODERS: tuple[DecoderPoses, ...] = (heatmap, simcc)
+    _DECODERS: tuple[DecoderPoses, ...] = (heatmap, simcc, coordinates, one_stage)
     _HEATMAP_FAMILIES: tuple[HeatmapPoses[Placement], ...] = (
         lightweight_openpose_2d,
         lightweight_openpose_3d,

@@ -24,6 +24,19 @@ def find_focal_length(camera: Camera, placement: Placement) -> float:
     return camera.fx
 
 
+def check_no_camera(camera: Camera, family: str) -> None:
+    """Check that a camera without parameters is passed to a family whose positions do not depend on it.
+
+    Raises:
+        InputError: the camera has a focal length, a rotation or a translation.
+    """
+    if any(part is not None for part in (camera.fx, camera.rotation, camera.translation)):
+        raise InputError(
+            f"{family} returns positions relative to the pelvis, which do not depend on the camera; "
+            "leave out the focal length and the extrinsics"
+        )
+
+
 def to_world(points_mm: Array, camera: Camera) -> Array:
     """Convert (…, 3) points from camera to world coordinates, where ``camera = R world + t``.
 

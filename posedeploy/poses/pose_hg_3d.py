@@ -1,23 +1,22 @@
 """pose-hg-3d: one centered person, 16 (MPII) or 17 (COCO) joints, in 2D, or in 3D relative to the pelvis.
 
 Sources: Zhou et al., "Towards 3D Human Pose Estimation in the Wild: a Weakly-supervised Approach"
-(arXiv:1704.02447), whose published result is 64.55 mm on Human3.6M; for sizes, Winter, "Biomechanics and
-Motor Control of Human Movement" (after Drillis and Contini, 1966). No upstream code was read.
+(arXiv:1704.02447), whose published result is 64.55 mm on Human3.6M. No upstream code was read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from posedeploy.errors import InputError
-from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import by_number
 from posedeploy.own_keypoints import describe_missing_keypoints
+from posedeploy.poses.body_scale import find_bones, find_roots, relative_to_root, scale_to_mm
+from posedeploy.poses.cameras import check_no_camera
 from posedeploy.poses.maps import find_highest, find_stride, select_maps
 from posedeploy.poses.refinement import refine_cells
 from posedeploy.types import (
@@ -49,18 +48,10 @@ MESH_ROLE: Final = None
 CHANNELS: Mapping[str, int] = {}
 KEYPOINTS_OF = ("hm", 0, 1)
 
-LIMBS = (
-    ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"),
-)  # fmt: skip
-LIMB_MM = (0.245 * 1800.0, 0.246 * 1800.0, 0.186 * 1800.0, 0.146 * 1800.0)
-"""Length of thigh, shank, upper arm and forearm of a person of 1.8 m."""
-ROOTS = (("pelvis",), ("left_hip", "right_hip"))
-"""Possible origins of 3D positions; the first one that a network has is used."""
-
 
 def find_missing_description(spec: ModelSpec) -> str | None:
     """Return the message on the description that 3D positions need; None if it is complete."""
-    if DEPTH_ROLE not in spec.roles or (_roots(spec.keypoint_names) and _bones(spec.keypoint_names)):
+    if DEPTH_ROLE not in spec.roles or (find_roots(spec.keypoint_names) and find_bones(spec.keypoint_names)):
         return None
     return (
         f"{describe_missing_keypoints(spec, KEYPOINTS_OF)}. Its 3D positions are relative to the joint "
@@ -89,11 +80,7 @@ def decode(
         InputError: an output is missing, has several images, or does not fit the placement; the camera has
             parameters, which are not used; or the joints of a user's 3D network have no names.
     """
-    if any(part is not None for part in (camera.fx, camera.rotation, camera.translation)):
-        raise InputError(
-            f"{spec.family} returns positions relative to the pelvis, which do not depend on the camera; "
-            "leave out the focal length and the extrinsics"
-        )
+    check_no_camera(camera, spec.family)
     if missing := find_missing_description(spec):
         raise InputError(missing)
     joints = len(spec.keypoint_names)
@@ -109,7 +96,7 @@ def decode(
     if not depths:
         return poses
     relative = relative_pose(cells, depths[0], spec.keypoint_names, positions)
-    joints_3d = np.concatenate([_to_mm(relative, spec.keypoint_names), scores], axis=1)
+    joints_3d = np.concatenate([scale_to_mm(relative, spec.keypoint_names), scores], axis=1)
     return replace(poses, keypoints_3d=joints_3d[None], root_relative=True)
 
 
@@ -124,38 +111,10 @@ def relative_pose(
     """
     width, xy = depths.shape[2], cells if positions is None else positions
     pose = np.concatenate([xy / width, _read(depths, cells)[:, None].astype(np.float64)], axis=1)
-    centered: Array = pose - pose[_roots(names)].mean(axis=0)
-    return centered
-
-
-@lru_cache(maxsize=16)
-def _roots(names: tuple[str, ...]) -> list[int]:
-    """Return the joints whose midpoint is the root; an empty list if the names contain none."""
-    own = [coco_name(name) for name in names]
-    return next(([own.index(name) for name in root] for root in ROOTS if set(root) <= set(own)), [])
-
-
-@lru_cache(maxsize=16)
-def _bones(names: tuple[str, ...]) -> list[tuple[int, int, float]]:
-    """Return the two ends and the length in mm of each limb that the network has."""
-    own = [coco_name(name) for name in names]
-    limbs = [
-        (f"{side}_{start}", f"{side}_{end}", length)
-        for side in ("left", "right")
-        for (start, end), length in zip(LIMBS, LIMB_MM, strict=True)
-    ]
-    return [(own.index(a), own.index(b), length) for a, b, length in limbs if {a, b} <= set(own)]
+    return relative_to_root(pose, names)
 
 
 def _read(maps: Array, cells: Array) -> Array:
     """Return (joints,) values of each joint's map at its cell."""
     values: Array = maps[np.arange(len(maps)), cells[:, 1], cells[:, 0]]
     return values
-
-
-def _to_mm(relative: Array, names: tuple[str, ...]) -> Array:
-    bones = _bones(names)
-    starts, ends = [start for start, _, _ in bones], [end for _, end, _ in bones]
-    total = float(np.linalg.norm(relative[starts] - relative[ends], axis=1).sum())
-    scaled: Array = relative * (sum(length for _, _, length in bones) / total if total else 0.0)
-    return scaled

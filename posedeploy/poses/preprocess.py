@@ -24,7 +24,9 @@ MAX_FREE_LENGTH = 4096
 """Maximum side of an input of dynamic size, in px: 16 times the default height of 256."""
 
 LETTERBOX_FITS = ("letterbox", "letterbox-corner")
-DTYPES = ("float32", "float16", *INTEGERS)
+WIDE_INTEGER = "int32"
+"""The type of pixels in networks from TensorFlow; it holds no normalized image."""
+DTYPES = ("float32", "float16", WIDE_INTEGER, *INTEGERS)
 
 
 def to_bgr(image: Array) -> Array:
@@ -150,6 +152,11 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
         raise InputError(
             f"the input {tensor} holds integers whose scale and zero point are unknown; write both under "
             '[input] in a `contract` file, or, for an image in uint8, embedded = ["normalization"]'
+        )
+    if tensor.dtype == WIDE_INTEGER and "normalization" not in spec.contract.embedded:
+        raise InputError(
+            f"the input {tensor} holds integers, and the contract normalizes the image; if the model takes "
+            'pixel values from 0 to 255, write embedded = ["normalization"] under [input]'
         )
     return spec.contract, tensor
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
-from posedeploy.poses import mobile_human_pose, pose_hg_3d
+from posedeploy.poses import body_scale, mobile_human_pose, pose_hg_3d
 from posedeploy.poses.maps import find_highest
 from posedeploy.specs import family_spec
 from posedeploy.types import Camera, ModelSpec, Placement, Tensors, TensorSpec
@@ -66,7 +66,7 @@ def test_pose_hg_3d_scales_people_to_one_size(joints: int) -> None:
     length = sum(
         np.linalg.norm(position[f"{side}_{a}"] - position[f"{side}_{b}"])
         for side in "lr"
-        for a, b in pose_hg_3d.LIMBS
+        for a, b in body_scale.LIMBS
     )
     assert length == pytest.approx(2 * (0.245 + 0.246 + 0.186 + 0.146) * 1800)
     root = position["pelvis"] if joints == 16 else (position["l_hip"] + position["r_hip"]) / 2

@@ -169,7 +169,7 @@ def test_the_longest_dynamic_input_is_accepted() -> None:
         (image_spec(CONTRACT, (4, 3, 256, 456)), "is not one image; expected 1x3xHxW NCHW or"),
         (image_spec(CONTRACT, (1, 1, 256, 456)), "is not one image"),
         (image_spec(CONTRACT, layout=None), "is not one image"),
-        (image_spec(CONTRACT, dtype="int64"), "expected the type float32 or float16 or uint8"),
+        (image_spec(CONTRACT, dtype="int64"), "expected the type float32 or float16 or int32"),
         (
             image_spec(CONTRACT, dtype="uint8"),
             "holds integers whose scale and zero point are unknown; write both under",

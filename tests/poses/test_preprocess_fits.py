@@ -103,3 +103,14 @@ def test_a_letterbox_of_dynamic_size_has_the_size_of_the_contract() -> None:
 def test_a_letterbox_takes_no_box() -> None:
     with pytest.raises(InputError, match="takes whole images, so a box cannot be used"):
         prepare(gradient(100, 200), image_spec(LETTERBOX), np.array([0, 0, 10, 10]))
+
+
+def test_an_input_of_int32_takes_pixels_only() -> None:
+    image = gradient(64, 48)
+    spec = image_spec(with_fit("center"), (1, 64, 48, 3), "int32", "NHWC")
+    with pytest.raises(InputError, match=r'write embedded = \["normalization"\] under'):
+        prepare(image, spec)
+    contract = InputContract(64, 48, (0.0,) * 3, (1.0,) * 3, fit="center", embedded=("normalization",))
+    tensors, _ = prepare(image, image_spec(contract, (1, 64, 48, 3), "int32", "NHWC"))
+    assert tensors["data"].dtype == np.int32
+    np.testing.assert_array_equal(tensors["data"][0], image)
