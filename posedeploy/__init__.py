@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posedeploy.api.benchmarking import benchmark
+    from posedeploy.api.certificate.verification import Verification
+    from posedeploy.api.certificate.verifying import verify
     from posedeploy.api.comparing import compare
     from posedeploy.api.evaluating import evaluate
     from posedeploy.api.evaluation_report import EvaluationReport
@@ -79,6 +81,7 @@ _MODULES = {
     "TensorSpec": "types",
     "TfliteOptions": "convert.export_options",
     "TuningReport": "api.tuning_report",
+    "Verification": "api.certificate.verification",
     "benchmark": "api.benchmarking",
     "compare": "api.comparing",
     "evaluate": "api.evaluating",
@@ -91,6 +94,7 @@ _MODULES = {
     "prepare": "poses.preprocess",
     "report": "api.writing_report",
     "tune": "api.tuning",
+    "verify": "api.certificate.verifying",
     "write_poses": "api.writing_poses",
 }
 """The module below ``posedeploy`` that defines each public name."""
@@ -119,6 +123,7 @@ __all__ = [
     "TensorSpec",
     "TfliteOptions",
     "TuningReport",
+    "Verification",
     "__version__",
     "benchmark",
     "compare",
@@ -132,6 +137,7 @@ __all__ = [
     "prepare",
     "report",
     "tune",
+    "verify",
     "write_poses",
 ]
 

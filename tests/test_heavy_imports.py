@@ -62,7 +62,15 @@ OTHER_LEAVES = {
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "scipy": {"predict.joint_files.matlab_task"},
-    "cv2": {"benchmarks.known_mistakes", "calibration", "poses", "predict", "synthetic"},
+    "cv2": {
+        "api.certificate.pictures",
+        "benchmarks.known_mistakes",
+        "benchmarks.worst_inputs",
+        "calibration",
+        "poses",
+        "predict",
+        "synthetic",
+    },
 }
 """The packages or modules that import each heavy package, in addition to the converters and runners of
 the tables."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 from posedeploy import plugins
+from posedeploy.api.compared_files import record_inputs
 from posedeploy.api.model_args import (
     ArtifactSource,
     ModelArgs,
@@ -79,6 +81,8 @@ def compare(
         PoseDeployError: an artifact, its checkpoint or the reference file cannot be opened, or the only
             artifact cannot run.
     """
+    budget = [budget] if isinstance(budget, str) else None if budget is None else [*budget]
+    inputs = record_inputs(images, {**locals(), **model_args})
     args = ModelArgs.of(model_args)
     options = ParityOptions(
         images=optional_path(images),
@@ -87,7 +91,7 @@ def compare(
         rtol=rtol,
         max_px=max_px,
         max_mm=max_mm,
-        budget=None if budget is None else parse_budget([budget] if isinstance(budget, str) else [*budget]),
+        budget=None if budget is None else parse_budget(budget),
         noise_floor=noise_floor,
         save_reference=optional_path(save_reference),
     )
@@ -115,7 +119,7 @@ def compare(
             if len(opened) == 1:
                 raise
             errors[str(artifact.path)] = str(error)
-    return ParityReport(tuple(results), errors)
+    return ParityReport(tuple(results), errors, compared=replace(inputs, artifacts=tuple(opened)))
 
 
 def _check_not_run(options: RunOptions, runtime: str | None) -> None:

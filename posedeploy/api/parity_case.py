@@ -143,7 +143,7 @@ def build_decode(spec: ModelSpec) -> Decode | None:
 def build_pairing(spec: ModelSpec) -> Pairing:
     """Return how the people of a network are compared one by one."""
     refine = decoder_of(spec, Camera(), refine=True) if has_heatmaps(spec.family) else None
-    return Pairing(spec.keypoint_names, refine)
+    return Pairing(spec.keypoint_names, refine, spec.skeleton)
 
 
 def widen_tolerance(tolerance: Tolerance, settings: ParityOptions, floor: NoiseFloor) -> Tolerance:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from posedeploy import plugins
+from posedeploy.api.compared_files import Comparison
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.machine_info import Machine, describe_machine
 from posedeploy.benchmarks.noise_floor import NoiseFloor
@@ -14,6 +17,7 @@ from posedeploy.benchmarks.output_parity import OutputParity
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.text_files import format_json
+from posedeploy.types import StrPath
 
 FORMAT, VERSION = "posedeploy.parity", 2
 COUNTS = ("people", "missed", "extra", "keypoints", "unmatched_keypoints", "ambiguous")
@@ -25,11 +29,13 @@ class ParityReport:
     """The comparison of artifacts with PyTorch.
 
     results: one for each artifact that ran. errors: the messages of those that could not run, by path.
+    compared: the files and the arguments of the comparison, for a certificate; None if it has none.
     """
 
     results: tuple[Parity, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
     machine: Machine = field(default_factory=describe_machine)
+    compared: Comparison | None = None
 
     @property
     def passed(self) -> bool:
@@ -44,16 +50,46 @@ class ParityReport:
 
     def to_json(self) -> str:
         """Return the versioned document, without the raw outputs; docs/json.md lists its fields."""
-        return format_json(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "machine": asdict(self.machine),
-                "passed": self.passed,
-                "errors": dict(self.errors),
-                "results": [_entry(result) for result in self.results],
-            }
-        )
+        return format_json(self.to_document())
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the content of ``to_json``."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "machine": asdict(self.machine),
+            "passed": self.passed,
+            "errors": dict(self.errors),
+            "results": [_entry(result) for result in self.results],
+        }
+
+    def write_certificate(self, path: StrPath, *, pictures: bool = True) -> tuple[Path, Path]:
+        """Write a certificate, and next to it a page with its content; return both paths.
+
+        ``posedeploy.verify`` checks the files again, repeats the comparison and compares the numbers.
+
+        Args:
+            path: the JSON file, whose name ends in ``.json``. The page has the same name with ``.html``.
+            pictures: show the images on which the models differ most on the page. The JSON has no pictures.
+
+        Raises:
+            InputError: a file of the comparison has changed since.
+            OutputError: a file cannot be written.
+            MissingPackageError: jinja2 is not installed.
+        """
+        write = plugins.load("posedeploy.api.certificate.writing:write_certificate")
+        paths: tuple[Path, Path] = write(self, Path(path), pictures=pictures)
+        return paths
+
+    def write_junit(self, path: StrPath) -> Path:
+        """Write the verdicts as JUnit XML, one test for each artifact; return its path.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        write = plugins.load("posedeploy.api.certificate.junit:write_junit")
+        written: Path = write(self, Path(path))
+        return written
 
 
 def _entry(result: Parity) -> dict[str, Any]:
@@ -65,6 +101,7 @@ def _entry(result: Parity) -> dict[str, Any]:
         "model_sha256": dict(result.model_sha256),
         "tolerance": asdict(result.tolerance),
         "reference_precision": result.reference_precision,
+        "reference": result.reference and asdict(result.reference),
         "noise_floor": result.floor and _floor(result.floor),
         "noise_floor_note": result.floor_note,
         "passed": result.passed,

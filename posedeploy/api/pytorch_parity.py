@@ -23,7 +23,7 @@ from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import PairedInputs, Parity, select_image
+from posedeploy.benchmarks.parity import PairedInputs, Parity, ReferenceInfo, select_image
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
@@ -77,8 +77,20 @@ def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner
     result with the cause of the differences, if there are any and it is known."""
     if path is not None:
         save_reference(path, model, case.pairs, reference, result)
+    result = replace(result, reference=_describe_reference(model, reference))
     return (
         result if result.passed else replace(result, cause=_find_cause(model.spec, case, reference, result))
+    )
+
+
+def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
+    return ReferenceInfo(
+        checkpoint=str(model.source) if model.source is not None else None,
+        checkpoint_sha256=model.sha256,
+        network=model.network,
+        network_sha256=model.network_sha256,
+        mesh_sha256=model.mesh_sha256,
+        runtime_info=reference.runtime_info,
     )
 
 

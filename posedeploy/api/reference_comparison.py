@@ -11,7 +11,7 @@ from posedeploy.api.parity_case import record_outputs, run_artifact, widen_toler
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.stored_inputs import StoredPairs, select_inputs
 from posedeploy.benchmarks.noise_floor import NoiseFloor
-from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.parity import Parity, ReferenceInfo
 from posedeploy.benchmarks.reference_file import (
     ReferenceFile,
     StoredFloor,
@@ -78,6 +78,8 @@ def compare_with_reference(
         result = replace(
             result, floor_note=_describe_missing_floor(case.candidate.runtime_info.precision, device)
         )
+    saved = ReferenceInfo(checkpoint=document.checkpoint, checkpoint_sha256=document.checkpoint_sha256)
+    result = replace(result, reference=saved)
     return replace(result, reference_precision="fp64") if document.precision == "fp64" else result
 
 

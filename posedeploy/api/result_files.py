@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from posedeploy.api import latency_report, parity_report, tuning_report
 from posedeploy.api.bench_document import BenchDocument, Head
+from posedeploy.api.certificate import document as certificate
 from posedeploy.api.latency_report import LatencyReport
 from posedeploy.api.parity_document import ParityDocument
 from posedeploy.api.parity_report import ParityReport
@@ -44,9 +45,21 @@ def _check_parity(document: ParityDocument, name: str) -> ParityDocument:
     return document
 
 
+@dataclass(frozen=True)
+class _Certificate:
+    """The part of a certificate that a report shows."""
+
+    parity: ParityDocument
+
+
+def _open_certificate(certificate: _Certificate, name: str) -> ParityDocument:
+    return certificate.parity
+
+
 KINDS: Mapping[Head, tuple[Any, Callable[[Any, str], Document]]] = {
     Head(latency_report.FORMAT, latency_report.VERSION): (BenchDocument, _check),
     Head(parity_report.FORMAT, parity_report.VERSION): (ParityDocument, _check_parity),
+    Head(certificate.FORMAT, certificate.VERSION): (_Certificate, _open_certificate),
     Head(tuning_report.FORMAT, tuning_report.VERSION): (TuneDocument, _check),
 }
 """The type of each document, and the function that checks it."""

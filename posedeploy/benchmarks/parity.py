@@ -18,10 +18,28 @@ from posedeploy.benchmarks.noise_floor import DifferenceLimits, NoiseFloor, Outp
 from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison, pair_people
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
+from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInputs
 from posedeploy.decoders import Decode
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Placed, PlacedJoints, RuntimeInfo, Tensors, TensorSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceInfo:
+    """The model that a candidate was compared with.
+
+    checkpoint: its path; None for the built-in sample. network: the ``file.py:function`` of the user's own
+    network. checkpoint_sha256, network_sha256, mesh_sha256: of the checkpoint, of that file and of the
+    triangles of its mesh. runtime_info: what ran; None if its outputs were saved before.
+    """
+
+    checkpoint: str | None
+    checkpoint_sha256: str
+    network: str | None = None
+    network_sha256: str | None = None
+    mesh_sha256: str | None = None
+    runtime_info: RuntimeInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,8 @@ class Parity:
     output_specs: the tensors of the candidate's file. paired: the people of both models person by person,
     with positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the
     tolerance. model_sha256: the hash of each file of the candidate. cause: the mistake that explains the
-    differences; None if none was looked for or found.
+    differences; None if none was looked for or found. reference: the model that it was compared with.
+    illustrations: the inputs with the largest differences, for pictures.
     """
 
     label: str
@@ -51,6 +70,8 @@ class Parity:
     budget: Budget | None = None
     model_sha256: Mapping[str, str] = field(default_factory=dict)
     cause: Cause | None = None
+    reference: ReferenceInfo | None = None
+    illustrations: Illustrations | None = field(default=None, repr=False)
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
@@ -143,21 +164,35 @@ class Pairing:
     """The comparison of the people of one image, one by one.
 
     names: the names of the keypoints. refine: the decoding with positions between the cells of heatmaps; None
-    takes the published positions, for a network without heatmaps.
+    takes the published positions, for a network without heatmaps. skeleton: the bones, for pictures.
     """
 
     names: tuple[str, ...]
     refine: Decode | None = None
+    skeleton: tuple[tuple[int, int], ...] = ()
+
+    def refined(
+        self, sides: DecodedPair, expected: Tensors, actual: Tensors, placement: Placed
+    ) -> DecodedPair:
+        """Return the sides with refined positions. Refinement changes neither the people nor their order, so
+        that the ambiguous points hold."""
+        if self.refine is None:
+            return sides
+        return replace(
+            sides, reference=self.refine(expected, placement), candidate=self.refine(actual, placement)
+        )
 
     def compare(
         self, image: str, sides: DecodedPair, expected: Tensors, actual: Tensors, placement: Placed
     ) -> ImagePairs:
-        """Return the people of both models, matched and measured. Refinement changes neither the people nor
-        their order, so that the ambiguous points of ``sides`` hold."""
-        reference, candidate = sides.reference, sides.candidate
-        if self.refine is not None:
-            reference, candidate = self.refine(expected, placement), self.refine(actual, placement)
-        pairs = pair_people(image, reference, candidate, self.names, sides.ambiguous, sides.ambiguous_missed)
+        """Return the people of both models with refined positions, matched and measured."""
+        return self.pair(image, self.refined(sides, expected, actual, placement), placement)
+
+    def pair(self, image: str, sides: DecodedPair, placement: Placed) -> ImagePairs:
+        """Return the people of both models, matched and measured; ``sides`` are refined."""
+        pairs = pair_people(
+            image, sides.reference, sides.candidate, self.names, sides.ambiguous, sides.ambiguous_missed
+        )
         if not isinstance(placement, PlacedJoints):
             return pairs
         # The 2D keypoints are inputs of the network, the same for both models.
@@ -193,6 +228,7 @@ def compare_outputs(
     images: list[ImageParity] = []
     paired: list[ImagePairs] = []
     bounds = bound_noise(peaks, floor)
+    worst = WorstInputs(tolerance)
     for number, (reference_input, candidate_input) in enumerate(pairs):
         expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
         for name, array in outputs.items():
@@ -209,7 +245,11 @@ def compare_outputs(
                 if pairing is not None:
                     name = candidate_input.name
                     name = name if len(candidate_input.placements) == 1 else f"{name} ({index + 1})"
-                    paired.append(pairing.compare(name, sides, *image_outputs, placement))
+                    sides = pairing.refined(sides, *image_outputs, placement)
+                    paired.append(pairing.pair(name, sides, placement))
+                    worst.add(name, candidate_input, index, image_outputs, sides, paired[-1])
+        if decode is None or pairing is None:
+            worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
         on_progress(number + 1, len(pairs))
     compared = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
     poses = PoseParity(tuple(images)) if decode is not None else None
@@ -221,6 +261,7 @@ def compare_outputs(
         tolerance,
         floor=floor,
         paired=PoseComparison(tuple(paired)) if decode is not None and pairing is not None else None,
+        illustrations=Illustrations(worst.sorted(), *((pairing.names, pairing.skeleton) if pairing else ())),
     )
 
 

@@ -21,6 +21,7 @@ from posedeploy.cli.predict import predict
 from posedeploy.cli.report import report
 from posedeploy.cli.synthetic import synthetic
 from posedeploy.cli.tune import tune
+from posedeploy.cli.verify import verify
 from posedeploy.console.error_handling import ErrorHandlingGroup
 from posedeploy.console.path_checks import CommandGroup
 
@@ -74,6 +75,7 @@ for command in (
     tune,
     bench,
     parity,
+    verify,
     report,
     predict,
     evaluate,

@@ -82,6 +82,21 @@ def parity(
             show_default=False,
         ),
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Write a certificate for verify, and next to it a page with its content (.html).",
+            show_default=False,
+        ),
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Show the images with the largest differences on the page of --certificate.")
+    ] = True,
+    junit: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.xml", help="Write the verdicts as JUnit XML, for CI.", show_default=False),
+    ] = None,
     runtime: common_options.RuntimeName = None,
     checkpoint: model_options.Checkpoint = None,
     family: model_options.FamilyName = None,
@@ -99,9 +114,10 @@ def parity(
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
     from posedeploy.api.comparing import compare
-    from posedeploy.commands.parity import show_parity
+    from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
 
     check_json(json)
+    check_outputs(certificate, junit)
     with show_progress() as on_progress:
         report = compare(
             models,
@@ -123,4 +139,5 @@ def parity(
             **model_options.model_keywords(family, network, contract, mesh, stages, weights),
         )
     show_parity(report, json)
+    write_outputs(report, certificate, junit, pictures=pictures)
     raise typer.Exit(0 if report.passed else 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from posedeploy import plugins
+from posedeploy.api.certificate.output_paths import check_certificate_path, check_output
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.parity_tables import (
@@ -15,7 +17,7 @@ from posedeploy.commands.parity_tables import (
     poses_line,
     verdict_line,
 )
-from posedeploy.console.output import fail, out, write_json
+from posedeploy.console.output import fail, inform, out, write_json
 from posedeploy.console.tables import integers_line
 
 
@@ -27,6 +29,26 @@ def show_parity(report: ParityReport, json: Path | None) -> None:
         _show(result)
     if json is not None:
         write_json(json, report.to_json())
+
+
+def check_outputs(certificate: Path | None, junit: Path | None) -> None:
+    """Check, before the comparison, that the certificate and the JUnit XML can be written."""
+    if certificate is not None:
+        plugins.module("jinja2", "report")
+        check_certificate_path(certificate)
+    if junit is not None:
+        check_output("junit", junit)
+
+
+def write_outputs(
+    report: ParityReport, certificate: Path | None, junit: Path | None, *, pictures: bool
+) -> None:
+    """Write the certificate with its page, and the JUnit XML."""
+    if certificate is not None:
+        paths = report.write_certificate(certificate, pictures=pictures)
+        inform(f"wrote {' and '.join(map(str, paths))}")
+    if junit is not None:
+        inform(f"wrote {report.write_junit(junit)}")
 
 
 def _show(result: Parity) -> None:

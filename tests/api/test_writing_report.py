@@ -64,7 +64,7 @@ def test_a_page_loads_nothing(bench: Path, parity: Path) -> None:
     page = Page(pd.report([bench, parity], "page.html"))
     assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
     assert not {"src", "href", "onclick", "style"} & page.values.keys()
-    assert "default-src 'none'; style-src 'unsafe-inline'" in page.values["content"]
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page.values["content"]
     assert "url(" not in page.source and "@import" not in page.source
     assert len(page.source) < 200_000
 

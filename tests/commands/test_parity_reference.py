@@ -70,6 +70,9 @@ def test_the_result_equals_that_of_pytorch(
     (replayed,), (compared,) = (
         json.loads(Path(name).read_text())["results"] for name in ("replayed.json", "compared.json")
     )
+    saved_model, loaded_model = replayed.pop("reference"), compared.pop("reference")
+    assert saved_model["checkpoint_sha256"] == loaded_model["checkpoint_sha256"]
+    assert (saved_model["runtime_info"], loaded_model["runtime_info"]["runtime"]) == (None, "pytorch")
     assert replayed == compared
     assert "within tolerance of PyTorch in fp32" in words(result.stdout)
 

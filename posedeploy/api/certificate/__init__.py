@@ -1,0 +1,1 @@
+"""Certificates: comparisons with PyTorch in a file, with what is needed to repeat them."""

@@ -1,0 +1,141 @@
+"""The differences between a certificate and a repeated comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from posedeploy.api.certificate.code_version import describe_code, list_packages
+from posedeploy.api.certificate.document import CertificateDocument
+from posedeploy.api.certificate.numbers import Change, compare_limited, count_numbers, list_changes
+from posedeploy.api.certificate.verification import Finding, Verification
+from posedeploy.api.parity_report import ParityReport
+
+OF_REFERENCE = (
+    ("checkpoint_sha256", "the checkpoint"),
+    ("network_sha256", "the file of the network"),
+    ("mesh_sha256", "the mesh"),
+)
+OF_MACHINE = ("cpu", "physical_cores", "system", "python")
+OF_RUNTIME = ("runtime", "device", "precision", "threads")
+
+
+def list_differences(document: CertificateDocument) -> Iterator[Finding]:
+    """Yield the differences of code and packages, which are no failures."""
+    code, packages = describe_code(), list_packages()
+    if code != document.code:
+        before = f"{document.code.release} ({document.code.sha256[:12]}...)"
+        yield Finding("code", f"posedeploy: {before} then, {code.release} ({code.sha256[:12]}...) now", False)
+    for name in sorted({*document.packages, *packages}):
+        then, now = document.packages.get(name, "not installed"), packages.get(name, "not installed")
+        if then != now:
+            yield Finding("package", f"{name}: {then} then, {now} now", False)
+
+
+def judge(verification: Verification, report: ParityReport, artifacts: Sequence[Path]) -> Verification:
+    """Return the verification with the differences of the repeated comparison.
+
+    Args:
+        artifacts: the paths of the artifacts now, in the order of the certificate.
+    """
+    document, now = verification.document, json.loads(report.to_json())
+    then = {each.get("label"): each for each in document.parity["results"]}
+    results = {each["label"]: each for each in now["results"]}
+    findings = [*verification.findings, *_compare_machines(document.parity.get("machine"), now["machine"])]
+    numbers, changes, limited = 0, list[Change](), list[Change]()
+    entries = [each for each in document.files if each.role == "artifact"]
+    for entry, artifact in zip(entries, artifacts, strict=True):
+        recorded, current = then.get(entry.name), results.get(str(artifact))
+        if recorded is None or current is None:
+            findings += _compare_runs(artifact, recorded, current, report)
+            continue
+        numbers += count_numbers(recorded)
+        changes += list_changes(recorded, current, artifact.name)
+        limited += [
+            replace(change, name=f"{artifact.name}: {change.name}")
+            for change in compare_limited(recorded, current)
+        ]
+        findings += _compare_results(artifact, recorded, current)
+    findings += [
+        Finding("number", _describe_excess(each, verification.max_change), True)
+        for each in limited
+        if 100 * (each.share or 0.0) > verification.max_change
+    ]
+    return replace(
+        verification,
+        findings=tuple(findings),
+        numbers=numbers,
+        changes=tuple(changes),
+        limited=tuple(limited),
+        report=report,
+    )
+
+
+def _compare_machines(then: Any, now: Mapping[str, Any]) -> Iterator[Finding]:
+    then = then if isinstance(then, Mapping) else {}
+    for name in OF_MACHINE:
+        if then.get(name) != now[name]:
+            text = f"{name.replace('_', ' ')}: {then.get(name)} then, {now[name]} now"
+            yield Finding("machine", text, False)
+
+
+def _compare_runs(
+    artifact: Path, then: Mapping[str, Any] | None, now: Mapping[str, Any] | None, report: ParityReport
+) -> Iterator[Finding]:
+    """Yield the difference if an artifact ran on one of both occasions only."""
+    if then is not None:
+        reason = report.errors.get(str(artifact), "it did not run")
+        yield Finding("verdict", f"{artifact}: did not run now, and ran then: {reason}", True)
+    elif now is not None:
+        yield Finding("verdict", f"{artifact}: runs now, and did not run then", True)
+
+
+def _compare_results(artifact: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]:
+    if bool(then.get("passed")) != now["passed"]:
+        states = [("passes" if each.get("passed") else "does not pass") for each in (now, then)]
+        message = f"{artifact}: {states[0]} now, and {states[1]} in the certificate"
+        failures = now["failures"]
+        yield Finding("verdict", f"{message}: {failures[0]}" if failures else message, True)
+    yield from _compare_fields(artifact, then, now, "runtime_info", OF_RUNTIME)
+    yield from _compare_references(artifact, then.get("reference"), now["reference"])
+
+
+def _compare_fields(
+    artifact: Path, then: Mapping[str, Any], now: Mapping[str, Any], field: str, names: Sequence[str]
+) -> Iterator[Finding]:
+    """Yield the fields of what ran that differ, which are no failures."""
+    before = then.get(field)
+    before = before if isinstance(before, Mapping) else {}
+    for name in names:
+        if before.get(name) != now[field][name]:
+            text = f"{artifact}: {name}: {before.get(name)} then, {now[field][name]} now"
+            yield Finding("machine", text, False)
+
+
+def _compare_references(artifact: Path, then: Any, now: Any) -> Iterator[Finding]:
+    if not isinstance(then, Mapping) or not isinstance(now, Mapping):
+        return
+    for name, what in OF_REFERENCE:
+        before, after = then.get(name), now.get(name)
+        if before != after:
+            yield Finding(
+                "reference",
+                f"{artifact}: {what} changed: its SHA-256 is {str(after)[:12]}..., and "
+                f"{str(before)[:12]}... in the certificate",
+                True,
+            )
+
+
+def _describe_excess(change: Change, max_change: float) -> str:
+    share = 100 * (change.share or 0.0)
+    return (
+        f"{change.name} is {_shown(change.now)} now, and {_shown(change.recorded)} in the certificate: a "
+        f"change of {share:.3g}% of its limit, and at most {max_change:g}% passes"
+    )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "not a finite number"

@@ -1,0 +1,134 @@
+"""The numbers of two comparisons of the same artifact: which changed, and by how much of their limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+NOT_COMPARED = frozenset(
+    {"label", "model_sha256", "runtime_info", "reference", "input_specs", "output_specs"}
+)
+"""Fields of a result that describe what ran, and are compared in another way or not at all."""
+OF_POSES = (("error_px", "px"), ("error_mm", "mm"), ("error_vertices_mm", "mm"))
+"""The errors of ``poses`` with the field of ``tolerance`` that limits them."""
+OF_PAIRS = (("px", "px"), ("joint_mm", "mm"), ("vertex_mm", "mm"))
+"""The measures of ``paired`` with the field of ``budget`` that limits them."""
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A number that decides about a verdict, and its limit; None stands for infinity or NaN."""
+
+    name: str
+    value: float | None
+    limit: float | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number that differs between a certificate and now.
+
+    share: the change divided by the limit of the number; None without a limit.
+    """
+
+    name: str
+    recorded: Any
+    now: Any
+    share: float | None = None
+
+
+def list_limited(result: Mapping[str, Any]) -> list[Limited]:
+    """Return the numbers of a result of ``parity --json`` that decide about its verdict."""
+    budget = result.get("budget")
+    if isinstance(budget, Mapping) and isinstance(result.get("paired"), Mapping):
+        return list(_of_budget(budget, result["paired"]))
+    numbers = []
+    for output in _objects(result.get("outputs")):
+        for kind in ("max_relative", "rms_relative"):
+            name = f"{output.get('name')}: {kind}"
+            numbers.append(Limited(name, _number(output, kind), _number(output, f"{kind}_tolerance")))
+    poses, tolerance = result.get("poses"), result.get("tolerance")
+    if isinstance(poses, Mapping) and isinstance(tolerance, Mapping):
+        numbers += [
+            Limited(f"poses: {name}", _number(poses, name), _number(tolerance, unit))
+            for name, unit in OF_POSES
+            if name in poses
+        ]
+    return numbers
+
+
+def _of_budget(budget: Mapping[str, Any], paired: Mapping[str, Any]) -> Iterator[Limited]:
+    unmatched = _number(budget, "unmatched_percent")
+    if unmatched is not None:
+        yield Limited("poses: unmatched_share", _number(paired, "unmatched_share"), unmatched / 100)
+    measures = paired.get("measures")
+    measures = measures if isinstance(measures, Mapping) else {}
+    for name, unit in OF_PAIRS:
+        limit, summary = _number(budget, unit), measures.get(name)
+        if limit is not None and isinstance(summary, Mapping):
+            yield Limited(f"poses: {name} at the 95th percentile", _p95(summary), limit)
+    oks, summary = _number(budget, "oks"), measures.get("oks")
+    if oks is not None and isinstance(summary, Mapping):
+        yield Limited("poses: oks at the 95th percentile", _p95(summary), max(1 - oks, 1e-3))
+
+
+def _p95(summary: Mapping[str, Any]) -> float | None:
+    shown = summary.get("p95")
+    return _number(shown, "value") if isinstance(shown, Mapping) else None
+
+
+def _number(values: Mapping[str, Any], name: str) -> float | None:
+    value = values.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _objects(values: Any) -> list[Mapping[str, Any]]:
+    return [each for each in values if isinstance(each, Mapping)] if isinstance(values, list) else []
+
+
+def compare_limited(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """Return every number that decides about the verdict, with its change in shares of its limit.
+
+    The share is infinite if only one of both is a number, or exists in one of both results only.
+    """
+    before = {each.name: each for each in list_limited(recorded)}
+    after = {each.name: each for each in list_limited(now)}
+    return [_change(name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])]
+
+
+def _change(name: str, before: Limited | None, after: Limited | None) -> Change:
+    old, new = (each.value if each is not None else None for each in (before, after))
+    if before is None or after is None or (old is None) != (new is None):
+        return Change(name, old, new, math.inf)
+    limit = before.limit
+    difference = abs(new - old) if old is not None and new is not None else 0.0
+    if not difference:
+        return Change(name, old, new, 0.0)
+    return Change(name, old, new, difference / limit if limit else math.inf)
+
+
+def list_changes(recorded: Any, now: Any, path: str = "") -> Iterator[Change]:
+    """Yield each value that differs between two JSON values, with its path; fields of ``NOT_COMPARED`` are
+    skipped, also those that exist on one side only."""
+    if isinstance(recorded, Mapping) and isinstance(now, Mapping):
+        for name in dict.fromkeys([*recorded, *now]):
+            if name not in NOT_COMPARED:
+                inner = f"{path}.{name}" if path else str(name)
+                yield from list_changes(recorded.get(name), now.get(name), inner)
+    elif isinstance(recorded, list) and isinstance(now, list):
+        for index, (old, new) in enumerate(zip_longest(recorded, now)):
+            yield from list_changes(old, new, f"{path}[{index}]")
+    elif recorded != now:
+        yield Change(path, recorded, now)
+
+
+def count_numbers(value: Any) -> int:
+    """Return the number of numbers in a JSON value, without fields of ``NOT_COMPARED``."""
+    if isinstance(value, Mapping):
+        return sum(count_numbers(each) for name, each in value.items() if name not in NOT_COMPARED)
+    if isinstance(value, list):
+        return sum(map(count_numbers, value))
+    return int(isinstance(value, int | float) and not isinstance(value, bool))

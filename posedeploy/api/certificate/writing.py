@@ -1,0 +1,82 @@
+"""Write a certificate and its page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from posedeploy import files, plugins
+from posedeploy.api.certificate.code_version import describe_code, list_packages
+from posedeploy.api.certificate.document import FORMAT, VERSION, CertificateDocument, digest_of
+from posedeploy.api.certificate.histograms import count_errors
+from posedeploy.api.certificate.output_paths import check_certificate_path, page_path
+from posedeploy.api.certificate.recorded import describe_arguments, describe_files
+from posedeploy.api.parity_report import ParityReport
+from posedeploy.errors import InputError
+from posedeploy.printable import listed
+from posedeploy.text_files import encode_json, format_json
+
+
+def write_certificate(report: ParityReport, path: Path, *, pictures: bool = True) -> tuple[Path, Path]:
+    """Write a certificate and its page, both or none; see ``ParityReport.write_certificate``."""
+    check_certificate_path(path)
+    render = plugins.load("posedeploy.api.certificate.page:render_page")
+    content = build_content(report, path.parent)
+    document = msgspec.convert(content, CertificateDocument)
+    page = page_path(path)
+    text = render(document, report, path.name, pictures=pictures)
+    with files.staged(path.parent) as stage:
+        (stage / path.name).write_text(format_json(content), encoding="utf-8")
+        (stage / page.name).write_text(text, encoding="utf-8")
+    return path, page
+
+
+def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
+    """Return the content of a certificate in this folder, with its digest, as plain values.
+
+    Raises:
+        InputError: a file of the comparison changed since, or the report has no record of the comparison.
+    """
+    if report.compared is None:
+        raise InputError(
+            "this report does not record its comparison, so it has no certificate; use the report that "
+            "`posedeploy.compare` returns"
+        )
+    document = CertificateDocument(
+        format=FORMAT,
+        version=VERSION,
+        sha256="",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        passed=report.passed,
+        verdict=format_verdict(report),
+        code=describe_code(),
+        packages=list_packages(),
+        arguments=describe_arguments(report.compared, folder),
+        files=tuple(describe_files(report, report.compared, folder)),
+        parity=report.to_document(),
+        histograms=tuple(count_errors(result) for result in report.results),
+    )
+    # As a reader gets it: infinity is null, tuples are lists.
+    content: dict[str, Any] = json.loads(encode_json(replace(document)))
+    return {**content, "sha256": digest_of(content)}
+
+
+def format_verdict(report: ParityReport) -> str:
+    """Return the conclusion on all artifacts in one line."""
+    failed = [Path(result.label).name for result in report.results if not result.passed]
+    failed += [Path(path).name for path in report.errors]
+    total = len(report.results) + len(report.errors)
+    if failed and total > 1:
+        return f"{len(failed)} of {total} artifacts do not pass: {listed(failed)}"
+    if failed and not report.results:
+        return f"{failed[0]} did not run"
+    if total == 1:
+        (result,) = report.results
+        return f"{Path(result.label).name} is {result.verdict}"
+    verdicts = dict.fromkeys(result.verdict for result in report.results)
+    return f"{total} of {total} artifacts are {' or '.join(verdicts)}"

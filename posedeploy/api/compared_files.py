@@ -1,0 +1,85 @@
+"""The files and arguments of a comparison, as a certificate records them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from posedeploy.errors import PoseDeployError
+from posedeploy.file_states import FileState, state_of
+from posedeploy.predict.image_files import open_images
+from posedeploy.types import Artifact, StrPath
+
+Role: TypeAlias = Literal[
+    "artifact", "image", "checkpoint", "network", "contract", "mesh", "reference", "collected_outputs"
+]
+FILE_ARGUMENTS: tuple[Role, ...] = (
+    "checkpoint", "network", "contract", "mesh", "reference", "collected_outputs",
+)  # fmt: skip
+"""The arguments of a comparison that name a file."""
+NOT_RECORDED = frozenset({"artifacts", "model_args", "on_progress", "save_reference"})
+"""The arguments that do not change the result, or are recorded in another way."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of a comparison, with its state before it was read. name: the name that results use for it."""
+
+    role: Role
+    path: Path
+    state: FileState
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared, and how.
+
+    arguments: those of ``compare``, without the artifacts. files: the files that they name, and the images.
+    """
+
+    arguments: Mapping[str, Any]
+    files: tuple[InputFile, ...]
+    artifacts: tuple[Artifact, ...] = field(default=(), repr=False)
+
+
+def record_inputs(images: StrPath | None, arguments: Mapping[str, Any]) -> Comparison:
+    """Return the arguments as plain values, and the states of the files that they name.
+
+    A file that cannot be examined is left out; the comparison reports it.
+    """
+    plain = {
+        name: str(value) if isinstance(value, PathLike) else value
+        for name, value in arguments.items()
+        if name not in NOT_RECORDED
+    }
+    named = [(role, file_of(role, plain[role])) for role in FILE_ARGUMENTS if plain.get(role) is not None]
+    files = [*_examine([(role, path, "") for role, path in named]), *_examine(_list_images(images))]
+    return Comparison(plain, tuple(files))
+
+
+def file_of(argument: str, value: str) -> Path:
+    """Return the path of the file that an argument names: without the function of a ``network``."""
+    return Path(value.rpartition(":")[0] or value) if argument == "network" else Path(value)
+
+
+def _list_images(images: StrPath | None) -> list[tuple[Role, Path, str]]:
+    if images is None:
+        return []
+    try:
+        source = open_images(Path(images))
+    except PoseDeployError:
+        return []
+    return [("image", path, name) for path, name in zip(source.inputs, source.frame_names, strict=True)]
+
+
+def _examine(files: list[tuple[Role, Path, str]]) -> Iterator[InputFile]:
+    for role, path, name in files:
+        try:
+            if path.is_file():
+                yield InputFile(role, path, state_of(path), name)
+        except (OSError, ValueError):
+            continue
