@@ -14,8 +14,6 @@ from posedeploy.types import StrPath
 def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **options: Any) -> Parity:
     """Assert that the outputs and poses of an artifact are within tolerance of PyTorch on its checkpoint.
 
-    The artifact runs in the precision that it was exported for, unless ``precision`` sets another.
-
     Args:
         images: an image or a folder of images, in addition to noise and synthetic people.
         options: the keyword arguments of ``posedeploy.compare``, such as ``device``, ``rtol`` or ``budget``.
@@ -27,7 +25,7 @@ def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **opt
         AssertionError: a difference exceeds its tolerance or the budget; the message lists them all.
         PoseDeployError: the artifact or its checkpoint cannot be opened or run.
     """
-    (result,) = compare(artifact, images, **{"precision": None, **options}).results
+    (result,) = compare(artifact, images, **options).results
     if not result.passed:
         raise AssertionError(format_failures(result))
     return result

@@ -29,14 +29,12 @@ from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import HasTensors, open_runner, resolve_spec, runner_of
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import (
     Array,
     Artifact,
     Model,
     ModelSpec,
     Placement,
-    Precision,
     RunOptions,
     Stages,
     Tensors,
@@ -51,8 +49,7 @@ logger = logging.getLogger(__name__)
 class BenchmarkOptions:
     """The number of runs and loads, and the size and batch for dynamic axes.
 
-    precision: the precision of all models; None for the one that each file requires, FP32 where it requires
-    none. image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.
+    image: (H, W, 3) uint8 BGR. With an image, preprocessing and decoding are timed as well.
     """
 
     runs: int = 100
@@ -60,7 +57,6 @@ class BenchmarkOptions:
     input_size: tuple[int, int] | None = None
     batch: int | None = None
     runtime: str | None = None
-    precision: Precision | None = None
     checkpoint: Path | None = None
     image: Array | None = field(default=None, repr=False)
 
@@ -145,11 +141,9 @@ class CandidateLoader:
 
     def _load_artifact(self, artifact: Artifact) -> Candidate:
         runner_of(artifact, self._settings.runtime)  # its import is not its load
-        precision = self._settings.precision or required_precision(artifact)
-        options = replace(self._options, precision=precision)
         candidate = timing.load(
             artifact.path.name,
-            lambda: open_runner(artifact, options, self._settings.runtime),
+            lambda: open_runner(artifact, self._options, self._settings.runtime),
             lambda runner: _tensors(runner, resolve_spec(artifact, runner), self._settings),
             file_bytes=bytes_of(artifact),
         )

@@ -71,8 +71,8 @@ def benchmark(
     Args:
         models: artifacts, checkpoints or their paths; one or several.
         runs: timed runs of each, one in each round; p90 needs 100, p99 1000.
-        precision: the precision of the arithmetic of all models; None is the one that each artifact was
-            exported for, and ``fp32`` for any other model.
+        precision: the precision of the arithmetic of all models; None means the one that each artifact was
+            exported for, ``fp32`` if it leaves that open, and ``fp32`` for checkpoints.
         scenario: ``single-stream`` times one input after another, ``offline`` many in flight.
         loads: how often each model is loaded anew; the runs are divided among the loads. None is 1, and
             ``LOADS_TO_COMPARE`` with ``compare``.
@@ -101,7 +101,6 @@ def benchmark(
         input_size=input_size,
         batch=batch,
         runtime=runtime,
-        precision=precision,
         checkpoint=optional_path(checkpoint),
         image=None if image is None else to_frame(image).image,
     )
@@ -113,7 +112,7 @@ def benchmark(
     elif compare is not None:
         sources.append(to_source(compare))
     run = _Benchmark(
-        RunOptions(device, precision or "fp32", threads, HINTS[scenario]),
+        RunOptions(device, precision, threads, HINTS[scenario]),
         settings,
         ModelArgs.of(model_args),
         scenario,

@@ -23,7 +23,6 @@ from posedeploy.decoders import Decode
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import devices_of, open_runner
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Artifact, MeasuredChoice, ModelSpec, OnProgress, RunOptions
 
 SHOWN = ("px", "joint_mm", "vertex_mm", "oks")
@@ -161,4 +160,4 @@ class BudgetTrials:
 
 def open_trial(artifact: Artifact) -> Runner:
     """Open a trial file on the first device that it runs on, in the precision that it needs."""
-    return open_runner(artifact, RunOptions(devices_of(artifact)[0], required_precision(artifact)))
+    return open_runner(artifact, RunOptions(devices_of(artifact)[0]))

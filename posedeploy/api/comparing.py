@@ -25,7 +25,6 @@ from posedeploy.benchmarks.budget import parse_budget
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, InputError, MissingPackageError
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
 
 
@@ -34,7 +33,7 @@ def compare(
     images: StrPath | None = None,
     *,
     device: str = "cpu",
-    precision: Precision | None = "fp32",
+    precision: Precision | None = None,
     threads: int | None = None,
     runtime: str | None = None,
     checkpoint: StrPath | None = None,
@@ -56,8 +55,8 @@ def compare(
 
     Args:
         images: also compare on this image, or on the images of this folder.
-        precision: the precision in which the runtime computes a float32 file; None means the one that each
-            artifact was exported for, fp32 if it accepts that.
+        precision: the precision of the arithmetic; None means the one that each artifact was exported for,
+            ``fp32`` if it leaves that open; ``auto`` means the choice of the runtime.
         threads: None means one per physical core.
         runtime: None means the default of each target.
         checkpoint: the checkpoint to compare with, instead of the one in the manifest.
@@ -98,7 +97,7 @@ def compare(
     stored, collected = optional_path(reference), optional_path(collected_outputs)
     _check_reference(stored, collected, options, args)
     if collected is not None:
-        _check_not_run(RunOptions(device, precision or "fp32", threads), runtime)
+        _check_not_run(RunOptions(device, precision, threads), runtime)
     # All are opened before any is compared, so that a missing file is reported at once.
     opened = [open_with_args(source, args) for source in _list_artifacts(artifacts)]
     if save_reference is not None and len(opened) > 1:
@@ -112,7 +111,7 @@ def compare(
     results: list[Parity] = []
     errors: dict[str, str] = {}
     for artifact in opened:
-        run_options = RunOptions(device, precision or required_precision(artifact), threads)
+        run_options = RunOptions(device, precision, threads)
         try:
             results.append(compare_one(artifact, run_options))
         except (DeviceError, MissingPackageError) as error:
@@ -126,7 +125,7 @@ def _check_not_run(options: RunOptions, runtime: str | None) -> None:
     """Check that no option describes how to run an artifact whose outputs are collected."""
     for name, value, default in (
         ("device", options.device, "cpu"),
-        ("precision", options.precision, "fp32"),
+        ("precision", options.precision, None),
         ("threads", options.threads, None),
         ("runtime", runtime, None),
     ):

@@ -42,7 +42,7 @@ def evaluate(
     images: StrPath,
     *,
     device: str = "cpu",
-    precision: Precision = "fp32",
+    precision: Precision | None = None,
     threads: int | None = None,
     runtime: str | None = None,
     limit: int | None = None,

@@ -111,7 +111,6 @@ class OwnProcess:
                 "input_size": input_size,
                 "batch": self.settings.batch,
                 "runtime": self.settings.runtime,
-                "precision": self.settings.precision,
                 "checkpoint": None if self.settings.checkpoint is None else str(self.settings.checkpoint),
             },
             "args": msgspec.to_builtins(self.args, enc_hook=str),

@@ -16,7 +16,7 @@ from posedeploy.api.model_args import ModelArgs, optional_path
 from posedeploy.benchmarks.energy import energy_counters
 from posedeploy.benchmarks.footprint import Footprint, energy_per_run, peak_memory
 from posedeploy.runtimes.isolated import RunnerReport
-from posedeploy.types import Artifact, Precision, RunOptions
+from posedeploy.types import Artifact, RunOptions
 
 
 def measure(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
@@ -59,14 +59,12 @@ def _settings(
     input_size: list[int] | None,
     batch: int | None,
     runtime: str | None,
-    precision: Precision | None,
     checkpoint: str | None,
 ) -> BenchmarkOptions:
     return BenchmarkOptions(
         input_size=(input_size[0], input_size[1]) if input_size else None,
         batch=batch,
         runtime=runtime,
-        precision=precision,
         checkpoint=optional_path(checkpoint),
     )
 

@@ -16,7 +16,7 @@ from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
-from posedeploy.benchmarks.tolerances import Tolerance
+from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
 from posedeploy.families import has_decoding, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
@@ -34,12 +34,13 @@ BuildPairs: TypeAlias = Callable[[ModelSpec, Ranges], PairedInputs]
 class ParityCase:
     """An artifact with its recorded outputs, and the settings that decide on them.
 
-    model_sha256: the hash of each file; empty if there is no file.
+    precision: the one whose tolerances hold. model_sha256: the hash of each file; empty if there is no file.
     """
 
     label: str
     spec: ModelSpec
     candidate: CachingRunner
+    precision: str
     pairs: PairedInputs
     tolerance: Tolerance
     decode: Decode | None
@@ -92,13 +93,12 @@ def run_artifact(
         spec = resolve_spec(artifact, runner)
         adapted = adapt_runner(runner, spec)
         pairs = build_pairs(spec, adapted.ranges)
-        case = record_outputs(str(artifact.path), spec, adapted, pairs, settings, on_progress)
+        case = record_outputs(replace(artifact, spec=spec), adapted, pairs, settings, on_progress)
     return replace(case, model_sha256=artifact_files.hashes_of(artifact))
 
 
 def record_outputs(
-    label: str,
-    spec: ModelSpec,
+    artifact: Artifact,
     runner: Runner,
     pairs: PairedInputs,
     settings: ParityOptions,
@@ -107,16 +107,19 @@ def record_outputs(
     """Run a candidate on all inputs.
 
     Args:
+        artifact: with the spec of its tensors.
         runner: with the tensors that decoding needs.
 
     Raises:
         InputError: the network does not have what the user's budget limits.
     """
-    precision, decode = runner.runtime_info.precision, build_decode(spec)
+    spec, decode = artifact.spec, build_decode(artifact.spec)
+    precision = coarsest_precision(runner.runtime_info.precision, artifact.precision)
     case = ParityCase(
-        label=label,
+        label=str(artifact.path),
         spec=spec,
         candidate=CachingRunner(runner),
+        precision=precision,
         pairs=pairs,
         tolerance=settings.tolerance(precision),
         decode=decode,

@@ -164,7 +164,7 @@ def load(
     model: ModelSource,
     *,
     device: str = "cpu",
-    precision: Precision = "fp32",
+    precision: Precision | None = None,
     threads: int | None = None,
     hint: Hint = "latency",
     runtime: str | None = None,
@@ -181,7 +181,8 @@ def load(
     Args:
         model: an artifact, a checkpoint or the path of either; ``"sample"`` means the built-in sample.
         device: ``cpu``, ``cuda`` or another device of the runtime; there is no fallback.
-        precision: the precision in which the runtime computes a float32 file; ``auto`` means its default.
+        precision: the precision of the arithmetic; None means the one that the file was exported for,
+            ``fp32`` if it leaves that open; ``auto`` means the choice of the runtime.
         threads: None means one per physical core.
         runtime: None means the default of the file's target.
         detector: the model that detects the people, for a single-person network or on 2D joints.

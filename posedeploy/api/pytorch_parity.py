@@ -126,9 +126,9 @@ class _NoiseCase:
 
     def compare(self, reference: CachingRunner, options: RunOptions) -> Parity:
         """Measure the noise floor with these options in the candidate's precision, and compare."""
-        reported = self.case.candidate.runtime_info.precision
-        precision = to_torch_precision(reported)
+        precision = to_torch_precision(self.case.precision)
         if precision is None:
+            reported = self.case.precision
             note = f"no noise floor: PyTorch has no counterpart to the reported precision {reported!r}"
             return self._compare(reference, note)
         try:

@@ -66,18 +66,16 @@ def compare_with_reference(
     else:
         pairs = build_pairs(artifact.spec, {})
         with CollectedRunner(artifact, pairs, collected) as collector:
-            case = record_outputs(str(artifact.path), artifact.spec, collector, pairs, settings, on_progress)
+            case = record_outputs(artifact, collector, pairs, settings, on_progress)
     document = reference.document
     device = "cpu" if collected is not None or options.device != "cuda" else "cuda"
-    floor = _saved_floor(document.floor, case.candidate.runtime_info.precision, device)
+    floor = _saved_floor(document.floor, case.precision, device)
     if floor is not None:
         case = replace(case, tolerance=widen_tolerance(case.tolerance, settings, floor))
     with StoredRunner(reference) as runner:
         result = case.compare(runner, floor)
     if floor is None and result.budget is None and not result.passed:
-        result = replace(
-            result, floor_note=_describe_missing_floor(case.candidate.runtime_info.precision, device)
-        )
+        result = replace(result, floor_note=_describe_missing_floor(case.precision, device))
     saved = ReferenceInfo(checkpoint=document.checkpoint, checkpoint_sha256=document.checkpoint_sha256)
     result = replace(result, reference=saved)
     return replace(result, reference_precision="fp64") if document.precision == "fp64" else result

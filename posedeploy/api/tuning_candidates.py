@@ -18,7 +18,6 @@ from posedeploy.errors import DeviceError, MeasurementError, PoseDeployError
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import resolve_spec
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.failures import is_temporary, lacks_device
@@ -133,7 +132,7 @@ def short_reason(error: PoseDeployError, label: str) -> str:
 
 def run_options(configuration: Configuration, artifact: Artifact, device: str) -> RunOptions:
     """Return how to run the artifact of a configuration."""
-    return RunOptions(device, required_precision(artifact), configuration.threads, configuration.hint)
+    return RunOptions(device, None, configuration.threads, configuration.hint)
 
 
 def open_baseline(

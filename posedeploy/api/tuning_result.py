@@ -161,14 +161,13 @@ class ResultWriter:
         )
 
     def _run_options(self, winner: Winner) -> tuple[str, ...]:
-        """Return the options for the device, runtime, precision and threads of the winner."""
+        """Return the options for the device, runtime and threads of the winner."""
         configuration = winner.row.configuration
         options = run_options(configuration, winner.artifact, self.options.device)
         is_default = configuration.runtime == target_named(winner.artifact.target).runtimes[0]
         flags = {
             "device": None if options.device == "cpu" else options.device,
             "runtime": None if is_default else configuration.runtime,
-            "precision": None if options.precision == "fp32" else options.precision,
             "threads": options.threads,
         }
         return tuple(

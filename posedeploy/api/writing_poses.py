@@ -63,7 +63,7 @@ def write_poses(
     settings: PredictSettings | None = None,
     *,
     device: str = "cpu",
-    precision: Precision = "fp32",
+    precision: Precision | None = None,
     threads: int | None = None,
     runtime: str | None = None,
     on_progress: OnProgress = ignore_progress,

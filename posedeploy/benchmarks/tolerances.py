@@ -49,6 +49,15 @@ def to_torch_precision(reported: str) -> str | None:
     return max(parts, key=list(MANTISSA_BITS).index)
 
 
+def coarsest_precision(reported: str, weights: str) -> str:
+    """Return the precision whose tolerances a file has: that of its weights if it is coarser than the
+    reported one, as of FP16 weights in FP32 arithmetic. Quantized weights are part of the reported one."""
+    arithmetic = to_torch_precision(reported)
+    if arithmetic is None or weights not in MANTISSA_BITS:
+        return reported
+    return weights if MANTISSA_BITS[weights] < MANTISSA_BITS[arithmetic] else reported
+
+
 def is_quantized(reported: str) -> bool:
     """Return whether a reported precision, such as ``fp32+int8``, has a quantized part."""
     return not QUANTIZED.isdisjoint(reported.split("+"))

@@ -9,7 +9,7 @@ import typer
 
 from posedeploy.console import common_options, model_options, parsing
 from posedeploy.console.output import check_json, show_progress
-from posedeploy.types import Precision, Scenario
+from posedeploy.types import Scenario
 
 
 def bench(
@@ -18,13 +18,7 @@ def bench(
     ] = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,
-    precision: Annotated[
-        Precision | None,
-        typer.Option(
-            help="The precision of the arithmetic of all models; auto leaves it to the runtime.",
-            show_default="that of each file, or fp32",
-        ),
-    ] = None,
+    precision: common_options.PrecisionName = None,
     scenario: Annotated[
         Scenario,
         typer.Option(

@@ -31,7 +31,7 @@ def evaluate(
     detector_spec: people_options.DetectorSpec = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,
-    precision: common_options.PrecisionName = "fp32",
+    precision: common_options.PrecisionName = None,
     runtime: common_options.RuntimeName = None,
     family: model_options.FamilyName = None,
     network: model_options.Network = None,

@@ -19,7 +19,7 @@ def parity(
     ] = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,
-    precision: common_options.PrecisionName = "fp32",
+    precision: common_options.PrecisionName = None,
     rtol: Annotated[
         float | None,
         typer.Option(

@@ -29,7 +29,7 @@ def predict(
     ] = Path("poses"),
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,
-    precision: common_options.PrecisionName = "fp32",
+    precision: common_options.PrecisionName = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", help="Also read the subfolders of a folder of images.")
     ] = False,

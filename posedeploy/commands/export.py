@@ -36,7 +36,6 @@ from posedeploy.convert.export_options import (
 )
 from posedeploy.environments.environment_specs import ENVIRONMENTS
 from posedeploy.errors import InputError
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import Artifact, Model
 
@@ -171,9 +170,6 @@ def next_command(artifacts: list[Artifact], args: ModelArgs, options: ExportOpti
     words = ["posedeploy", "parity", *(str(artifact.path) for artifact in artifacts)]
     words += ["--network", args.network] if args.network is not None else []
     words += ["--device", "cuda"] if any(needs_gpu(artifact, options) for artifact in artifacts) else []
-    precisions = {required_precision(artifact) for artifact in artifacts}
-    precision = precisions.pop() if len(precisions) == 1 else "auto"
-    words += ["--precision", precision] if precision != "fp32" else []
     return shlex.join(words)
 
 

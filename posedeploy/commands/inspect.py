@@ -22,7 +22,6 @@ from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
 from posedeploy.runtimes.isolated import describe_in_child
 from posedeploy.runtimes.load_runner import devices_of, resolve_spec
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {
@@ -93,7 +92,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
     devices = devices_of(artifact)
     if artifact.provenance is None or "cpu" in devices:
         device = "cpu" if "cpu" in devices else devices[0]
-        options = RunOptions(device, required_precision(artifact))
+        options = RunOptions(device)
         report = describe_in_child(artifact, options)
         spec = resolve_spec(artifact, report)
         runs = {"runs on": format_runtime(report.runtime_info), **report.runtime_info.details}

@@ -27,12 +27,13 @@ Threads: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="CPU threads.", show_default="one per physical core")
 ]
 PrecisionName: TypeAlias = Annotated[
-    Precision,
+    Precision | None,
     typer.Option(
         "--precision",
         metavar="NAME",
-        help="Precision of the arithmetic: fp32, tf32, fp16, bf16, or auto for the one of the runtime. "
-        "Quantized models keep theirs.",
+        help="Precision of the arithmetic of all models: fp32, tf32, fp16, bf16, or auto for the choice of "
+        "the runtime.",
+        show_default="that of each file, or fp32",
     ),
 ]
 InputSize: TypeAlias = Annotated[

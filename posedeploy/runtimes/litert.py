@@ -135,7 +135,7 @@ def _default_shapes(spec: ModelSpec, inputs: tuple[TensorSpec, ...]) -> list[tup
 def _threads(options: RunOptions) -> int | None:
     if options.device != "cpu":
         raise DeviceError(f"`device={options.device}`: LiteRT runs on cpu only; use `device=cpu`")
-    if options.precision not in ("fp32", "auto"):
+    if options.precision not in (None, "fp32", "auto"):
         raise DeviceError(
             f"`precision={options.precision}`: LiteRT runs files in fp32 only; use `precision=fp32`"
         )

@@ -235,7 +235,7 @@ def _precision(artifact: Artifact, options: RunOptions) -> str:
         )
     reduced = check_precision(artifact, options)
     supported = ("fp32", "tf32") if options.device == "cuda" else ("fp32",)
-    if reduced is None and options.precision not in (*supported, "auto"):
+    if reduced is None and options.precision not in (*supported, None, "auto"):
         raise DeviceError(
             f"`precision={options.precision}`: ONNX Runtime runs this file in {' or '.join(supported)} on "
             f"{options.device}; use one of these, or export it with `precision=fp16`"

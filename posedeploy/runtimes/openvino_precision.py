@@ -13,7 +13,7 @@ import openvino
 from openvino import properties
 
 from posedeploy.errors import DeviceError
-from posedeploy.runtimes.run_options import recorded_precision
+from posedeploy.runtimes.run_options import recorded_precision, required_precision
 from posedeploy.types import Artifact, Precision, RunOptions
 
 PRECISIONS = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
@@ -39,7 +39,7 @@ def set_precision(
         DeviceError: the options have another precision than the file requires, or the device lacks it.
     """
     recorded = recorded_precision(artifact, options)
-    precision = recorded or options.precision
+    precision = recorded or options.precision or required_precision(artifact)
     if precision == "auto":
         return precision, {}
     if precision not in PRECISIONS:

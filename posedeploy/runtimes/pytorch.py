@@ -22,10 +22,10 @@ class PyTorchRunner(TorchRunner):
         self.inputs, self.outputs = model.spec.inputs, model.spec.outputs
         reduced = options.precision if options.device == "cuda" and options.precision in DTYPES else None
         device, self.runtime_info = configure("pytorch", options, reduced)
-        self._open(_on_device(model.module, device, options), device, options)
+        self._open(_on_device(model.module, device, reduced), device, options)
 
 
-def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
+def _on_device(module: nn.Module, device: torch.device, reduced: str | None) -> nn.Module:
     """Return the module on its device; on a GPU, a copy of it.
 
     Convolutions stay channels-first: before export, BatchNorm is not folded into them, and channels-last then
@@ -33,8 +33,8 @@ def _on_device(module: nn.Module, device: torch.device, options: RunOptions) -> 
     """
     if device.type == "cpu":
         return module
-    if options.precision in DTYPES:
-        return ReducedPrecision(module, options.precision, channels_last=False).to(device).eval()
+    if reduced is not None:
+        return ReducedPrecision(module, reduced, channels_last=False).to(device).eval()
     return copy.deepcopy(module).to(device)
 
 
@@ -53,7 +53,8 @@ def configure(
     """
     if options.device not in ("cpu", "cuda"):
         raise DeviceError(f"`device={options.device}`: {runtime} runs on cpu or cuda")
-    if options.precision not in ("fp32", "auto", reduced, *(("tf32",) if options.device == "cuda" else ())):
+    tf32_if_supported = ("tf32",) if options.device == "cuda" else ()
+    if options.precision not in (None, "fp32", "auto", reduced, *tf32_if_supported):
         raise DeviceError(
             f"`precision={options.precision}`: {runtime} runs this network in fp32 on {options.device}; "
             f"{_remedy(runtime, options)}"

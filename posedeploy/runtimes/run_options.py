@@ -41,7 +41,7 @@ def check_precision(artifact: Artifact, options: RunOptions) -> str | None:
 
 
 def required_precision(artifact: Artifact) -> Precision:
-    """Return the precision that the options must have to run an artifact; ``fp32`` if it accepts that."""
+    """Return the precision of an artifact for options that have none; ``fp32`` if it leaves it open."""
     if artifact.inference_precision is not None:
         return artifact.inference_precision
     free = ("fp32", "unknown", *target_named(artifact.target).free_precisions)
@@ -63,7 +63,7 @@ def recorded_precision(artifact: Artifact, options: RunOptions) -> Precision | N
 
 
 def _check(artifact: Artifact, options: RunOptions, precision: str) -> None:
-    if options.precision not in ("auto", precision):
+    if options.precision not in (None, "auto", precision):
         raise DeviceError(
             f"`precision={options.precision}`: {artifact.path.name} was exported in {artifact.precision}; "
             f"use `precision={precision}` or auto, or export it again"

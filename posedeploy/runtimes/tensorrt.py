@@ -165,7 +165,7 @@ def _check_options(artifact: Artifact, options: RunOptions) -> None:
     resolve_threads(options, "TensorRT")
     built = artifact.precision
     known = built if built != "unknown" else "fp32"
-    if options.precision not in ("auto", known):
+    if options.precision not in (None, "auto", known):
         raise DeviceError(
             f"`precision={options.precision}`: {artifact.path.name} was built in {known}; use "
             f"`precision={known}` or auto, or export it again"

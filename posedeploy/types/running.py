@@ -21,12 +21,13 @@ HINTS: Mapping[Scenario, Hint] = {"single-stream": "latency", "offline": "throug
 class RunOptions:
     """The options to run an artifact.
 
-    device: one of ``devices.DEVICES``, in any case. threads: None for one per physical core of this process.
-    cuda_graphs: on a GPU, replay networks of fixed shapes as one CUDA graph.
+    device: one of ``devices.DEVICES``, in any case. precision: None for the one of the file, FP32 if the file
+    leaves it open; ``auto`` for the choice of the runtime. threads: None for one per physical core of this
+    process. cuda_graphs: on a GPU, replay networks of fixed shapes as one CUDA graph.
     """
 
     device: str = "cpu"
-    precision: Precision = "fp32"
+    precision: Precision | None = None
     threads: int | None = None
     hint: Hint = "latency"
     cuda_graphs: bool = True

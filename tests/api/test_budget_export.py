@@ -24,7 +24,6 @@ from posedeploy.convert import openvino
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ExportError, InputError
 from posedeploy.runtimes.load_runner import open_runner
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.synthetic import generate_scene
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.support.lifting import small_pose2mesh, write
@@ -65,7 +64,7 @@ def loose(sample: Model, photos: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def _count_int8(artifact: Artifact) -> str:
-    with open_runner(artifact, RunOptions(precision=required_precision(artifact))) as runner:
+    with open_runner(artifact, RunOptions()) as runner:
         return str(runner.runtime_info.details["layers"])
 
 

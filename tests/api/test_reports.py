@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import posedeploy as pd
+from posedeploy.convert.export_options import ExportPrecision
 from posedeploy.synthetic.coco_annotations import NAME, write_images
 from posedeploy.types import Artifact
 from tests.commands.conftest import Invoke
@@ -41,6 +42,24 @@ def test_compare_reports_an_artifact_that_does_not_run(
     assert [result.label for result in report.results] == [str(artifact.path)]
     assert "was exported in fp16" in report.errors[str(half.path)]
     assert report.errors[str(half.path)] in report.failures and not report.passed
+
+
+@pytest.mark.parametrize(
+    ("target", "precision", "reported", "rtol"),
+    [("torchscript", "bf16", "bf16", 8e-3), ("openvino", "fp16", "fp32", 1e-3)],
+)
+def test_compare_runs_an_artifact_in_its_own_precision(
+    target: str,
+    precision: ExportPrecision,
+    reported: str,
+    rtol: float,
+    networks: Path,
+    tmp_path: Path,
+) -> None:
+    model, options = pd.load_checkpoint(networks / "hg.pth"), pd.ExportOptions(precision=precision)
+    (result,) = pd.compare(pd.export(model, target, tmp_path, "hg", options), threads=1).results
+    assert (result.runtime_info.precision, result.tolerance.rtol) == (reported, rtol)
+    assert not result.failures
 
 
 def test_benchmark_times_an_artifact_and_pytorch(artifact: Artifact, done: Invoke) -> None:

@@ -35,7 +35,7 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
 ) -> None:
     (artifact,) = export(tiny, [target], tmp_path, "tiny", ExportOptions(precision=precision))
     assert artifact.precision == precision
-    with open_runner(artifact, RunOptions(precision="auto", threads=1)) as runner:
+    with open_runner(artifact, RunOptions(threads=1)) as runner:
         assert runner.runtime_info.precision == precision
         assert {spec.dtype for spec in (*runner.inputs, *runner.outputs)} == {"float32"}
         found, wanted = runner.run(tiny_image()), outputs_of(tiny, tiny_image())
@@ -45,7 +45,7 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
     with pytest.raises(
         DeviceError, match=rf"^`precision=fp32`: tiny\.\w+ was exported in {precision}; use `precision"
     ):
-        open_runner(artifact, RunOptions(threads=1))
+        open_runner(artifact, RunOptions(precision="fp32", threads=1))
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_a_processor_without_bf16_refuses_a_file_that_needs_it(tiny: Model, tmp_
         match=r"tiny\.xml: exported in bf16, which needs bf16 arithmetic, but OpenVINO reports none for CPU "
         r"on this machine; run it on a processor with bf16, or export it in fp32$",
     ):
-        set_precision(_WithoutBf16(), "CPU", artifact, RunOptions(precision="auto"))
+        set_precision(_WithoutBf16(), "CPU", artifact, RunOptions())

@@ -55,7 +55,7 @@ def test_a_quantized_network_is_close_to_pytorch(
     precision: str, quantized: dict[str, Artifact], tiny: Model
 ) -> None:
     artifact = quantized[precision]
-    with open_runner(artifact, RunOptions(precision="bf16" if precision == "mixed" else "fp32")) as runner:
+    with open_runner(artifact, RunOptions()) as runner:
         assert runner.runtime_info.details["layers"] == LAYERS[precision]
         assert {spec.dtype for spec in (*runner.inputs, *runner.outputs)} == {"float32"}
         found, wanted = runner.run(tiny_image()), outputs_of(tiny, tiny_image())
