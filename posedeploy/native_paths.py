@@ -21,18 +21,23 @@ def is_utf8(path: Path) -> bool:
     return True
 
 
+def _is_usable(name: str, forbidden: str) -> bool:
+    return is_utf8(Path(name)) and not set(forbidden).intersection(name)
+
+
 @contextmanager
-def native_path(path: Path) -> Iterator[Path]:
-    """Yield the path itself or, if it is not UTF-8, a path through a symbolic link that is.
+def native_path(path: Path, forbidden: str = "") -> Iterator[Path]:
+    """Yield the path itself or, if it is not UTF-8 or has a forbidden character, a path through a symbolic
+    link that is usable.
 
     The link is in a temporary folder and leads to the folder of the file, so that files written through it
-    are in that folder. If the name of the file is not UTF-8, the link leads to the file, and the other files
+    are in that folder. If the name of the file is not usable, the link leads to the file, and the other files
     of its folder are linked too: those with the same stem under the stem of the link.
 
     Raises:
         OSError: a link cannot be created.
     """
-    if is_utf8(path):
+    if _is_usable(str(path), forbidden):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="posedeploy-") as folder:
@@ -40,11 +45,11 @@ def native_path(path: Path) -> Iterator[Path]:
         if path.is_dir():
             link.symlink_to(path.absolute())
             yield link
-        elif is_utf8(Path(path.name)):
+        elif _is_usable(path.name, forbidden):
             link.symlink_to(path.absolute().parent)
             yield link / path.name
         else:
-            suffix = path.suffix if is_utf8(Path(path.suffix)) else ""
+            suffix = path.suffix if _is_usable(path.suffix, forbidden) else ""
             model = Path(folder, f"model{suffix}")
             model.symlink_to(path.absolute())
             _link_neighbors(path, model)

@@ -54,3 +54,12 @@ def test_files_written_through_a_link_are_in_the_folder(non_utf8_folder: Path) -
         assert is_utf8(folder)
         (folder / "a.txt").write_text("a")
     assert (non_utf8_folder / "a.txt").read_text() == "a"
+
+
+@pytest.mark.parametrize("name", ["a, b/net.onnx", "a/b,c.onnx"])
+def test_a_path_with_a_forbidden_character_is_linked(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("net")
+    with native_path(tmp_path / name, forbidden=",") as path:
+        assert "," not in str(path) and path.suffix == ".onnx"
+        assert path.read_text() == "net"

@@ -30,6 +30,7 @@ from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.restore_layers import estimate_costs, restore
 from posedeploy.errors import ExportError, OutputError, first_line
+from posedeploy.native_paths import native_path
 from posedeploy.types import Precision
 
 INFERENCE_PRECISIONS: Mapping[str, Precision] = {"bf16": "bf16", "mixed": "bf16"}
@@ -127,7 +128,8 @@ def _build(prepared: Prepared, path: Path) -> openvino.Model:
     onnx_path = path.with_suffix(".onnx")
     onnx.convert_fp32(prepared, onnx_path)
     try:
-        return openvino.convert_model(onnx_path)
+        with native_path(onnx_path, forbidden=",") as usable:  # OpenVINO splits the path at commas
+            return openvino.convert_model(usable)
     except RuntimeError as error:
         raise ExportError(f"OpenVINO cannot convert this network: {first_line(error)}") from error
     finally:
