@@ -62,6 +62,8 @@ class Runtime:
     """A runtime: its runner class, the package that it needs and the devices that it accepts.
 
     requirements: the function that returns the ``Requirements`` of an artifact; None if artifacts have none.
+    check_device: the function that raises ``DeviceError`` for a device that this machine lacks; None if only
+    loading a model shows that.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Runtime:
     package: str
     devices: tuple[str, ...]
     requirements: str | None = None
+    check_device: str | None = None
 
 
 TARGETS = {
@@ -158,6 +161,7 @@ RUNTIMES = {
             "posedeploy.runtimes.openvino:OpenVinoRunner",
             "openvino",
             ("cpu", "intel-gpu", "npu", "auto"),
+            check_device="posedeploy.runtimes.openvino:check_device",
         ),
         Runtime(
             "tensorrt",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 OPTION = "--posedeploy-artifacts"
 KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
-    "images": ({}, "Also compare on this image, or on the images of this folder."),
+    "images": (
+        {"action": "append"},
+        "Also compare on this image, or on the images of this folder; repeatable.",
+    ),
     "checkpoint": ({}, "Compare with this checkpoint instead of the one in the manifest."),
     "reference": ({}, "Compare with this reference file instead of PyTorch."),
     "network": ({}, "FILE.py:FUNCTION of your own network. The file is executed."),

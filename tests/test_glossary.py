@@ -67,6 +67,7 @@ CLEAN = ("posedeploy", "tools")
 """The folders of code without these words and identifiers."""
 
 ALLOWED = {
+    "posedeploy/argument_types.py": {"found"},  # of errors
     "posedeploy/api/bench_document.py": {"found"},  # of errors
     "posedeploy/api/earlier_report.py": {"found"},  # of errors
     "posedeploy/api/tune_document.py": {"found"},  # of errors

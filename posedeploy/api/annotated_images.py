@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from posedeploy.api.model_args import format_paths
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations
 from posedeploy.errors import InputError
 from posedeploy.printable import counted, listed
@@ -13,10 +15,11 @@ MAX_NAMES = 3
 """Maximum number of missing images named in a message."""
 
 
-def find_images(annotations: Annotations, folder: Path) -> tuple[dict[int | str, Path], str]:
+def find_images(annotations: Annotations, folders: Sequence[Path]) -> tuple[dict[int | str, Path], str]:
     """Return the files of the annotated images by their ids, and a message on missing ones, or ''.
 
-    A name may begin with folders that are not below ``folder``, with slashes or backslashes.
+    The folders are searched in order. A name may begin with folders that are not below one of them, with
+    slashes or backslashes.
 
     Raises:
         InputError: no image exists.
@@ -25,14 +28,16 @@ def find_images(annotations: Annotations, folder: Path) -> tuple[dict[int | str,
     last = Counter(name.name for name in names.values())
     paths = {}
     for image in annotations.images:
-        path = _find_file(image, names[image.id], folder, is_unique=last[names[image.id].name] == 1)
+        is_unique = last[names[image.id].name] == 1
+        matches = (_find_file(image, names[image.id], folder, is_unique=is_unique) for folder in folders)
+        path = next(filter(None, matches), None)
         if path is not None:
             paths[image.id] = path
     missing = [image.file_name for image in annotations.images if image.id not in paths]
     if not missing:
         return paths, ""
     count = f"{len(missing)} of {counted(len(names), 'annotated image')}"
-    message = f"`images={folder}`: {count} missing: {listed(missing, MAX_NAMES)}"
+    message = f"`images={format_paths(folders)}`: {count} missing: {listed(missing, MAX_NAMES)}"
     if not paths:
         raise InputError(f"{message}; pass the folder that contains them")
     return paths, f"{message}; these images and their people are left out"

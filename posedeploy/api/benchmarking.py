@@ -25,6 +25,7 @@ from posedeploy.api.model_args import (
 from posedeploy.api.own_process import OwnProcess
 from posedeploy.api.pose_inputs import to_frame
 from posedeploy.api.reporting import report_steps
+from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads
 from posedeploy.benchmarks.machine_info import describe_machine
@@ -46,6 +47,7 @@ LOADS_TO_COMPARE = 3
 """Loads of each model for ``compare``. The placement in memory changes the times of each load a little."""
 
 
+@check_arguments
 def benchmark(
     models: ModelSource | Iterable[ModelSource],
     runs: int = 100,

@@ -13,6 +13,7 @@ from pathlib import Path
 from posedeploy.api.budget_inputs import HeldOutInputs, build_held_out_inputs
 from posedeploy.api.budget_reference import compare_jpegs, describe_held_out
 from posedeploy.api.budget_trials import BudgetTrials, Trial, open_trial
+from posedeploy.api.model_args import format_paths
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.parity_case import build_decode
 from posedeploy.api.parity_options import ParityOptions
@@ -26,7 +27,7 @@ from posedeploy.convert.export_options import BUDGET_MINUTES, QUANTIZED, ExportO
 from posedeploy.convert.layer_choice import QuantizableNetwork
 from posedeploy.convert.prepare import Prepared
 from posedeploy.errors import ExportError, InputError
-from posedeploy.predict.image_files import open_images
+from posedeploy.predict.image_files import open_several
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import (
@@ -60,8 +61,8 @@ def read_budget(model: Model, options: ExportOptions) -> Budget | None:
         )
     if not 0 < options.budget_minutes < math.inf:
         raise InputError(f"`budget_minutes={options.budget_minutes:g}`: expected a number of minutes above 0")
-    if options.images is not None:
-        open_images(Path(options.images))  # so that a wrong path fails at once
+    if options.images:
+        open_several(tuple(map(Path, options.images)))  # so that a wrong path fails at once
     precision = "int8" if options.precision in QUANTIZED else options.precision
     settings = ParityOptions(budget=parse_budget(options.budget))
     has_poses = build_decode(model.spec) is not None
@@ -69,9 +70,10 @@ def read_budget(model: Model, options: ExportOptions) -> Budget | None:
 
 
 def _check_unused(options: ExportOptions) -> None:
-    if options.images is not None:
+    if options.images:
         raise InputError(
-            f"`images={options.images}`: only valid with `budget`; add `budget`, or leave `images` out"
+            f"`images={format_paths(options.images)}`: only valid with `budget`; add `budget`, or leave "
+            "`images` out"
         )
     if options.budget_minutes != BUDGET_MINUTES:
         raise InputError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from posedeploy.api.model_args import format_paths
 from posedeploy.api.parity_inputs import JPEG_QUALITY, make_pairs
 from posedeploy.benchmarks.inputs import (
     NetworkInput,
@@ -20,7 +21,7 @@ from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.calibration.spilled_tensors import SpilledTensors
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import InputError
-from posedeploy.predict.image_files import open_images
+from posedeploy.predict.image_files import open_several
 from posedeploy.printable import counted
 from posedeploy.synthetic import generate_scene
 from posedeploy.synthetic.jpeg import round_trip_jpeg
@@ -99,7 +100,7 @@ def build_held_out_inputs(
     repeated = 0
     for name, image in images:
         pixels = pixel_hash(image)
-        if options.images is None and pixels in calibrating:
+        if not options.images and pixels in calibrating:
             repeated += 1
             continue
         overlap.add(name, image)
@@ -123,13 +124,13 @@ def _report(options: ExportOptions, inputs: HeldOutInputs, overlap: OverlapCheck
             "them also calibrate the network; pass other images as `images`"
         )
     # Only ``images`` can have calibration images: those of other sources were left out above.
-    overlap.report(f"`images={options.images}`", len(inputs), "pass other images")
+    overlap.report(f"`images={format_paths(options.images)}`", len(inputs), "pass other images")
 
 
 def _select_images(options: ExportOptions) -> tuple[str, Iterable[tuple[str, Array]]]:
     """Return a sentence on the origin of the images, and the images with their names."""
-    if options.images is not None:
-        return f"`images={options.images}`", _read_images(Path(options.images))
+    if options.images:
+        return f"`images={format_paths(options.images)}`", _read_images(tuple(map(Path, options.images)))
     if options.calibration:
         frames = read_held_out(options.calibration, options.calibration_images)
         return SPLIT, ((frame.label, frame.image) for frame in frames)
@@ -141,20 +142,24 @@ def _select_images(options: ExportOptions) -> tuple[str, Iterable[tuple[str, Arr
     return "synthetic people", scenes
 
 
-def _read_images(path: Path) -> Iterator[tuple[str, Array]]:
-    source, count = open_images(path), 0
+def _read_images(paths: Sequence[Path]) -> Iterator[tuple[str, Array]]:
+    source, count = open_several(paths), 0
     for frame in source:
         count += 1
         yield frame.name, frame.image
     if not count:
-        raise InputError(f"`images={path}`: {'; '.join(source.problems) or 'it has no images'}")
+        raise InputError(
+            f"`images={format_paths(paths)}`: {'; '.join(source.problems) or 'it has no images'}"
+        )
     for problem in source.problems:
         logger.warning(f"left out of the images for the budget: {problem}")
 
 
 def _build_people(candidate: ModelSpec, options: ExportOptions) -> HeldOutInputs:
-    if options.images is not None:
-        raise InputError(f"`images={options.images}`: this network takes 2D joints; leave it out")
+    if options.images:
+        raise InputError(
+            f"`images={format_paths(options.images)}`: this network takes 2D joints; leave it out"
+        )
     inputs = HeldOutInputs("random people")
     for people in build_people_inputs(candidate, SYNTHETIC_IMAGES, seed=SEED):
         inputs.append(people, people)

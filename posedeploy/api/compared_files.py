@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 from posedeploy.errors import PoseDeployError
 from posedeploy.file_states import FileState, state_of
-from posedeploy.predict.image_files import open_images
-from posedeploy.types import Artifact, StrPath
+from posedeploy.predict.image_files import open_several
+from posedeploy.types import Artifact
 
 Role: TypeAlias = Literal[
     "artifact", "image", "checkpoint", "network", "contract", "mesh", "reference", "collected_outputs"
@@ -46,7 +46,7 @@ class Comparison:
     artifacts: tuple[Artifact, ...] = field(default=(), repr=False)
 
 
-def record_inputs(images: StrPath | None, arguments: Mapping[str, Any]) -> Comparison:
+def record_inputs(images: Sequence[Path], arguments: Mapping[str, Any]) -> Comparison:
     """Return the arguments as plain values, and the states of the files that they name.
 
     A file that cannot be examined is left out; the comparison reports it.
@@ -55,7 +55,7 @@ def record_inputs(images: StrPath | None, arguments: Mapping[str, Any]) -> Compa
         name: str(value) if isinstance(value, PathLike) else value
         for name, value in arguments.items()
         if name not in NOT_RECORDED
-    }
+    } | {"images": [*map(str, images)] or None}
     named = [(role, file_of(role, plain[role])) for role in FILE_ARGUMENTS if plain.get(role) is not None]
     files = [*_examine([(role, path, "") for role, path in named]), *_examine(_list_images(images))]
     return Comparison(plain, tuple(files))
@@ -66,11 +66,11 @@ def file_of(argument: str, value: str) -> Path:
     return Path(value.rpartition(":")[0] or value) if argument == "network" else Path(value)
 
 
-def _list_images(images: StrPath | None) -> list[tuple[Role, Path, str]]:
-    if images is None:
+def _list_images(images: Sequence[Path]) -> list[tuple[Role, Path, str]]:
+    if not images:
         return []
     try:
-        source = open_images(Path(images))
+        source = open_several(images)
     except PoseDeployError:
         return []
     return [("image", path, name) for path, name in zip(source.inputs, source.frame_names, strict=True)]

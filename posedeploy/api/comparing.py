@@ -16,21 +16,24 @@ from posedeploy.api.model_args import (
     get_path,
     is_sample,
     list_models,
+    list_paths,
     optional_path,
 )
 from posedeploy.api.open_models import open_with_args
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.budget import parse_budget
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import DeviceError, InputError, MissingPackageError
+from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
 
 
+@check_arguments
 def compare(
     artifacts: ArtifactSource | Iterable[ArtifactSource],
-    images: StrPath | None = None,
+    images: StrPath | Iterable[StrPath] | None = None,
     *,
     device: str = "cpu",
     precision: Precision | None = None,
@@ -50,11 +53,11 @@ def compare(
 ) -> ParityReport:
     """Compare artifacts with PyTorch on the checkpoint that they were exported from.
 
-    The inputs are noise, synthetic people and, optionally, images. If one of several artifacts cannot run on
-    this machine, the report contains its error, and the others are compared.
+    The inputs are noise, synthetic people and, optionally, images. If one of several artifacts cannot be
+    compared, the report contains its error, and the others are compared.
 
     Args:
-        images: also compare on this image, or on the images of this folder.
+        images: also compare on these images, or on the images of these folders; one path or several.
         precision: the precision of the arithmetic; None means the one that each artifact was exported for,
             ``fp32`` if it leaves that open; ``auto`` means the choice of the runtime.
         threads: None means one per physical core.
@@ -77,14 +80,15 @@ def compare(
         model_args: the fields of ``ModelKeywords``; they describe the artifacts and their checkpoint.
 
     Raises:
-        PoseDeployError: an artifact, its checkpoint or the reference file cannot be opened, or the only
-            artifact cannot run.
+        PoseDeployError: an artifact cannot be opened, or the only artifact, or each one for the same reason,
+            cannot be compared.
     """
     budget = [budget] if isinstance(budget, str) else None if budget is None else [*budget]
+    images = list_paths(images)
     inputs = record_inputs(images, {**locals(), **model_args})
     args = ModelArgs.of(model_args)
     options = ParityOptions(
-        images=optional_path(images),
+        images=images,
         checkpoint=optional_path(checkpoint),
         runtime=runtime,
         rtol=rtol,
@@ -114,10 +118,10 @@ def compare(
         run_options = RunOptions(device, precision, threads)
         try:
             results.append(compare_one(artifact, run_options))
-        except (DeviceError, MissingPackageError) as error:
-            if len(opened) == 1:
-                raise
+        except PoseDeployError as error:
             errors[str(artifact.path)] = str(error)
+            if len(errors) == len(opened) and len(set(errors.values())) == 1:
+                raise
     return ParityReport(tuple(results), errors, compared=replace(inputs, artifacts=tuple(opened)))
 
 
@@ -166,7 +170,7 @@ def _check_reference(
     if reference is None:
         return
     described = {
-        "images": options.images,
+        "images": options.images or None,
         "checkpoint": options.checkpoint,
         "network": args.network,
         "mesh": args.mesh,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +16,16 @@ from posedeploy.api.model_args import (
     ModelArgs,
     ModelKeywords,
     ModelSource,
+    format_paths,
     get_path,
+    list_paths,
     optional_path,
     to_source,
 )
 from posedeploy.api.open_models import open_detector
 from posedeploy.api.person_sources import PersonArgs, open_box_source
 from posedeploy.api.reporting import report_steps
+from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks import evaluation
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations, read_annotations
 from posedeploy.benchmarks.detections import match_keypoints
@@ -36,10 +39,11 @@ from posedeploy.types import OnProgress, Poses, Precision, RunOptions, StrPath
 logger = logging.getLogger(__name__)
 
 
+@check_arguments
 def evaluate(
     model: ModelSource | None,
     annotations: StrPath,
-    images: StrPath,
+    images: StrPath | Iterable[StrPath],
     *,
     device: str = "cpu",
     precision: Precision | None = None,
@@ -57,7 +61,7 @@ def evaluate(
     Args:
         model: an artifact, a checkpoint or the path of either; None means the built-in sample.
         annotations: a JSON file of COCO keypoints.
-        images: the folder of its images.
+        images: the folder of its images, or several folders, which are searched in order.
         limit: the number of images to score, from the start of the file; None means all.
         refine: compute positions between the cells of the heatmaps, for a network that has heatmaps;
             published results do not.
@@ -72,12 +76,12 @@ def evaluate(
     if limit is not None and limit < 1:
         raise InputError(f"`limit={limit}`: expected at least 1")
     source = None if model is None else to_source(model)
-    annotations, folder = Path(annotations), Path(images)
+    annotations, folders = Path(annotations), list_paths(images)
     persons = PersonArgs(detector=optional_path(detector), contract=optional_path(detector_spec))
     options = RunOptions(device, precision, threads, "throughput")
     on_progress(f"reading {annotations}", None)
     annotated = read_annotations(annotations, limit)
-    paths, missing = find_images(annotated, folder)
+    paths, missing = find_images(annotated, folders)
     annotated = _select_readable(annotated, paths, missing)
     with ExitStack() as opened:
         on_progress(f"loading {get_path(source)}", None)
@@ -99,7 +103,7 @@ def evaluate(
                 annotated,
                 common,
                 predictions,
-                report_steps(on_progress, f"detecting people in {folder}"),
+                report_steps(on_progress, f"detecting people in {format_paths(folders)}"),
             )
     annotated = replace(annotated, remarks=(*annotated.remarks, *problems))
     return EvaluationReport(result, annotated, artifact, persons.detector, is_refined=refine)

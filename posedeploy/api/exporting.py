@@ -8,6 +8,7 @@ from functools import partial
 
 from posedeploy.api.budget_fitting import fit_budget, read_budget
 from posedeploy.api.open_models import open_pytorch_runner
+from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
 from posedeploy.convert import export as converting
@@ -29,6 +30,7 @@ from posedeploy.types import (
 )
 
 
+@check_arguments
 def export(
     model: Model,
     targets: str | Iterable[str],
@@ -62,7 +64,7 @@ def export(
         on_progress("reading the calibration images", None)
         with ExitStack() as opened:
             find_people = _person_finder(model, opened)
-            holds_out = bool(options.budget and options.images is None)
+            holds_out = bool(options.budget and not options.images)
             sources, count = options.calibration, options.calibration_images
             return collect(spec, sources, count, find_people, holds_out=holds_out)
 

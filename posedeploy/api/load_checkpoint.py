@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, is_sample
+from posedeploy.argument_types import check_arguments
 from posedeploy.checkpoints import loading
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
@@ -19,6 +20,7 @@ from posedeploy.types import Model, StageCount, StrPath
 logger = logging.getLogger(__name__)
 
 
+@check_arguments
 def load_checkpoint(path: StrPath, **model_args: Unpack[ModelKeywords]) -> Model:
     """Load a checkpoint as a PyTorch model, in eval mode, on the CPU, in float32.
 

@@ -93,6 +93,18 @@ def optional_path(path: StrPath | None) -> Path | None:
     return None if path is None else Path(path)
 
 
+def list_paths(paths: StrPath | Iterable[StrPath] | None) -> tuple[Path, ...]:
+    """Return one path or several as a tuple; None is no path."""
+    if paths is None:
+        return ()
+    return (Path(paths),) if isinstance(paths, (str, PathLike)) else tuple(map(Path, paths))
+
+
+def format_paths(paths: Iterable[object]) -> str:
+    """Return one path or several for a message."""
+    return ", ".join(map(str, paths))
+
+
 def list_models(sources: ModelSource | Iterable[ModelSource]) -> list[Model | Artifact | Path]:
     """Return one model or several as a list, with strings as paths.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from posedeploy.api.model_args import format_paths
 from posedeploy.benchmarks.inputs import (
     SEED,
     NetworkInput,
@@ -22,7 +23,7 @@ from posedeploy.benchmarks.inputs import (
 )
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
-from posedeploy.predict.image_files import open_images
+from posedeploy.predict.image_files import open_several
 from posedeploy.predict.images import read_picture
 from posedeploy.synthetic.jpeg import round_trip_jpeg
 from posedeploy.types import Array, Calibration, ModelSpec, Ranges
@@ -79,7 +80,7 @@ class ParityInputs:
 def build_parity_inputs(
     reference: ModelSpec,
     candidate: ModelSpec,
-    images: Path | None,
+    images: Sequence[Path],
     ranges: Ranges,
     calibration: Calibration | None = None,
     readable: Sequence[tuple[str, Path]] = (),
@@ -101,7 +102,7 @@ def build_parity_inputs(
         check_inputs_fit(reference, candidate)
         noise = build_noise_input(candidate)
         return ParityInputs(InputPairs(((noise, noise),)), [])
-    files = list_readable(images, calibration) if images is not None else readable
+    files = list_readable(images, calibration) if images else readable
     generated: list[tuple[NetworkInput, NetworkInput]] = []
     sets = _generate(candidate, ranges)
     for spec, named in sets:
@@ -122,9 +123,9 @@ def make_pairs(
     return list(zip(references, build_image_inputs(candidate, named), strict=True))
 
 
-def _reject_images(images: Path | None, why: str) -> None:
-    if images is not None:
-        raise InputError(f"`images={images}`: this network {why}; leave it out")
+def _reject_images(images: Sequence[Path], why: str) -> None:
+    if images:
+        raise InputError(f"`images={format_paths(images)}`: this network {why}; leave it out")
 
 
 def _generate(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
@@ -150,22 +151,22 @@ def _generate(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, lis
     ]
 
 
-def list_readable(images: Path, calibration: Calibration | None) -> list[tuple[str, Path]]:
+def list_readable(images: Sequence[Path], calibration: Calibration | None) -> list[tuple[str, Path]]:
     """Return the user's images, after each was read once, so that unreadable ones are reported at the start.
 
     Raises:
         InputError: none of them can be read, or some of them calibrated the network.
     """
-    source, overlap = open_images(images), OverlapCheck(calibration)
+    source, overlap = open_several(images), OverlapCheck(calibration)
     readable = []
     for frame in source:
         overlap.add(frame.name, frame.image)
         readable.append((frame.name, source.inputs[frame.index]))
     if not readable:
-        raise InputError(f"`images={images}`: {'; '.join(source.problems)}")
+        raise InputError(f"`images={format_paths(images)}`: {'; '.join(source.problems)}")
     for remark in source.remarks:
         logger.info(remark)
     for problem in source.problems:
         logger.warning(problem)
-    overlap.report(f"`images={images}`", len(readable), "pass other images")
+    overlap.report(f"`images={format_paths(images)}`", len(readable), "pass other images")
     return readable

@@ -22,7 +22,7 @@ class ParityOptions:
     the names and paths of images that were already read once, instead of ``images``.
     """
 
-    images: Path | None = None
+    images: tuple[Path, ...] = ()
     readable_images: tuple[tuple[str, Path], ...] = ()
     checkpoint: Path | None = None
     runtime: str | None = None

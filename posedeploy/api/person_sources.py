@@ -9,6 +9,7 @@ from pathlib import Path
 
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_detector
+from posedeploy.argument_types import check_fields
 from posedeploy.errors import InputError, MisfitError
 from posedeploy.families import has_decoding
 from posedeploy.predict import poses_json
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 ONE_PERSON = "the whole image is used as the box of one person"
 
 
+@check_fields
 @dataclass(frozen=True)
 class PersonArgs:
     """The source of the people.

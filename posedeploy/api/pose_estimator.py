@@ -13,6 +13,7 @@ from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, opt
 from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
 from posedeploy.api.pose_inputs import Numbers, explain_missing_joints, to_frame, to_joint_set, to_people
+from posedeploy.argument_types import check_arguments
 from posedeploy.closable import Closable
 from posedeploy.decoders import check_refine
 from posedeploy.errors import InputError
@@ -160,6 +161,7 @@ class PoseEstimator(Closable):
         )
 
 
+@check_arguments
 def load(
     model: ModelSource,
     *,

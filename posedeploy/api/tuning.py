@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from posedeploy.api.load_checkpoint import open_pytorch_model
-from posedeploy.api.model_args import SAMPLE, ModelArgs, ModelKeywords, ModelSource, optional_path, to_source
+from posedeploy.api.model_args import SAMPLE, ModelArgs, ModelKeywords, ModelSource, list_paths, to_source
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_candidates import CandidateOpener, open_baseline
 from posedeploy.api.tuning_errors import PoseErrors, check_decodable
@@ -19,6 +19,7 @@ from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import ResultWriter
 from posedeploy.api.tuning_search import Search, SearchContext
 from posedeploy.api.tuning_settings import settings_of
+from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.budget import Budget, parse_budget
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export_options import CALIBRATION_IMAGES, ignore_progress
@@ -33,6 +34,7 @@ TIME_S = 600.0
 LOCK_NAME = ".posedeploy-tune.lock"
 
 
+@check_arguments
 def tune(
     model: ModelSource | None,
     folder: StrPath,
@@ -41,7 +43,7 @@ def tune(
     device: str = "cpu",
     objective: Objective = "latency",
     time_s: float = TIME_S,
-    images: StrPath | None = None,
+    images: StrPath | Iterable[StrPath] | None = None,
     calibration: Iterable[StrPath] = (),
     calibration_images: int = CALIBRATION_IMAGES,
     targets: Iterable[str] = (),
@@ -64,7 +66,7 @@ def tune(
         objective: ``latency`` and ``throughput`` minimize the time per image, one by one or with many in
             flight, and ``size`` the size of the files.
         time_s: the time limit of this call in seconds. The step that is running then is completed.
-        images: measure errors also on this image, or on the images of this folder; at most 128 of them.
+        images: measure errors also on these images, or on the images of these folders; at most 128 of them.
         calibration: as for ``ExportOptions``, for quantized candidates.
         calibration_images: the same.
         targets: the names of the targets to try; empty for all that are installed.
@@ -97,7 +99,7 @@ def tune(
         budget=_complete_budget(limits, opened_model),
         device=device,
         objective=objective,
-        images=optional_path(images),
+        images=list_paths(images),
         calibration=tuple(map(str, calibration)),
         calibration_images=calibration_images,
         targets=tuple(dict.fromkeys(targets)),

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from posedeploy.api.model_args import format_paths
 from posedeploy.api.parity_inputs import list_readable
 from posedeploy.benchmarks.inputs import (
     SEED,
@@ -91,7 +92,7 @@ class ErrorPeople:
             yield number, NetworkInput(f"person {number}", tensors, (PlacedJoints(placed.joints[:1]),))
 
 
-def collect_inputs(spec: ModelSpec, images: Path | None) -> ErrorInputs:
+def collect_inputs(spec: ModelSpec, images: Sequence[Path]) -> ErrorInputs:
     """Return the inputs for a network.
 
     Args:
@@ -101,16 +102,16 @@ def collect_inputs(spec: ModelSpec, images: Path | None) -> ErrorInputs:
         InputError: the network takes no images, or none of the images can be read.
     """
     if spec.joints is not None:
-        if images is not None:
-            raise InputError(f"`images={images}`: this network takes 2D joints; leave it out")
+        if images:
+            raise InputError(f"`images={format_paths(images)}`: this network takes 2D joints; leave it out")
         return ErrorPeople(generate_people(joint_set_of(spec), PEOPLE, np.random.RandomState(SEED)))
-    count = SYNTHETIC if images is None else SYNTHETIC_BESIDES_IMAGES
+    count = SYNTHETIC_BESIDES_IMAGES if images else SYNTHETIC
     synthetic = generate_synthetic_images(with_fixed_size(spec), count)
     named = tuple((f"synthetic {index}", image) for index, image in enumerate(synthetic))
-    return ErrorImages(named, _select(images) if images is not None else ())
+    return ErrorImages(named, _select(images) if images else ())
 
 
-def check_calibration(images: Path | None, calibration: Sequence[str], count: int) -> None:
+def check_calibration(images: Sequence[Path], calibration: Sequence[str], count: int) -> None:
     """Check that the calibration images can be read, and that errors are not measured on them.
 
     Raises:
@@ -119,7 +120,7 @@ def check_calibration(images: Path | None, calibration: Sequence[str], count: in
     if not calibration:
         return
     _, frames = select_images(calibration, count)
-    if images is None:
+    if not images:
         next(frames)
         return
     hashes = [(pixel_hash(frame.image), perceptual_hash(frame.image)) for frame in frames]
@@ -130,11 +131,12 @@ def check_calibration(images: Path | None, calibration: Sequence[str], count: in
     )
 
 
-def _select(images: Path) -> tuple[tuple[str, Path], ...]:
+def _select(images: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
     readable = list_readable(images, None)
     if len(readable) <= MAX_IMAGES:
         return tuple(readable)
     logger.info(
-        f"errors are measured on {MAX_IMAGES} of the {len(readable)} images of {images}, evenly spaced"
+        f"errors are measured on {MAX_IMAGES} of the {len(readable)} images of {format_paths(images)}, "
+        "evenly spaced"
     )
     return tuple(readable[index * len(readable) // MAX_IMAGES] for index in range(MAX_IMAGES))

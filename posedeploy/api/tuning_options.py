@@ -14,7 +14,7 @@ from posedeploy.benchmarks.budget import Budget
 from posedeploy.convert.export_options import CALIBRATION_IMAGES, ExportOptions
 from posedeploy.convert.prepare import prepare
 from posedeploy.devices import normalize_device
-from posedeploy.errors import InputError
+from posedeploy.errors import DeviceError, InputError
 from posedeploy.runtimes.run_options import physical_cores
 from posedeploy.tuning.configurations import ImageSize, Objective, SearchSpace
 from posedeploy.types import Hint, Model, ModelSpec, RunOptions
@@ -35,7 +35,7 @@ SECOND_SIZE_FACTOR = 0.75
 class TuneOptions:
     """The options of a search.
 
-    budget: complete, with the defaults for what the user did not limit. images: to measure errors on; None
+    budget: complete, with the defaults for what the user did not limit. images: to measure errors on; empty
     for synthetic people only. targets: empty for all. input_sizes, batches, threads: the values to try; empty
     for the default ones.
     """
@@ -43,7 +43,7 @@ class TuneOptions:
     budget: Budget
     device: str = "cpu"
     objective: Objective = "latency"
-    images: Path | None = None
+    images: tuple[Path, ...] = ()
     calibration: tuple[str, ...] = ()
     calibration_images: int = CALIBRATION_IMAGES
     targets: tuple[str, ...] = ()
@@ -88,7 +88,10 @@ def build_space(spec: ModelSpec, options: TuneOptions) -> tuple[SearchSpace, lis
     names = {each.target for each in left_out}
     usable = [row for row in rows if row.name not in names]
     if not usable:
-        reasons = "; ".join(f"{each.target}: {each.reason}" for each in left_out)
+        by_reason: dict[str, list[str]] = {}
+        for each in left_out:
+            by_reason.setdefault(each.reason, []).append(each.target)
+        reasons = "; ".join(f"{', '.join(targets)}: {reason}" for reason, targets in by_reason.items())
         raise InputError(f"no target can be tried on `device={options.device}`: {reasons}")
     space = SearchSpace(
         files=[
@@ -112,8 +115,24 @@ def _files(rows: Iterable[Target]) -> list[tuple[str, str]]:
 
 def _runtimes(row: Target, device: str) -> list[Runtime]:
     """Return the installed runtimes of a target that have the device."""
-    rows = (RUNTIMES[name] for name in row.runtimes)
-    return [each for each in rows if device in each.devices and plugins.version_of(each.package)]
+    rows = [each for each in _runtimes_for(row, device) if plugins.version_of(each.package)]
+    return [each for each in rows if not _explain_missing_device(each, device)]
+
+
+def _runtimes_for(row: Target, device: str) -> list[Runtime]:
+    kind = device.partition(".")[0]
+    return [RUNTIMES[name] for name in row.runtimes if kind in RUNTIMES[name].devices]
+
+
+def _explain_missing_device(row: Runtime, device: str) -> str:
+    """Return the message of a runtime about a device that this machine lacks; '' if it has it."""
+    if row.check_device is None:
+        return ""
+    try:
+        plugins.load(row.check_device)(device)
+    except DeviceError as error:
+        return str(error)
+    return ""
 
 
 def _why_left_out(row: Target, device: str) -> str:
@@ -123,11 +142,13 @@ def _why_left_out(row: Target, device: str) -> str:
             return str(plugins.missing_package(ModuleNotFoundError(package, name=package)))
     if _runtimes(row, device):
         return ""
-    runtimes = [RUNTIMES[name] for name in row.runtimes]
-    able = [each for each in runtimes if device in each.devices]
+    able = _runtimes_for(row, device)
+    installed = [each for each in able if plugins.version_of(each.package)]
+    if installed:
+        return _explain_missing_device(installed[0], device)
     if able:
         return str(plugins.missing_package(ModuleNotFoundError(able[0].package, name=able[0].package)))
-    devices = dict.fromkeys(each for runtime in runtimes for each in runtime.devices)
+    devices = dict.fromkeys(each for name in row.runtimes for each in RUNTIMES[name].devices)
     return f"runs on {', '.join(devices)}, not {device}"
 
 

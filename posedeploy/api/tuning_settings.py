@@ -50,7 +50,7 @@ def _settings(
     yield "weights", model.weights.key if model.weights else ""
     yield "contract", _describe_file(args.contract)
     yield "budget", str(options.budget)
-    yield "images", _describe_images(options.images) if options.images is not None else ""
+    yield "images", ", ".join(map(_describe_images, options.images))
     yield "calibration", ", ".join(map(_describe_calibration, options.calibration))
     for name in ("device", "objective", "calibration_images"):
         yield name, str(getattr(options, name))

@@ -13,6 +13,7 @@ from posedeploy.api.mesh_faces import load_faces
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, get_path, to_source
 from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import PersonArgs, check_camera, open_box_source, open_joint_source
+from posedeploy.argument_types import check_arguments, check_fields
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.keypoint_descriptions import are_numbered
@@ -30,6 +31,7 @@ from posedeploy.types import ModelSpec, OnProgress, Precision, RunOptions, StrPa
 logger = logging.getLogger(__name__)
 
 
+@check_fields
 @dataclass(frozen=True, kw_only=True)
 class PredictSettings:
     """The settings of a prediction.
@@ -56,6 +58,7 @@ class PredictSettings:
     refine: bool = False
 
 
+@check_arguments
 def write_poses(
     model: ModelSource,
     source: StrPath,

@@ -11,6 +11,7 @@ from posedeploy.api.joined_results import join_results
 from posedeploy.api.report_charts import draw_group, precision_class
 from posedeploy.api.report_warnings import list_warnings
 from posedeploy.api.result_files import ResultSource, read_results
+from posedeploy.argument_types import check_arguments
 from posedeploy.backends import CHECKPOINT_SUFFIXES, is_named_like_model
 from posedeploy.benchmarks import intervals, time_comparison
 from posedeploy.errors import OutputError
@@ -20,6 +21,7 @@ from posedeploy.types import StrPath
 logger = logging.getLogger(__name__)
 
 
+@check_arguments
 def report(results: ResultSource | Iterable[ResultSource], output: StrPath) -> Path:
     """Write one HTML page that joins the results of ``benchmark``, ``compare`` and ``tune``; return its path.
 

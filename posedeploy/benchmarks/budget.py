@@ -106,8 +106,11 @@ def parse_budget(texts: Sequence[str]) -> Budget:
     """Return the budget of texts such as ``1px`` and ``0.99oks``, one for each unit.
 
     Raises:
-        InputError: a text is not a number with a unit, its number is out of range, or two have the same unit.
+        InputError: there is no text, one is not a number with a unit, its number is out of range, or two have
+            the same unit.
     """
+    if not texts:
+        raise InputError(f"`budget`: no limit; expected {EXPECTED}")
     amounts: dict[str, float] = {}
     for text in texts:
         name, value = _parse(text)

@@ -17,7 +17,10 @@ def evaluate(
         typer.Option(metavar="FILE", help="COCO keypoint annotations.", show_default=False),
     ],
     images: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder of the images.", show_default=False)
+        list[Path],
+        typer.Option(
+            metavar="DIR", help="The folder of the images. Repeatable, searched in order.", show_default=False
+        ),
     ],
     model: Annotated[
         Path | None, typer.Argument(help="An artifact or a checkpoint.", show_default="the built-in sample")

@@ -121,7 +121,7 @@ def export(
             calibration or (),
             calibration_images,
             budget or (),
-            images,
+            images or (),
             budget_minutes,
             aoti=AotiOptions(device or "cpu"),
             onnx=OnnxOptions(opset),

@@ -14,8 +14,11 @@ from posedeploy.console.output import check_json, show_progress
 def parity(
     models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
     images: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Also compare on this image, or on the images of this folder."),
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Also compare on this image, or on the images of this folder. Repeatable.",
+        ),
     ] = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,

@@ -46,9 +46,10 @@ def tune(
         ),
     ] = "10m",
     images: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            metavar="PATH", help="Also measure errors on this image, or on the images of this folder."
+            metavar="PATH",
+            help="Also measure errors on this image, or on the images of this folder. Repeatable.",
         ),
     ] = None,
     calibration: target_options.Calibration = None,

@@ -24,7 +24,8 @@ def verify(
         ),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The image, or the folder of the recorded images.")
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="The image, or the folder of the recorded images. Repeatable."),
     ] = None,
     checkpoint: model_options.Checkpoint = None,
     network: model_options.Network = None,

@@ -39,10 +39,10 @@ ExportBudget: TypeAlias = Annotated[
     ),
 ]
 BudgetImages: TypeAlias = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         metavar="FILE|DIR",
-        help="Images of people to measure the budget on.",
+        help="Images of people to measure the budget on. Repeatable.",
         show_default="a quarter of the calibration images",
     ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from posedeploy.argument_types import check_fields
 from posedeploy.devices import normalize_device
 from posedeploy.tensorrt.options import TensorRtOptions
 
@@ -24,6 +25,7 @@ def ignore_progress(phase: str, fraction: float | None) -> None:
     """Discard progress reports."""
 
 
+@check_fields
 @dataclass(frozen=True)
 class AotiOptions:
     """Options of the AOTInductor target. device: ``cpu`` or ``cuda``; this machine must have it."""
@@ -39,6 +41,7 @@ IoLayout: TypeAlias = Literal["nchw", "nhwc"]
 Activations: TypeAlias = Literal["int8", "int16", "dynamic"]
 
 
+@check_fields
 @dataclass(frozen=True)
 class TfliteOptions:
     """Options of the TFLite target.
@@ -55,6 +58,7 @@ class TfliteOptions:
     activations: Activations = "int8"
 
 
+@check_fields
 @dataclass(frozen=True)
 class OnnxOptions:
     """Options of the ONNX target. opset: that of the ``.onnx`` file; None for the exporter's own, which other
@@ -63,6 +67,7 @@ class OnnxOptions:
     opset: int | None = None
 
 
+@check_fields
 @dataclass(frozen=True)
 class EnvironmentOptions:
     """Options of converters in an isolated environment. time_limit_s: the limit of their process."""
@@ -70,6 +75,7 @@ class EnvironmentOptions:
     time_limit_s: float = 3600
 
 
+@check_fields
 @dataclass(frozen=True)
 class ExportOptions:
     """Options of an export.
@@ -81,8 +87,8 @@ class ExportOptions:
     of images and videos for the calibration of a quantized network; empty for synthetic people.
     calibration_images: the maximum number of images used from them. budget: limits of the differences of
     poses from PyTorch in FP32, such as ``1px``, as in parity; layers are put back to floating point until the
-    poses are within them. images: an image or a folder of images to measure the budget on; None holds out a
-    part of ``calibration``. budget_minutes: when the search for layers must end. aoti, onnx, tensorrt,
+    poses are within them. images: images and folders of images to measure the budget on; empty holds out
+    a part of ``calibration``. budget_minutes: when the search for layers must end. aoti, onnx, tensorrt,
     tflite, environment: options of one target or kind of converter.
     """
 
@@ -95,7 +101,7 @@ class ExportOptions:
     calibration: tuple[str, ...] = ()
     calibration_images: int = CALIBRATION_IMAGES
     budget: tuple[str, ...] = ()
-    images: str | None = None
+    images: tuple[str, ...] = ()
     budget_minutes: float = BUDGET_MINUTES
     aoti: AotiOptions = AotiOptions()
     onnx: OnnxOptions = OnnxOptions()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from posedeploy.argument_types import check_arguments
 from posedeploy.errors import InputError
 from posedeploy.poses.crops import (
     AFFINE_FITS,
@@ -52,6 +53,7 @@ def to_bgr(image: Array) -> Array:
     return converted
 
 
+@check_arguments
 def prepare(image: Array, spec: ModelSpec, box: Array | None = None) -> tuple[Tensors, Placement]:
     """Return the network's input for one (H, W, 3) uint8 BGR image, and the placement of the image in it.
 

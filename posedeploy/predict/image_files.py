@@ -22,27 +22,29 @@ class Images(Source):
     kind: Kind = "images"
 
     def __init__(
-        self, name: str, inputs: tuple[Path, ...], folder: Path | None = None, skipped: tuple[str, ...] = ()
+        self,
+        name: str,
+        inputs: tuple[Path, ...],
+        names: tuple[str, ...] | None = None,
+        skipped: tuple[str, ...] = (),
     ) -> None:
         """
         Args:
-            folder: the folder that frame names are relative to; None uses the file names.
+            names: the names of the frames; None for a single file, which has its own name.
         """
         super().__init__(name, inputs, len(inputs), skipped)
-        self._folder = folder
+        self._names = names
 
     @property
     def frame_names(self) -> tuple[str, ...]:
-        if self._folder is None:
-            return super().frame_names
-        return tuple(printable(path.relative_to(self._folder).as_posix()) for path in self.inputs)
+        return super().frame_names if self._names is None else self._names
 
     def __iter__(self) -> Iterator[Frame]:
         for index, (path, name) in enumerate(zip(self.inputs, self.frame_names, strict=True)):
             try:
                 picture = read_picture(path)
             except (InputError, MissingPackageError) as error:
-                if self.total == 1 and self._folder is None:
+                if self._names is None:
                     raise
                 self.problems.append(str(error))
                 continue
@@ -72,6 +74,30 @@ def open_images(path: Path, *, recursive: bool = False, without: Path | None = N
     return Images(path.name, (path,))
 
 
+def open_several(paths: Sequence[Path]) -> Images:
+    """Open images and the images of folders as one source. Each file is read once.
+
+    The frames of several folders are named after their folder too.
+
+    Raises:
+        InputError: as in ``open_images``, for any of the paths.
+    """
+    sources = [open_images(path) for path in paths]
+    if len(sources) == 1:
+        return sources[0]
+    named: dict[Path, tuple[Path, str]] = {}
+    for path, source in zip(paths, sources, strict=True):
+        prefix = f"{printable(source.name)}/" if path.is_dir() else ""
+        for file, name in zip(source.inputs, source.frame_names, strict=True):
+            named.setdefault(file.resolve(), (file, prefix + name))
+    files, names = zip(*named.values(), strict=True)
+    merged = Images(", ".join(source.name for source in sources), files, names)
+    for source in sources:
+        merged.problems += source.problems
+        merged.remarks += source.remarks
+    return merged
+
+
 def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
     files, below, unread = _listed(folder, recursive, without)
     images: list[Path] = []
@@ -85,13 +111,18 @@ def _open_folder(folder: Path, recursive: bool, without: Path | None) -> Images:
             f"{', '.join(SUFFIXES)}{hint}"
         )
     names = tuple(printable(file.relative_to(folder).as_posix()) for file in skipped)
-    source = Images(folder.resolve().name, tuple(images), folder, names)
+    source = Images(folder.resolve().name, tuple(images), relative_names(images, folder), names)
     source.problems += unread
     source.remarks += describe_skipped_files(names, skipped)
     if below:
         subfolders = f"{counted(len(below), 'subfolder')}: {listed(below, MAX_NAMES)}"
         source.remarks.append(f"skipped {subfolders}; read them too with `recursive`")
     return source
+
+
+def relative_names(images: Sequence[Path], folder: Path) -> tuple[str, ...]:
+    """Return the names of frames: the paths of the images relative to their folder."""
+    return tuple(printable(path.relative_to(folder).as_posix()) for path in images)
 
 
 def _listed(folder: Path, recursive: bool, without: Path | None) -> tuple[list[Path], list[str], list[str]]:

@@ -13,7 +13,13 @@ from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.input_files import check_regular, is_apple_double
 from posedeploy.predict.animations import Animation, is_animated
 from posedeploy.predict.frames import Source
-from posedeploy.predict.image_files import Images, describe_skipped_files, is_image_file, open_images
+from posedeploy.predict.image_files import (
+    Images,
+    describe_skipped_files,
+    is_image_file,
+    open_images,
+    relative_names,
+)
 from posedeploy.predict.image_sequence import ImageSequence, find_numbered, is_pattern
 from posedeploy.predict.images import check_declared_size, is_image
 from posedeploy.predict.opencv_video import CameraFeed, OpenCvReader
@@ -128,7 +134,7 @@ def _open_glob(argument: str, fps: float | None) -> Source:
         source: Source = _as_video(Path(argument).name, images, fps)
     else:
         folder = Path(os.path.commonpath([path.parent for path in images]))
-        source = Images(Path(argument).name, images, folder, skipped)
+        source = Images(Path(argument).name, images, relative_names(images, folder), skipped)
     source.remarks += describe_skipped_files(skipped, others)
     return source
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from posedeploy import artifact_files, contracts, manifest, plugins
+from posedeploy.argument_types import check_arguments
 from posedeploy.backends import (
     Requirements,
     Runtime,
@@ -29,6 +30,7 @@ from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
 Load: TypeAlias = Callable[[Artifact, RunOptions], Runner]
 
 
+@check_arguments
 def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     """Return a model file with the content of its manifest, or a third-party model with the user's
     description.
@@ -83,6 +85,7 @@ def _check_kind(path: Path) -> None:
         )
 
 
+@check_arguments
 def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = None) -> Runner:
     """Load an artifact into a runtime, by default the first one of its target.
 

@@ -171,6 +171,15 @@ def _core() -> openvino.Core:
         return _CORES[0]
 
 
+def check_device(device: str) -> None:
+    """Check that OpenVINO has a device on this machine.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    _device(openvino.Core(), device)
+
+
 def _device(core: openvino.Core, device: str) -> str:
     """Return OpenVINO's name of a device that this machine has, such as ``GPU`` or ``GPU.1``."""
     kind, dot, number = device.partition(".")

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from posedeploy.argument_types import check_fields
+
 Wrap: TypeAlias = Literal["torch2trt"]
 
 
+@check_fields
 @dataclass(frozen=True)
 class TensorRtOptions:
     """The options of a build.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from posedeploy.argument_types import check_fields
 from posedeploy.devices import normalize_device
 from posedeploy.errors import DeviceError
 
@@ -17,6 +18,7 @@ HINTS: Mapping[Scenario, Hint] = {"single-stream": "latency", "offline": "throug
 """The hint to the runtime, by scenario."""
 
 
+@check_fields
 @dataclass(frozen=True)
 class RunOptions:
     """The options to run an artifact.

@@ -38,12 +38,18 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_images_are_found_in_other_folders_than_listed(folder: Path, listed: str, found: str) -> None:
-    assert find_images(_annotations(listed), folder) == ({0: folder / found}, "")
+    assert find_images(_annotations(listed), (folder,)) == ({0: folder / found}, "")
+
+
+def test_several_folders_are_searched_in_order(folder: Path) -> None:
+    folders = (folder / "cam2", folder)
+    expected = {0: folder / "cam2" / "0.png", 1: folder / "a.png"}
+    assert find_images(_annotations("0.png", "a.png"), folders) == (expected, "")
 
 
 def test_images_with_the_same_name_in_two_folders_are_distinguished(folder: Path) -> None:
     (folder / "0.png").write_bytes(b"")
-    paths, sentence = find_images(_annotations("cam1/0.png", "cam3/0.png"), folder)
+    paths, sentence = find_images(_annotations("cam1/0.png", "cam3/0.png"), (folder,))
     assert paths == {0: folder / "cam1/0.png"}
     assert sentence == (
         f"`images={folder}`: 1 of 2 annotated images missing: cam3/0.png; "
@@ -56,4 +62,4 @@ def test_a_folder_without_the_images_is_refused(folder: Path) -> None:
     with pytest.raises(
         InputError, match=r"5 of 5 annotated images missing: 0.png, 1.png, 2.png and 2 more; pass the folder"
     ):
-        find_images(_annotations(*names), folder)
+        find_images(_annotations(*names), (folder,))

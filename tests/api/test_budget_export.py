@@ -123,7 +123,7 @@ def test_a_budget_that_cannot_be_met_is_reported_with_the_best_result_and_leaves
     temporary.mkdir()
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # torch keeps it
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    options = replace(INT8, precision=precision, images=str(photos), budget=("0px",))
+    options = replace(INT8, precision=precision, images=(str(photos),), budget=("0px",))
     message = (
         rf"^`budget=0px`: cannot be met {what}: .*keypoints differ by .* px at the 95th percentile "
         r".*, budget 0 px\. Reached: .* px, .*% unmatched keypoints, .* ms.*\. "
@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_nothing_behind(
     temporary.mkdir()
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # torch keeps it
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    options = replace(INT8, images=str(photos))
+    options = replace(INT8, images=(str(photos),))
     with pytest.raises(KeyboardInterrupt):
         export(sample, "openvino", folder, None, options, interrupt)
     assert not folder.exists() and not list(temporary.iterdir())
@@ -158,7 +158,7 @@ def test_without_bf16_instructions_float_layers_run_in_fp32(
     sample: Model, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvino, "_has_bf16", lambda: False)
-    options = replace(INT8, precision="mixed", images=str(photos))
+    options = replace(INT8, precision="mixed", images=(str(photos),))
     (artifact,) = export(sample, "openvino", tmp_path, None, options)
     assert artifact.inference_precision == "fp32" == manifest.read(artifact.path).inference_precision
     assert "int8" in _count_int8(artifact) and "bf16" not in _count_int8(artifact)
@@ -190,9 +190,9 @@ def test_a_lifter_has_a_budget_in_mm(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"budget": ("1px", "2px")}, r"^`budget=2px`: a second limit for this unit; "),
         ({"budget_minutes": 0.0}, r"^`budget_minutes=0`: expected a number of minutes above 0$"),
         ({"budget_minutes": float("nan")}, r"^`budget_minutes=nan`: expected a number of minutes above 0$"),
-        ({"images": "missing"}, r"^missing: "),
+        ({"images": ("missing",)}, r"^missing: "),
         (
-            {"budget": (), "images": "a"},
+            {"budget": (), "images": ("a",)},
             r"^`images=a`: only valid with `budget`; add `budget`, or leave `images` out$",
         ),
         (
@@ -211,7 +211,7 @@ def test_options_that_do_not_fit_are_refused_before_anything_runs(
 
 
 def test_images_that_calibrated_the_network_are_refused(photos: Path, sample: Model) -> None:
-    options = replace(INT8, calibration=(str(photos),), images=str(photos))
+    options = replace(INT8, calibration=(str(photos),), images=(str(photos),))
     calibration = collect(sample.spec, options.calibration, SCENES).record
     with pytest.raises(
         InputError, match=r"^`images=.*`: 16 of 16 images were used to calibrate this network, "
@@ -259,7 +259,7 @@ def test_images_that_prove_nothing_are_refused(
     photos = tmp_path / "photos"
     photos.mkdir()
     model = prepare(photos, sample)
-    options = replace(INT8, precision="bf16", images=str(photos), budget=("1px",))
+    options = replace(INT8, precision="bf16", images=(str(photos),), budget=("1px",))
     with pytest.raises(InputError, match=message):
         export(model, "openvino", tmp_path / "out", None, options)
     assert not (tmp_path / "out").exists()

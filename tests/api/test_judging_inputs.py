@@ -21,7 +21,7 @@ def test_calibration_parity_and_budget_use_different_people(joint_set: str, batc
     )
     calibration = collect(spec, [], 24)
     budget = build_held_out_inputs(spec, spec, ExportOptions(precision="int8"), calibration.record)
-    parity = build_parity_inputs(spec, spec, None, {}, calibration.record)
+    parity = build_parity_inputs(spec, spec, (), {}, calibration.record)
     inputs = {
         "calibration": list(calibration.inputs),
         "budget": [pair[1].tensors for pair in budget],

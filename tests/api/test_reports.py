@@ -102,7 +102,9 @@ def test_an_empty_list_of_models_is_refused(call: object) -> None:
 
 
 def test_a_checkpoint_is_not_compared_with_itself(networks: Path) -> None:
-    with pytest.raises(pd.PoseDeployError, match=r"hg\.pth: a checkpoint; expected an artifact"):
+    with pytest.raises(
+        pd.PoseDeployError, match=r"^`artifacts`: wrong type; found Model; expected Artifact or "
+    ):
         pd.compare(pd.load_checkpoint(networks / "hg.pth"))  # type: ignore[arg-type]
 
 

@@ -28,7 +28,6 @@ NOBODY = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
         (["0.5mm", "0.99oks", "2%"], Budget(mm=0.5, oks=0.99, unmatched_percent=2)),
         ([" 1.5 PX "], Budget(px=1.5)),
         (["1e-3px", "0%"], Budget(px=1e-3, unmatched_percent=0)),
-        ([], Budget()),
     ],
 )
 def test_budgets_are_parsed(texts: list[str], budget: Budget) -> None:

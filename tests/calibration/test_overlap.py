@@ -39,12 +39,12 @@ def test_calibration_images_are_refused_by_name(folder: Path) -> None:
         InputError,
         match=r"^`images=.*`: 2 of 5 images were used to calibrate this network, so .* \(1\.png, 2\.png\)",
     ):
-        build_parity_inputs(SPEC, SPEC, folder, {}, calibration)
+        build_parity_inputs(SPEC, SPEC, (folder,), {}, calibration)
 
 
 def test_near_duplicates_are_named_and_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     calibration = calibration_of(folder / "0.png")
-    inputs = build_parity_inputs(SPEC, SPEC, folder / "4.jpg", {}, calibration)
+    inputs = build_parity_inputs(SPEC, SPEC, (folder / "4.jpg",), {}, calibration)
     assert len(inputs.pairs.files) == 1
     assert "1 of 1 image nearly repeat calibration images" in caplog.text
     assert "4.jpg" in caplog.text
@@ -54,5 +54,5 @@ def test_near_duplicates_are_named_and_used(folder: Path, caplog: pytest.LogCapt
 def test_other_images_pass(folder: Path, calibrated: bool, caplog: pytest.LogCaptureFixture) -> None:
     calibration = calibration_of(folder / "3.png") if calibrated else None
     caplog.clear()
-    build_parity_inputs(SPEC, SPEC, folder / "1.png", {}, calibration)
+    build_parity_inputs(SPEC, SPEC, (folder / "1.png",), {}, calibration)
     assert "calibration images" not in caplog.text

@@ -158,6 +158,10 @@ def test_a_budget_decides_on_poses_only(
             "precision bf16: ONNX Runtime runs this file in fp32 on cpu",
         ),
         (
+            ("{onnx}", "--images", "missing.png", "--images", ".", "--network", "{network}"),
+            "missing.png: no such file or folder; pass an image or a folder of images",
+        ),
+        (
             ("{onnx}", "--max-mm", "-1", "--network", "{network}"),
             "--max-mm -1: expected a tolerance of at least 0",
         ),

@@ -235,12 +235,17 @@ def test_a_newer_version_is_refused(saved: Saved, refused: Refused, tmp_path: Pa
 
 
 def test_an_artifact_of_another_shape_is_refused(
-    saved: Saved, done: Invoke, refused: Refused, tmp_path: Path
+    saved: Saved, done: Invoke, refused: Refused, invoke: Invoke, tmp_path: Path
 ) -> None:
     write_crop_network("hg", tmp_path / "a.pth")
     done("export", "a.pth", "--to", "onnx", "-o", "out")
     line = refused("parity", "out/a.onnx", "--reference", saved.reference)
     assert "its inputs have other shapes (data 1x3x256x456) than out/a.onnx accepts" in line
+    others = ("parity", "out/a.onnx", saved.model, "--reference", saved.reference, "--json", "both.json")
+    assert invoke(*others).exit_code == 1
+    report = json.loads(Path("both.json").read_text())
+    assert [row["passed"] for row in report["results"]] == [True]
+    assert "its inputs have other shapes" in report["errors"]["out/a.onnx"]
 
 
 def test_another_checkpoint_is_named(

@@ -39,6 +39,10 @@ QUICK = ("--budget", "1px", "--threads", 1, "--to", "onnx", "--time", "2h")
         (("--budget", "1px", "--to", "caffe"), "no target is called 'caffe'; available: torchscript, onnx"),
         (("--budget", "1px", "--to", "tensorrt"), "no target can be tried on --device cpu: tensorrt: "),
         (("--budget", "1px", "--device", "gpu"), "--device gpu: unknown device; expected cpu, cuda"),
+        (
+            ("--budget", "1px", "--device", "intel-gpu.7"),
+            "onnx, openvino: --device intel-gpu.7: OpenVINO does not have this device on this machine; use ",
+        ),
         (("--budget", "1px", "--batch", "0"), "--batch 0: expected at least 1"),
         (
             ("--budget", "1px", "--batch", "1", "--batch", "2"),

@@ -13,7 +13,7 @@ import pytest
 
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import DEFAULT_FPS
-from posedeploy.predict.image_files import open_images
+from posedeploy.predict.image_files import open_images, open_several
 from posedeploy.predict.opencv_video import OpenCvReader
 from posedeploy.predict.sources import open_source
 from posedeploy.types import Array
@@ -221,6 +221,15 @@ def test_a_source_can_be_limited_to_images(tmp_path: Path, photo: Array, video: 
     images = open_images(folder)
     assert [frame.name for frame in images] == ["a.png"]
     assert len(images.problems) == 1 and "b.png: the file is empty" in images.problems[0]
+
+
+def test_images_of_several_paths_are_read_once(tmp_path: Path, photo: Array) -> None:
+    for name in ("day", "night"):
+        (tmp_path / name).mkdir()
+        write_image(tmp_path / name / "a.png", photo)
+    other = write_image(tmp_path / "b.png", photo)
+    images = open_several([tmp_path / "day", other, tmp_path / "night", tmp_path / "day" / "a.png"])
+    assert [frame.name for frame in images] == ["day/a.png", "b.png", "night/a.png"]
 
 
 @pytest.mark.parametrize(("name", "message"), [("clip.avi", "not an image"), ("0", "no such file or folder")])

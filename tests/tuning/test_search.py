@@ -41,7 +41,7 @@ def write(
     return ResultWriter(
         model=cast(Any, SimpleNamespace(network=None, mesh=None)),
         args=ModelArgs(),
-        options=TuneOptions(budget=Budget(px=1.0), images=Path("photos")),
+        options=TuneOptions(budget=Budget(px=1.0), images=(Path("photos"),)),
         folder=folder,
         state=state,
         model_files=cast(Any, files),
@@ -133,7 +133,7 @@ def test_the_final_comparison_uses_the_selected_images_and_stops_at_the_time_lim
     search.run()
     over = Deadline(1.0, iter([0.0, *[9.0] * 99]).__next__)
     report = write(search, files, state, tmp_path, over)
-    assert [(settings.images, settings.readable_images) for settings in compared] == [(None, IMAGES)]
+    assert [(settings.images, settings.readable_images) for settings in compared] == [((), IMAGES)]
     assert list(report.failed_parity.values()) == ["too different"]
     message = (
         f"{report.not_compared} was not compared with PyTorch within the time limit; run the same command"

@@ -59,7 +59,7 @@ def rename(folder: Path) -> None:
 @pytest.mark.parametrize("change", [replace_content, exchange_names, rename])
 @pytest.mark.parametrize("option", ["images", "calibration"])
 def test_changed_images_of_the_same_size_are_other_settings(option: str, change: Any, images: Path) -> None:
-    value = images if option == "images" else (str(images),)
+    value = (images,) if option == "images" else (str(images),)
     before = settings(**{option: value})
     assert f"{images} (2 images, SHA-256 " in before[option]
     change(images)
@@ -67,15 +67,15 @@ def test_changed_images_of_the_same_size_are_other_settings(option: str, change:
 
 
 def test_a_new_time_of_an_image_or_another_kind_of_file_changes_nothing(images: Path) -> None:
-    before = settings(images=images)
+    before = settings(images=(images,))
     os.utime(images / "0.bmp", (1, 1))
     (images / "notes.txt").write_text("")
-    assert settings(images=images) == before
+    assert settings(images=(images,)) == before
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
-        settings(images=tmp_path / "nowhere")
+        settings(images=(tmp_path / "nowhere",))
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from posedeploy import files
 from posedeploy.api.certificate.document import RecordedFile
 from posedeploy.api.compared_files import Role
+from posedeploy.api.model_args import format_paths
 from posedeploy.errors import InputError, PoseDeployError
-from posedeploy.predict.image_files import open_images
+from posedeploy.predict.image_files import open_several
 from posedeploy.printable import listed
 
 MAX_NAMES = 5
@@ -34,16 +35,17 @@ class Places:
     """Where recorded files are searched for.
 
     folder: the folder of the certificate. other: a folder that replaces it. chosen: the paths that the user
-    passed, by role.
+    passed, by role. images: the paths that the user passed for the images.
     """
 
     folder: Path
     other: Path | None = None
     chosen: Mapping[Role, Path] = field(default_factory=dict)
+    images: tuple[Path, ...] = ()
 
     def candidates(self, recorded: RecordedFile) -> Iterable[Path]:
         """Yield the paths where a file can be, the most likely first."""
-        if recorded.role in self.chosen and recorded.role != "image":
+        if recorded.role in self.chosen:
             yield self.chosen[recorded.role]
             return
         name = PurePosixPath(recorded.path).name
@@ -55,14 +57,15 @@ class Places:
         """Return the path of a file, or None if it is missing."""
         return next((each for each in self.candidates(recorded) if _is_file(each)), None)
 
-    def find_images(self, recorded: str) -> Path:
-        """Return the path of the image or folder with this recorded path.
+    def find_images(self, recorded: Sequence[str]) -> tuple[Path, ...]:
+        """Return the paths of the images or folders with these recorded paths.
 
         Raises:
-            InputError: it is missing.
+            InputError: one is missing.
         """
-        if "image" in self.chosen:
-            return self.chosen["image"]
+        return self.images or tuple(map(self._find_image, recorded))
+
+    def _find_image(self, recorded: str) -> Path:
         entry = RecordedFile(role="image", path=recorded)
         path = next((each for each in self.candidates(entry) if each.exists()), None)
         if path is None:
@@ -104,10 +107,10 @@ def check_file(recorded: RecordedFile, places: Places) -> tuple[Path | None, lis
     return path, [reason] if reason else []
 
 
-def check_images(recorded: Iterable[RecordedFile], images: Path) -> list[str]:
+def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> list[str]:
     """Return messages on images that are missing, that differ, and that are not in the certificate."""
     try:
-        source = open_images(images)
+        source = open_several(images)
     except PoseDeployError as error:
         return [str(error)]
     present = dict(zip(source.frame_names, source.inputs, strict=True))
@@ -121,13 +124,13 @@ def check_images(recorded: Iterable[RecordedFile], images: Path) -> list[str]:
     ]
     if missing:
         problems.append(
-            f"{images}: {len(missing)} of {len(expected)} recorded images missing: "
+            f"{format_paths(images)}: {len(missing)} of {len(expected)} recorded images missing: "
             f"{listed(missing, MAX_NAMES)}; pass their folder as `images`"
         )
     if extra:
         problems.append(
-            f"{images}: {len(extra)} images are not in the certificate: {listed(extra, MAX_NAMES)}; remove "
-            "them, or pass a folder without them as `images`"
+            f"{format_paths(images)}: {len(extra)} images are not in the certificate: "
+            f"{listed(extra, MAX_NAMES)}; remove them, or pass a folder without them as `images`"
         )
     return problems
 

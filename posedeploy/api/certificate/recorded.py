@@ -17,8 +17,6 @@ from posedeploy.file_states import hash_file
 from posedeploy.printable import printable
 from posedeploy.types import Artifact
 
-PATH_ARGUMENTS = (*FILE_ARGUMENTS, "images")
-
 
 def relative_path(path: Path, folder: Path) -> str:
     """Return a path relative to a folder, with slashes; absolute if they are on different drives."""
@@ -31,7 +29,9 @@ def relative_path(path: Path, folder: Path) -> str:
 def describe_arguments(comparison: Comparison, folder: Path) -> dict[str, Any]:
     """Return the arguments, with paths relative to the folder of the certificate."""
     arguments = dict(comparison.arguments)
-    for name in PATH_ARGUMENTS:
+    if arguments.get("images") is not None:
+        arguments["images"] = [relative_path(Path(each), folder) for each in arguments["images"]]
+    for name in FILE_ARGUMENTS:
         value = arguments.get(name)
         if value is not None and value != "sample":
             path = file_of(name, value)

@@ -7,8 +7,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from posedeploy.api.certificate.recorded import PATH_ARGUMENTS
-from posedeploy.api.compared_files import NOT_RECORDED
+from posedeploy.api.compared_files import FILE_ARGUMENTS, NOT_RECORDED
 from posedeploy.api.comparing import compare
 from posedeploy.api.model_args import ModelKeywords
 from posedeploy.errors import InputError
@@ -43,6 +42,6 @@ def parse_arguments(arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _argument_types() -> dict[str, Any]:
     """Return the type of the JSON value of each argument of ``compare``."""
     types = {**get_type_hints(compare), **get_type_hints(ModelKeywords)}
-    types |= dict.fromkeys(PATH_ARGUMENTS, str | None)
-    types["budget"] = list[str] | None
+    types |= dict.fromkeys(FILE_ARGUMENTS, str | None)
+    types["budget"] = types["images"] = list[str] | None
     return {name: kind for name, kind in types.items() if name not in {*NOT_RECORDED, "return"}}

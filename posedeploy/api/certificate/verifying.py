@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from posedeploy.api.certificate.document import CertificateDocument, RecordedFile, read_certificate
 from posedeploy.api.certificate.judging import judge, list_differences
 from posedeploy.api.certificate.locate import Places, check_artifact, check_file, check_images
-from posedeploy.api.certificate.recorded import PATH_ARGUMENTS
 from posedeploy.api.certificate.repeat import parse_arguments
 from posedeploy.api.certificate.verification import Finding, Verification
-from posedeploy.api.compared_files import Role, file_of
+from posedeploy.api.compared_files import FILE_ARGUMENTS, Role, file_of
 from posedeploy.api.comparing import compare
+from posedeploy.api.model_args import list_paths, optional_path
+from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.types import OnProgress, StrPath
@@ -23,11 +24,12 @@ MAX_CHANGE = 10.0
 far below the tolerance."""
 
 
+@check_arguments
 def verify(
     certificate: StrPath,
     *,
     folder: StrPath | None = None,
-    images: StrPath | None = None,
+    images: StrPath | Iterable[StrPath] | None = None,
     checkpoint: StrPath | None = None,
     network: str | None = None,
     contract: StrPath | None = None,
@@ -45,7 +47,7 @@ def verify(
     Args:
         certificate: a JSON file of ``posedeploy parity --certificate``.
         folder: search for the files here first, at their recorded paths and by their names.
-        images: the image, or the folder of the recorded images.
+        images: the recorded images, or their folders; as many paths as for the comparison.
         checkpoint, contract, mesh, reference, collected_outputs: the file, if it has another path now.
         network: ``FILE.py:FUNCTION`` of your own network, which must be repeated, because it is executed.
         max_change: how far a number that decides about a verdict may change, in percent of its limit.
@@ -60,12 +62,12 @@ def verify(
     on_progress(f"checking the files of {path}", None)
     document = read_certificate(path)
     passed = {
-        "image": images, "checkpoint": checkpoint, "contract": contract, "mesh": mesh,
+        "checkpoint": checkpoint, "contract": contract, "mesh": mesh,
         "reference": reference, "collected_outputs": collected_outputs,
         "network": file_of("network", network) if network is not None else None,
     }  # fmt: skip
     chosen = {cast(Role, role): Path(value) for role, value in passed.items() if value is not None}
-    places = Places(path.parent, Path(folder) if folder is not None else None, chosen)
+    places = Places(path.parent, optional_path(folder), chosen, list_paths(images))
     arguments = parse_arguments(document.arguments, str(path))
     _check_network(document, arguments, network)
     findings = list(list_differences(document))
@@ -119,13 +121,13 @@ def _locate(
 def _with_paths(arguments: Mapping[str, Any], places: Places, network: str | None) -> dict[str, Any]:
     """Return the arguments with the paths where the files are now."""
     values = dict(arguments)
-    for name in PATH_ARGUMENTS:
+    if values.get("images") is not None:
+        values["images"] = places.find_images(values["images"])
+    for name in FILE_ARGUMENTS:
         recorded = values.get(name)
         if recorded is None or recorded == "sample":
             continue
-        if name == "images":
-            values[name] = places.find_images(recorded)
-        elif name == "network":
+        if name == "network":
             values[name] = network
         else:
             values[name] = places.find(RecordedFile(role=cast(Role, name), path=recorded)) or recorded
