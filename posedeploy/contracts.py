@@ -23,15 +23,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from typing import Any
 
 import msgspec
 
+from posedeploy.contract_document import (
+    IMAGE_FIELDS,
+    KEYPOINT_FIELDS,
+    RECORDED_FIELDS,
+    UNKNOWN,
+    ContractDocument,
+    InputTable,
+    read_document,
+)
 from posedeploy.decoder_families import DECODER_FAMILIES
 from posedeploy.decoding_options import read_options
 from posedeploy.errors import InputError
 from posedeploy.families import decoder_poses_of, has_decoding, joint_set
-from posedeploy.joint_sets import set_named
 from posedeploy.keypoint_descriptions import KeypointDescription, check_described, describe
 from posedeploy.normalization_units import check_units
 from posedeploy.output_roles import channels_by_name, resolve_roles
@@ -39,81 +47,8 @@ from posedeploy.own_keypoints import GUIDE, OWN_JOINTS
 from posedeploy.printable import printable
 from posedeploy.specs import family_spec, unit_of
 from posedeploy.tensor_contracts import resolve_input, resolve_outputs
-from posedeploy.tensor_tables import (
-    DEFAULT_SHAPES,
-    OutputTable,
-    TensorTable,
-    describe_outputs,
-    infer_image_layout,
-)
-from posedeploy.text_files import convert, read_toml
-from posedeploy.type_values import list_values
-from posedeploy.types import (
-    ColorOrder,
-    Embedded,
-    Fit,
-    InputContract,
-    JointsContract,
-    ModelSpec,
-    TensorSpec,
-)
-
-HINT = "docs/third-party-models.md has an example"
-UNKNOWN = "unknown"
-"""The family of a model without a description."""
-
-_IMAGE_FIELDS = (
-    "height", "width", "mean", "std", "color_order", "fit", "multiple", "embedded", "margin", "padding",
-)  # fmt: skip
-
-
-_Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
-_Std: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
-_Margin: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
-_PixelValue: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
-
-
-class _Input(TensorTable, frozen=True, kw_only=True):
-    height: _Length | None = None
-    width: _Length | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[_Std, _Std, _Std] | None = None
-    color_order: ColorOrder | None = None
-    fit: Fit | None = None
-    multiple: _Length | None = None
-    embedded: tuple[Embedded, ...] | None = None
-    margin: _Margin | None = None
-    padding: _PixelValue | None = None
-
-
-class _Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    family: str = UNKNOWN
-    variant: str = ""
-    input: _Input = _Input()
-    outputs: Mapping[str, str | OutputTable] = msgspec.field(default_factory=dict)
-    decoding: Mapping[str, Any] = msgspec.field(default_factory=dict)
-    keypoint_set: str = ""
-    keypoint_names: tuple[str, ...] = ()
-    skeleton: tuple[tuple[int, int], ...] = ()
-    paf_channels: tuple[tuple[int, int], ...] = ()
-    heatmap_names: tuple[str, ...] = ()
-    cells: _Length | None = None
-
-    def keypoints(self, where: str) -> KeypointDescription:
-        """Return the keypoints, with the names and bones of ``keypoint_set``."""
-        names, skeleton = self.keypoint_names, self.skeleton
-        if self.keypoint_set:
-            if names:
-                raise InputError(f"{where}: keypoint_set and keypoint_names exclude each other; remove one")
-            joints = set_named(self.keypoint_set, f"{where}: keypoint_set")
-            names, skeleton = joints.joints, skeleton or joints.bones
-        return KeypointDescription(names, skeleton, self.paf_channels, self.heatmap_names)
-
-
-_KEYPOINT_FIELDS = (
-    "family", "keypoint_set", "keypoint_names", "skeleton", "paf_channels", "heatmap_names",
-)  # fmt: skip
-"""The fields that a contract for a checkpoint or for a file with a manifest may have."""
+from posedeploy.tensor_tables import DEFAULT_SHAPES, describe_outputs, infer_image_layout
+from posedeploy.types import Dimension, InputContract, JointsContract, Layout, ModelSpec, TensorSpec
 
 
 def read(path: Path) -> ModelSpec:
@@ -126,7 +61,10 @@ def read(path: Path) -> ModelSpec:
         InputError: the file is missing or not TOML, has unknown fields, lacks fields that its family does not
             have either, or has invalid values.
     """
-    document = _read_document(path)
+    return _describe(read_document(path), path)
+
+
+def _describe(document: ContractDocument, path: Path) -> ModelSpec:
     base = (
         family_defaults(document.family)
         if has_decoding(document.family)
@@ -148,23 +86,65 @@ def read(path: Path) -> ModelSpec:
     return describe(spec, document.keypoints(str(path)), str(path))
 
 
-def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
-    """Return the spec of a checkpoint, or of a file with a manifest, with the keypoints of a contract file.
+def add_description(spec: ModelSpec, path: Path, where: str) -> ModelSpec:
+    """Return the spec of a checkpoint, or of a file with a manifest, with what a contract file adds: the
+    keypoints or, for a network of an unknown family, all that the spec lacks.
+
+    Args:
+        where: the described model, for messages.
 
     Raises:
-        InputError: the file cannot be read, has other fields, or does not fit the network.
+        InputError: the file cannot be read, has fields that the spec has too, or does not fit the network.
     """
-    document = _read_document(path)
-    empty = _Document()
+    document = read_document(path)
+    if has_decoding(spec.family) or not has_decoding(document.family):
+        return _add_keypoints(spec, document, path)
+    written = {name: getattr(document.input, name) for name in IMAGE_FIELDS}
+    for name in RECORDED_FIELDS if spec.contract is not None else ():
+        recorded = getattr(spec.contract, name)
+        if written[name] not in (None, recorded):
+            raise InputError(
+                f"{path}: [input] has {name} = {_toml(written[name])}, and {where} was made with "
+                f"{_toml(recorded)}; remove the line, or correct the contract and export the network again"
+            )
+    return add_family(spec, _describe(document, path), where)
+
+
+def add_family(spec: ModelSpec, described: ModelSpec, where: str) -> ModelSpec:
+    """Return the recorded spec of a network of an unknown family, with the decoding of a description.
+
+    The tensors, and the size, normalization and color order of the images, remain as recorded.
+
+    Raises:
+        InputError: the description does not fit the recorded tensors.
+    """
+    recorded, contract = spec.contract, described.contract
+    merged = apply_contract(described, spec.inputs, spec.outputs, where)
+    if recorded is not None and contract is not None:
+        contract = replace(contract, **{name: getattr(recorded, name) for name in RECORDED_FIELDS})
+    layouts = {tensor.name: tensor for tensor in spec.outputs if tensor.layout is not None}
+    outputs = tuple(layouts.get(tensor.name, tensor) for tensor in merged.outputs)
+    return replace(merged, variant=spec.variant, inputs=spec.inputs, outputs=outputs, contract=contract)
+
+
+def _toml(value: object) -> str:
+    """Return a value as it is written in a contract."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def _add_keypoints(spec: ModelSpec, document: ContractDocument, path: Path) -> ModelSpec:
+    empty = ContractDocument()
     others = [
         name
         for name in document.__struct_fields__
-        if name not in _KEYPOINT_FIELDS and getattr(document, name) != getattr(empty, name)
+        if name not in KEYPOINT_FIELDS and getattr(document, name) != getattr(empty, name)
     ]
     if others:
         raise InputError(
             f"{path}: {', '.join(others)}: the model already defines these; keep only "
-            f"{', '.join(_KEYPOINT_FIELDS)}"
+            f"{', '.join(KEYPOINT_FIELDS)}"
         )
     if document.family not in (UNKNOWN, spec.family):
         raise InputError(
@@ -179,7 +159,7 @@ def describe_keypoints(spec: ModelSpec, path: Path) -> ModelSpec:
     return describe(spec, keypoints, str(path))
 
 
-def _decoding(document: _Document, where: str) -> Mapping[str, Any]:
+def _decoding(document: ContractDocument, where: str) -> Mapping[str, Any]:
     """Return the checked options of the decoding, with the defaults of those that the file lacks."""
     decoder = decoder_poses_of(document.family)
     if decoder is not None:
@@ -195,45 +175,34 @@ def _decoding(document: _Document, where: str) -> Mapping[str, Any]:
     return {}
 
 
-def _read_document(path: Path) -> _Document:
-    table = read_toml(path, "a contract", dict[str, Any], hint=HINT)
-    try:
-        return convert(table, _Document)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: not a contract: {error}{_list_allowed(str(error))}; {HINT}") from error
-
-
-def _input(path: Path, table: _Input) -> TensorSpec:
+def _input(path: Path, table: InputTable) -> TensorSpec:
     layout = table.layout or infer_image_layout(table.shape or ())
     shape = table.shape or DEFAULT_SHAPES[layout or "NCHW"]
+    _check_shape(path, table, shape, layout)
     quantization = table.quantization(f"{path}: [input]")
     return TensorSpec(table.name or "data", shape, table.dtype, layout, quantization)
 
 
-_TABLES: dict[str, type[msgspec.Struct]] = {
-    "$": _Document, "$.input": _Input, "$.outputs[...]": OutputTable,
-}  # fmt: skip
+def _check_shape(path: Path, table: InputTable, shape: tuple[Dimension, ...], layout: Layout | None) -> None:
+    """Check the shape of an image against the layout, the height and the width beside it."""
+    if len(shape) != 4 or layout is None:
+        return
+    lengths = {"C": 3, "H": table.height, "W": table.width}
+    for axis, length in zip(layout, shape, strict=True):
+        expected = lengths.get(axis)
+        if expected is not None and isinstance(length, int) and length != expected:
+            raise InputError(
+                f"{path}: [input] has shape = {_toml(shape)}, whose axis {axis} in the layout {layout} is "
+                f"{length}, expected {expected}; correct shape, layout, height or width"
+            )
 
 
-def _list_allowed(error: str) -> str:
-    """Return the valid fields or values after an error of msgspec; '' if its message has them."""
-    problem, _, path = error.partition(" - at `")
-    table, _, field = path.removesuffix("`").rpartition(".")
-    if problem.startswith("Object contains unknown field"):
-        known = _TABLES.get(path.removesuffix("`") or "$", _Document)
-        return f"; the fields are {', '.join(known.__struct_fields__)}"
-    if problem.startswith("Invalid enum value"):
-        name = field.partition("[")[0]
-        values = list_values(get_type_hints(_TABLES[table])[name])
-        return f"; allowed are {', '.join(values)}"
-    return ""
-
-
-def _contract(path: Path, base: InputContract | None, table: _Input) -> InputContract | None:
-    fields = {name: getattr(table, name) for name in _IMAGE_FIELDS if getattr(table, name) is not None}
-    is_published = base is not None and table.std == base.std
+def _contract(path: Path, base: InputContract | None, table: InputTable) -> InputContract | None:
+    fields = {name: getattr(table, name) for name in IMAGE_FIELDS if getattr(table, name) is not None}
+    is_published = base is not None and (table.mean or base.mean, table.std) == (base.mean, base.std)
     if not is_published and table.scale is None and "normalization" not in (table.embedded or ()):
-        check_units(table.mean, table.std, f"{path}: [input]")
+        std = table.std if base is None else table.std or (base.std if table.mean else None)
+        check_units(table.mean, std, f"{path}: [input]")
     if base is not None:
         return replace(base, **fields)
     if not fields:

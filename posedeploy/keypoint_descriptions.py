@@ -77,7 +77,8 @@ def describe(spec: ModelSpec, description: KeypointDescription, where: str) -> M
             spec = replace(spec, joints=replace(spec.joints, joint_set=OWN_JOINTS))
     _check_names(spec, where)
     if description.skeleton:
-        _check_pairs(description.skeleton, "skeleton", "keypoints", len(spec.keypoint_names), where)
+        if description.names or not _may_have_others(spec):
+            _check_skeleton(description.skeleton, len(spec.keypoint_names), where)
         spec = replace(spec, skeleton=description.skeleton)
     if description.heatmap_names:
         spec = replace(spec, heatmap_joints=_heatmap_joints(spec, description.heatmap_names, where))
@@ -103,7 +104,10 @@ def check_described(spec: ModelSpec, where: str) -> ModelSpec:
         _check_limbs(spec, where, are_all=True)
         return spec
     resolved = resolve_keypoints(replace(spec, limbs=()))
-    if spec.skeleton == default.bones or resolved.keypoint_names == default.joints:
+    if spec.skeleton == default.bones:
+        return replace(resolved, limbs=spec.limbs)
+    _check_skeleton(spec.skeleton, len(resolved.keypoint_names), where)
+    if resolved.keypoint_names == default.joints:
         return replace(resolved, limbs=spec.limbs)
     channels = tuple(limb.channels for limb in spec.limbs)
     return describe(resolved, KeypointDescription(skeleton=spec.skeleton, paf_channels=channels), where)
@@ -115,7 +119,7 @@ def _check_decoder(spec: ModelSpec, decoder: DecoderPoses, where: str) -> ModelS
         resolved = resolve_keypoints(spec)
         spec = replace(resolved, skeleton=spec.skeleton or resolved.skeleton)
     _check_names(spec, where)
-    _check_pairs(spec.skeleton, "skeleton", "keypoints", len(spec.keypoint_names), where)
+    _check_skeleton(spec.skeleton, len(spec.keypoint_names), where)
     decoder.check(spec, where)
     return replace(spec, unit=decoder.unit_of(spec))
 
@@ -144,7 +148,24 @@ def _check_names(spec: ModelSpec, where: str) -> None:
         )
 
 
+def _may_have_others(spec: ModelSpec) -> bool:
+    """Return whether the number of keypoints follows from outputs whose channels are not known yet."""
+    return has_decoding(spec.family) and count_keypoints(spec) is None and not published_channels(spec.family)
+
+
+def _check_skeleton(skeleton: Pairs, count: int, where: str) -> None:
+    _check_pairs(skeleton, "skeleton", "keypoints", count, where)
+
+
 def _check_pairs(pairs: Pairs, key: str, what: str, count: int, where: str) -> None:
+    indices = {index for pair in pairs for index in pair}
+    if count == 0 and pairs:
+        raise InputError(f"{where}: {key} without keypoint_names; write the names of the {what} too")
+    if key == "skeleton" and indices and min(indices) >= 1 and max(indices) == count:
+        raise InputError(
+            f"{where}: {key} has the number {count} and no 0, and {what} are counted from 0 to {count - 1}; "
+            "subtract 1 from each number"
+        )
     for number, (first, second) in enumerate(pairs):
         if first == second or not (0 <= first < count and 0 <= second < count):
             raise InputError(

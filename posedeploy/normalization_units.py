@@ -16,11 +16,18 @@ def check_units(mean: Sequence[float] | None, std: Sequence[float] | None, where
     A std of 1 with a mean for 0 to 255 is valid: networks from Caffe only subtract the mean.
 
     Raises:
-        InputError: every value of ``std`` is below 2.
+        InputError: every value of ``std`` is below 2, or every value of ``mean`` is and one of them is not 0.
     """
-    if std is None or max(std) >= MAX_OF_UNIT_RANGE:
+    if std is None:
         return
     has_pixel_mean = mean is not None and max(map(abs, mean)) >= MAX_OF_UNIT_RANGE
+    if max(std) >= MAX_OF_UNIT_RANGE:
+        if mean is not None and not has_pixel_mean and any(mean):
+            raise InputError(
+                f"{where}: the mean {_bracket(mean)} is for pixel values from 0 to 1, and the std "
+                f"{_bracket(std)} for 0 to 255; write mean = {_bracket([255 * value for value in mean])}"
+            )
+        return
     if has_pixel_mean and all(value == 1 for value in std):
         return
     fields = {"std": std}

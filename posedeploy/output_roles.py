@@ -19,7 +19,7 @@ def resolve_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: st
         InputError: the description names a missing output, an output twice, or an unknown role; or a required
             role has no output.
     """
-    _check_described(described, where)
+    check_roles(described, where)
     names = [spec.name for spec in outputs]
     for role, name in described.roles.items():
         if name not in names:
@@ -37,13 +37,42 @@ def channels_by_name(described: ModelSpec, roles: Mapping[str, str]) -> dict[str
     return {name: published.get(role, len(described.keypoint_names)) for role, name in roles.items()}
 
 
-def _check_described(described: ModelSpec, where: str) -> None:
+def required_roles(family: str) -> tuple[str, ...]:
+    """Return the roles that the decoding of a family needs."""
+    decoder = decoder_poses_of(family)
+    if decoder is not None:
+        return decoder.NEEDED_ROLES
+    return tuple(published_channels(family)) or (poses_of(family).KEYPOINTS_OF[0],)
+
+
+def check_all_roles(spec: ModelSpec, where: str) -> None:
+    """Check the roles of a network whose outputs are all described.
+
+    Raises:
+        InputError: a role is unknown or missing, or an output has two roles.
+    """
+    check_roles(spec, where)
+    missing = [role for role in required_roles(spec.family) if role not in spec.roles]
+    if missing:
+        raise InputError(
+            f"{where}: [outputs] has no {' and no '.join(missing)}, which the decoding of {spec.family} "
+            f"needs; its roles are {', '.join(_known_roles(spec.family))}"
+        )
+
+
+def check_roles(described: ModelSpec, where: str) -> None:
+    """Check the described roles.
+
+    Raises:
+        InputError: a role is unknown, or an output has two roles.
+    """
     known = _known_roles(described.family)
     unknown = [role for role in described.roles if known and role not in known]
     if unknown:
         raise InputError(
             f"{where}: [outputs] has the unknown role {', '.join(unknown)}; the roles of {described.family} "
-            f"are {', '.join(known)}"
+            f"are {', '.join(known)}: write ROLE = NAME, such as {known[0]} = "
+            f'"{described.roles[unknown[0]]}"'
         )
     last = {name: role for role, name in described.roles.items()}
     for role, output in described.roles.items():
@@ -59,10 +88,7 @@ def _infer_roles(described: ModelSpec, outputs: Sequence[TensorSpec], where: str
     if not has_decoding(described.family):
         return {}
     channels = published_channels(described.family)
-    decoder = decoder_poses_of(described.family)
-    needed = tuple(channels) or (poses_of(described.family).KEYPOINTS_OF[0],)
-    if decoder is not None:
-        needed = decoder.NEEDED_ROLES
+    needed = required_roles(described.family)
     roles = {}
     for role in needed if described.roles else _known_roles(described.family):
         if role in described.roles:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from posedeploy import contracts
+from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import InputError
 from posedeploy.families import FAMILIES
 from posedeploy.types import InputContract, TensorSpec
@@ -63,7 +64,7 @@ def test_a_contract_without_a_family_has_its_own_image_and_keypoints(tmp_path: P
             """,
         )
     )
-    assert (spec.family, spec.variant) == (contracts.UNKNOWN, "net")
+    assert (spec.family, spec.variant) == (UNKNOWN, "net")
     assert spec.contract == InputContract(64, 96, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "RGB", "crop", 32)
     assert (spec.keypoint_names, spec.skeleton) == (("head", "tail"), ((0, 1),))
 

@@ -20,7 +20,7 @@ def spec_of(heatmaps: int = 7, pafs: int = 10) -> ModelSpec:
 
 def describe_in_file(spec: ModelSpec, folder: Path, text: str) -> ModelSpec:
     (folder / "own.toml").write_text(text)
-    return contracts.describe_keypoints(spec, folder / "own.toml")
+    return contracts.add_description(spec, folder / "own.toml", "net.pth")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,10 @@ def test_a_skeleton_of_the_published_network_has_no_limbs(tmp_path: Path) -> Non
             "skeleton = [[0, 1], [-1, 2]]",
             r"skeleton\[1\] is \[-1, 2\]; expected .* from 0 to 5",
         ),
+        (
+            "skeleton = [[3, 6], [2, 3]]",
+            "has the number 6 and no 0, and .* from 0 to 5; subtract 1",
+        ),
         ("skeleton = [[2, 2]]", "expected two different keypoints"),
         ("skeleton = [[0, 1]]", "1 limb in skeleton, and the network's 10 PAF channels are 5 pairs"),
         (CHAIN + "paf_channels = [[0, 1]]", "1 pair in paf_channels and 5 limbs in skeleton"),
@@ -91,7 +95,7 @@ def test_paf_channels_of_a_network_without_them_are_an_error(tmp_path: Path) -> 
     (tmp_path / "own.toml").write_text("skeleton = [[0, 1]]\npaf_channels = [[0, 1]]")
     spec = contracts.family_defaults("mobile-human-pose")
     with pytest.raises(InputError, match="mobile-human-pose has no part affinity fields; remove the line"):
-        contracts.describe_keypoints(spec, tmp_path / "own.toml")
+        contracts.add_description(spec, tmp_path / "own.toml", "net.pth")
 
 
 def third_party(folder: Path, text: str, heatmaps: int = 7, pafs: int = 10) -> ModelSpec:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from posedeploy.api.budget_fitting import fit_budget, read_budget
+from posedeploy.api.decoding_check import check_decoding
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.inputs import with_fixed_size
@@ -54,7 +55,8 @@ def export(
         ExportError: no target has this name, the network cannot be exported to it with these options, the
             budget cannot be met, or the stem is not a file name; if a program in an isolated environment
             failed, its log is ``STEM.ENVIRONMENT.log`` there.
-        InputError: no calibration image can be used, or the network takes none.
+        InputError: no calibration image can be used, or the network takes none; or the outputs of your own
+            network do not decode into poses.
         IsolatedEnvironmentError: an environment that a converter needs is missing or broken.
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target or the precision needs is not installed.
@@ -68,6 +70,8 @@ def export(
             sources, count = options.calibration, options.calibration_images
             return collect(spec, sources, count, find_people, holds_out=holds_out)
 
+    if model.network is not None:
+        check_decoding(model)
     budget = read_budget(model, options or ExportOptions())
     fit = partial(fit_budget, model, budget) if budget is not None else None
     return converting.export(model, targets, folder, stem, options, on_progress, calibrate, fit)

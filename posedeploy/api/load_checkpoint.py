@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from posedeploy.api.model_args import ModelArgs, ModelKeywords, is_sample
+from posedeploy.api.model_args import SAMPLE, ModelArgs, ModelKeywords, is_sample
 from posedeploy.argument_types import check_arguments
 from posedeploy.checkpoints import loading
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.user_network import open_user_network
-from posedeploy.contracts import describe_keypoints
+from posedeploy.contracts import add_description
 from posedeploy.errors import InputError
 from posedeploy.types import Model, StageCount, StrPath
 
@@ -52,7 +52,7 @@ def open_pytorch_model(path: Path | None, args: ModelArgs) -> Model:
     model = _open(path, args)
     if args.contract is None:
         return model
-    return replace(model, spec=describe_keypoints(model.spec, args.contract))
+    return replace(model, spec=add_description(model.spec, args.contract, str(path or SAMPLE)))
 
 
 def _open(path: Path | None, args: ModelArgs) -> Model:

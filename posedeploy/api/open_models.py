@@ -11,6 +11,7 @@ from posedeploy import contracts, manifest, plugins
 from posedeploy.api.model_args import ModelArgs, get_path, is_sample
 from posedeploy.backends import RUNTIMES, is_named_like_model
 from posedeploy.content_kinds import kind_of_file
+from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
 from posedeploy.poses.preprocess import with_height
 from posedeploy.predict.chain import needs_joints_message
@@ -100,11 +101,11 @@ def open_with_args(source: Artifact | Path, args: ModelArgs) -> Artifact:
     path = get_path(source)
     if args.contract is not None and (isinstance(source, Artifact) or _describes_keypoints(path, args)):
         artifact = source if isinstance(source, Artifact) else open_artifact(path)
-        return replace(artifact, spec=contracts.describe_keypoints(artifact.spec, args.contract))
+        return replace(artifact, spec=contracts.add_description(artifact.spec, args.contract, str(path)))
     if isinstance(source, Artifact):
         return source
     artifact = open_artifact(path, args.spec)
-    is_unknown = artifact.provenance is None and artifact.spec.family == contracts.UNKNOWN
+    is_unknown = artifact.provenance is None and artifact.spec.family == UNKNOWN
     if is_unknown and (remark := manifest.describe_nearest(path)):
         logger.info(remark)
     return artifact

@@ -10,26 +10,38 @@ from torch import Tensor, nn
 
 from posedeploy.errors import NetworkError, first_line
 from posedeploy.flatten import flat
+from posedeploy.printable import counted
 from posedeploy.types import Dimension, ModelSpec
 
 
-def measure_outputs(module: nn.Module, spec: ModelSpec) -> ModelSpec:
+def measure_outputs(module: nn.Module, spec: ModelSpec, where: str = "the contract") -> ModelSpec:
     """Return the spec with the outputs' shapes; an axis that follows a dynamic input axis is named after it.
 
     The network runs twice on zeros, with every dynamic axis at another length the second time.
 
+    Args:
+        where: what defines the spec, for messages.
+
     Raises:
-        NetworkError: the network returns another number of outputs than the spec lists, or does not run at
-            another length of a dynamic input axis.
+        NetworkError: the network does not run on an input of the spec, returns another number of outputs than
+            the spec lists, or does not run at another length of a dynamic input axis.
     """
     dynamic = sorted({axis for tensor in spec.inputs for axis in tensor.shape if isinstance(axis, str)})
     first = {axis: _first_length(axis, spec) for axis in dynamic}
     second = {axis: first[axis] + _step(axis, spec) * place for place, axis in enumerate(dynamic, start=1)}
-    small = _run(module, spec, first)
+    try:
+        small = _run(module, spec, first)
+    except RuntimeError as error:
+        raise NetworkError(
+            f"the network does not run on the input {', '.join(map(str, spec.inputs))} of {where}"
+            f"{f' at {_format_lengths(first)}' if first else ''} ({first_line(error)}); correct the height, "
+            "width, shape or layout"
+        ) from error
     if len(small) != len(spec.outputs):
         raise NetworkError(
-            f"the network returns {len(small)} outputs, and its contract names {len(spec.outputs)}: "
-            f"{', '.join(output.name for output in spec.outputs) or 'none'}; name each output in the contract"
+            f"the network returns {counted(len(small), 'output')}, and {where} names {len(spec.outputs)}: "
+            f"{', '.join(output.name for output in spec.outputs) or 'none'}; write a line ROLE = NAME under "
+            "[outputs] for each output, in the order in which the network returns them"
         )
     try:
         large = _run(module, spec, second) if dynamic else small

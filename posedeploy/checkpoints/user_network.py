@@ -20,7 +20,9 @@ from posedeploy.checkpoints.loading import find_mismatches, load_weights, shapes
 from posedeploy.checkpoints.output_shapes import measure_outputs
 from posedeploy.checkpoints.reader import open_weights
 from posedeploy.errors import NetworkError
+from posedeploy.families import has_decoding
 from posedeploy.keypoint_descriptions import check_described
+from posedeploy.output_roles import check_all_roles
 from posedeploy.quantization import check_quantization
 from posedeploy.types import Model, ModelSpec
 
@@ -57,14 +59,16 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
                 raise NetworkError(
                     f"{source}: the file ended the program ({error}); {function} must return"
                 ) from error
-            module, spec = _network_and_spec(network, result, source.with_suffix(".toml"))
+            module, spec, where = _network_and_spec(network, result, source.with_suffix(".toml"))
         _check_names(network, spec)
         expected = shapes_of(module)
         checkpoint = contents.choose(weights, lambda actual: sum(map(len, find_mismatches(expected, actual))))
     load_weights(module, checkpoint, f"{source} must build a network with exactly the checkpoint's tensors")
-    spec = check_described(measure_outputs(module, spec), f"`network={network}`")
+    spec = check_described(measure_outputs(module, spec, where), where)
+    if has_decoding(spec.family):
+        check_all_roles(spec, where)
     for tensor in (*spec.inputs, *spec.outputs):
-        check_quantization(tensor, f"`network={network}`")
+        check_quantization(tensor, where)
     return Model(
         module,
         spec,
@@ -100,7 +104,8 @@ def _run(source: Path) -> tuple[ModuleType, str]:
     return module, hashlib.sha256(content).hexdigest()
 
 
-def _network_and_spec(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec]:
+def _network_and_spec(network: str, result: Any, toml: Path) -> tuple[nn.Module, ModelSpec, str]:
+    """Return the network, its spec, and what defines the spec, for messages."""
     if isinstance(result, nn.Module):
         if not toml.is_file():
             raise NetworkError(
@@ -109,10 +114,10 @@ def _network_and_spec(network: str, result: Any, toml: Path) -> tuple[nn.Module,
             )
         spec = contracts.read(toml)
         image = tuple(replace(tensor, layout=tensor.layout or "NCHW") for tensor in spec.inputs)
-        return result, replace(spec, inputs=image)
+        return result, replace(spec, inputs=image), str(toml)
     match result:
         case (nn.Module() as module, ModelSpec() as spec):
-            return module, spec
+            return module, spec, f"`network={network}`"
     raise NetworkError(
         f"`network={network}`: expected an nn.Module, or an nn.Module and its ModelSpec, got "
         f"{type(result).__name__}"

@@ -14,7 +14,10 @@ from posedeploy.types import Scenario
 
 def bench(
     models: Annotated[
-        list[Path] | None, typer.Argument(help="Artifacts or checkpoints.", show_default="all in ./artifacts")
+        list[Path] | None,
+        typer.Argument(
+            help="Artifacts, checkpoints, or folders of artifacts.", show_default="all in ./artifacts"
+        ),
     ] = None,
     device: common_options.Device = "cpu",
     threads: common_options.Threads = None,
@@ -95,6 +98,7 @@ def bench(
     from posedeploy.api.benchmark_candidates import BenchmarkOptions
     from posedeploy.api.benchmarking import benchmark
     from posedeploy.commands import bench as command
+    from posedeploy.console.model_lists import list_models
 
     check_json(json)
     size = parsing.parse_size(input_size)
@@ -106,7 +110,9 @@ def bench(
     command.check_arguments(options, device, threads, keywords)
     with show_progress() as on_progress:
         report = benchmark(
-            models or command.list_or_export(common_options.ARTIFACTS, device, runtime),
+            list_models(models, device, runtime)
+            if models
+            else command.list_or_export(common_options.ARTIFACTS, device, runtime),
             runs,
             device=device,
             precision=precision,

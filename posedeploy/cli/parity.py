@@ -12,7 +12,9 @@ from posedeploy.console.output import check_json, show_progress
 
 
 def parity(
-    models: Annotated[list[Path], typer.Argument(help="Artifacts.", show_default=False)],
+    models: Annotated[
+        list[Path], typer.Argument(help="Artifacts, or folders of artifacts.", show_default=False)
+    ],
     images: Annotated[
         list[Path] | None,
         typer.Option(
@@ -118,12 +120,13 @@ def parity(
     """
     from posedeploy.api.comparing import compare
     from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
+    from posedeploy.console.model_lists import list_models
 
     check_json(json)
     check_outputs(certificate, junit)
     with show_progress() as on_progress:
         report = compare(
-            models,
+            list_models(models, device, runtime),
             images,
             device=device,
             precision=precision,

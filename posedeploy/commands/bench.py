@@ -9,8 +9,9 @@ from posedeploy import plugins
 from posedeploy.api.benchmark_candidates import BenchmarkOptions
 from posedeploy.api.latency_report import LatencyReport
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, is_sample
-from posedeploy.backends import RUNTIMES, is_model, runtime_for, target_of
+from posedeploy.backends import RUNTIMES
 from posedeploy.benchmarks.latency import Latency
+from posedeploy.console.model_lists import models_in, select_by_device
 from posedeploy.console.output import out, show, warn, write_json
 from posedeploy.console.tables import (
     comparison_table,
@@ -23,7 +24,6 @@ from posedeploy.console.tables import (
 )
 from posedeploy.errors import InputError
 from posedeploy.printable import counted
-from posedeploy.runtimes.load_runner import devices_of, open_artifact
 from posedeploy.types import Artifact, RunOptions
 
 
@@ -49,18 +49,12 @@ def list_or_export(folder: Path, device: str, runtime: str | None) -> list[Path]
 
     If the folder contains no artifacts, the built-in sample is exported into it first.
     """
-    device = RunOptions(device).device
-    paths = sorted(path for path in folder.glob("*") if is_model(path))
+    RunOptions(device)  # checks it before the export
+    paths = models_in(folder)
     if not paths:
         artifacts: list[Artifact] = plugins.load("posedeploy.commands.export:export_sample")(folder)
         paths = [artifact.path for artifact in artifacts]
-    devices = {path: devices_of(open_artifact(path), runtime) for path in paths}
-    usable = [path for path in paths if device in devices[path]]
-    for path in paths if usable else ():
-        if path not in usable:
-            name = runtime_for(target_of(path), runtime).name
-            warn(f"{path}: left out; {name} runs on {', '.join(devices[path])}, not {device}")
-    return usable or paths
+    return select_by_device(paths, device, runtime)
 
 
 def measurement_line(results: Sequence[Latency]) -> str:

@@ -168,7 +168,10 @@ def _lengths(spec: ModelSpec, options: ExportOptions) -> dict[str, int]:
         size = spec.contract.height, spec.contract.width
     if size is not None:
         height, width = size
-        _check_size(height, width, spec.contract.multiple if spec.contract else 1)
+        what = f"`input_size={height}x{width}`"
+        if options.input_size is None:
+            what = f"height = {height} and width = {width} in the contract of the network"
+        _check_size(what, height, width, spec.contract.multiple if spec.contract else 1)
         lengths |= {"height": height, "width": width}
     open_axes = sorted(free - lengths.keys())
     if open_axes:
@@ -200,14 +203,11 @@ def _check_options(spec: ModelSpec, options: ExportOptions, free: set[str]) -> N
             )
 
 
-def _check_size(height: int, width: int, multiple: int) -> None:
+def _check_size(what: str, height: int, width: int, multiple: int) -> None:
     if height > 0 and width > 0 and height % multiple == 0 and width % multiple == 0:
         return
     nearest = "x".join(str(max(multiple, round(length / multiple) * multiple)) for length in (height, width))
-    raise ExportError(
-        f"`input_size={height}x{width}`: height and width must be multiples of {multiple}; the nearest is "
-        f"{nearest}"
-    )
+    raise ExportError(f"{what}: height and width must be multiples of {multiple}; the nearest is {nearest}")
 
 
 def _kept_outputs(spec: ModelSpec, outputs: Outputs) -> tuple[str, ...]:

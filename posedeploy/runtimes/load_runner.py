@@ -20,7 +20,9 @@ from posedeploy.backends import (
     target_of,
 )
 from posedeploy.content_kinds import kind_of_file
+from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError, first_line
+from posedeploy.families import has_decoding
 from posedeploy.input_files import check_regular
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
@@ -39,19 +41,23 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     another hash, that is an error, unless the file is described.
 
     Args:
-        described: the spec of a contract file or a family, for a model without a manifest.
+        described: the spec of a contract file or a family, for a model without a manifest, or of an unknown
+            family.
 
     Raises:
         ArtifactError: the file is missing, or its suffix is not of any target.
         ManifestError: its manifest does not belong to it.
-        InputError: it has a manifest and is also described.
+        InputError: it has a manifest with the same facts, or does not fit the description.
     """
     _check_kind(path)
     target = target_of(path)
     if described is not None and path.is_file():
-        if manifest.has_manifest(path):
+        if not manifest.has_manifest(path):
+            return _third_party(path, target, described)
+        recorded = manifest.read(path)
+        if has_decoding(recorded.spec.family):
             raise InputError(f"{path}: its manifest already describes it; remove `contract` and `family`")
-        return _third_party(path, target, described)
+        return replace(recorded, spec=contracts.add_family(recorded.spec, described, str(path)))
     artifact = manifest.find(path) if path.is_file() else manifest.read(path)
     if artifact is not None:
         if artifact.target != target.name:
@@ -60,7 +66,7 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
                 f"{target.name}; rename it back"
             )
         return artifact
-    return _third_party(path, target, ModelSpec(contracts.UNKNOWN, printable(path.stem), (), ()))
+    return _third_party(path, target, ModelSpec(UNKNOWN, printable(path.stem), (), ()))
 
 
 def _third_party(path: Path, target: Target, spec: ModelSpec) -> Artifact:
@@ -201,7 +207,7 @@ def resolve_spec(artifact: Artifact, runner: HasTensors) -> ModelSpec:
                 f"{', '.join(own)}; export it again"
             )
         return artifact.spec
-    unknown = artifact.spec.family == contracts.UNKNOWN and artifact.spec.contract is None
+    unknown = artifact.spec.family == UNKNOWN and artifact.spec.contract is None
     if unknown and not artifact.spec.outputs:
-        return ModelSpec(contracts.UNKNOWN, artifact.path.stem, inputs, outputs)
+        return ModelSpec(UNKNOWN, artifact.path.stem, inputs, outputs)
     return contracts.apply_contract(artifact.spec, inputs, outputs, str(artifact.path))

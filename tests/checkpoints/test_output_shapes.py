@@ -48,7 +48,7 @@ def test_several_inputs_without_an_image_are_measured() -> None:
 
 
 def test_another_number_of_outputs_than_in_the_contract_is_an_error(tiny: Model) -> None:
-    with pytest.raises(NetworkError, match="returns 4 outputs, and its contract names 1: heatmaps"):
+    with pytest.raises(NetworkError, match="returns 4 outputs, and the contract names 1: heatmaps"):
         measure_outputs(tiny.module, replace(_spec("heatmaps"), inputs=tiny.spec.inputs))
 
 

@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from posedeploy import contracts, files, manifest
+from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import ArtifactError, InputError, ManifestError, MissingPackageError
 from posedeploy.runtimes.load_runner import devices_of, open_artifact, open_runner, resolve_spec
 from posedeploy.types import Artifact, ModelSpec, Provenance, RunOptions
@@ -32,9 +33,23 @@ def test_an_exported_artifact_has_the_content_of_its_manifest(exported: dict[str
             assert resolve_spec(opened, runner) == artifact.spec
 
 
-def test_an_exported_artifact_needs_no_description(exported: dict[str, Artifact]) -> None:
+def test_an_artifact_of_a_known_family_needs_no_description(
+    exported: dict[str, Artifact], tmp_path: Path
+) -> None:
+    artifact = exported["onnx"]
+    path = Path(shutil.copy(artifact.path, tmp_path))
+    manifest.write(replace(artifact, path=path, spec=replace(artifact.spec, family=FAMILY)), tmp_path)
     with pytest.raises(InputError, match="its manifest already describes it; remove `contract` and `family`"):
-        open_artifact(exported["onnx"].path, contracts.family_defaults(FAMILY))
+        open_artifact(path, contracts.family_defaults(FAMILY))
+
+
+def test_a_family_completes_the_manifest_of_an_unknown_one(exported: dict[str, Artifact]) -> None:
+    recorded = exported["onnx"].spec
+    spec = open_artifact(exported["onnx"].path, contracts.family_defaults(FAMILY)).spec
+    assert (spec.family, spec.roles) == (FAMILY, {"heatmaps": "heatmaps", "pafs": "pafs"})
+    assert (spec.inputs, spec.outputs, spec.variant) == (recorded.inputs, recorded.outputs, recorded.variant)
+    assert spec.contract is not None and recorded.contract is not None
+    assert (spec.contract.height, spec.contract.mean) == (recorded.contract.height, recorded.contract.mean)
 
 
 def test_code_compiled_for_a_device_runs_only_on_it() -> None:
@@ -64,7 +79,7 @@ def test_a_third_party_model_has_only_tensors(third_party: Path) -> None:
     assert artifact.provenance is None
     with open_runner(artifact, RunOptions()) as runner:
         spec = resolve_spec(artifact, runner)
-    assert spec.family == contracts.UNKNOWN
+    assert spec.family == UNKNOWN
     assert [output.name for output in spec.outputs] == ["early_heatmaps", "early_pafs", "heatmaps", "pafs"]
 
 

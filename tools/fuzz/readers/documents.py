@@ -35,7 +35,7 @@ def contract(path: Path) -> None:
     """Read a contract, apply it to the tensors of a model, and use its keypoints for a checkpoint."""
     _try_all(
         lambda: contracts.apply_contract(contracts.read(path), INPUTS, OUTPUTS, str(path)),
-        lambda: contracts.describe_keypoints(sample_spec(), path),
+        lambda: contracts.add_description(sample_spec(), path, "net.pth"),
     )
 
 
