@@ -14,6 +14,7 @@ from posedeploy.errors import InputError
 from posedeploy.families import has_decoding, list_decodable, poses_of
 from posedeploy.joint_sets import set_named
 from posedeploy.keypoint_descriptions import KeypointDescription
+from posedeploy.presets import About, resolve_contract
 from posedeploy.tensor_tables import OutputTable, TensorTable
 from posedeploy.text_files import convert, read_toml
 from posedeploy.type_values import list_values
@@ -61,6 +62,7 @@ class ContractDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     variant: str = ""
     input: InputTable = InputTable()
     outputs: Mapping[str, str | OutputTable] = msgspec.field(default_factory=dict)
+    about: About | None = None
     decoding: Mapping[str, Any] = msgspec.field(default_factory=dict)
     keypoint_set: str = ""
     keypoint_names: tuple[str, ...] = ()
@@ -81,13 +83,13 @@ class ContractDocument(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def read_document(path: Path) -> ContractDocument:
-    """Return the content of a contract file.
+    """Return the content of a contract file, or of the preset with this name.
 
     Raises:
         InputError: the file is missing or not TOML, or has unknown fields, invalid values or a family with
             almost the name of a known one.
     """
-    table = read_toml(path, "a contract", dict[str, Any], hint=HINT)
+    table = read_toml(resolve_contract(path), "a contract", dict[str, Any], hint=HINT)
     try:
         document = convert(table, ContractDocument)
     except msgspec.ValidationError as error:

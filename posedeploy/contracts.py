@@ -58,8 +58,8 @@ def read(path: Path) -> ModelSpec:
     shape.
 
     Raises:
-        InputError: the file is missing or not TOML, has unknown fields, lacks fields that its family does not
-            have either, or has invalid values.
+        InputError: the file is missing (and no preset has this name) or not TOML, has unknown fields, lacks
+            fields that its family does not have either, or has invalid values.
     """
     return _describe(read_document(path), path)
 

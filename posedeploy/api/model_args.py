@@ -24,10 +24,10 @@ class ModelKeywords(TypedDict, total=False):
 
     family: a name of ``families.FAMILIES``, for a file that does not identify its family. network:
     ``FILE.py:FUNCTION`` of your own network; the file is executed. contract: a TOML file that names the
-    keypoints of a network, or describes a third-party model. mesh: the file with the triangles of the mesh
-    that a network is built on or outputs. height: the height in px to which images are scaled, if the input
-    height is dynamic. stages: the number of refinement stages of a checkpoint to use, or ``"all"``. weights:
-    the name of the weights to use from a checkpoint that contains several.
+    keypoints of a network, or describes a third-party model, or the name of a preset. mesh: the file with
+    the triangles of the mesh that a network is built on or outputs. height: the height in px to which images
+    are scaled, if the input height is dynamic. stages: the number of refinement stages of a checkpoint to
+    use, or ``"all"``. weights: the name of the weights to use from a checkpoint that contains several.
     """
 
     family: str | None

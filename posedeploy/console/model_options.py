@@ -63,7 +63,7 @@ WeightsKey: TypeAlias = Annotated[
 Contract: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE.toml",
+        metavar="FILE.toml|PRESET",
         help="The description of your own keypoints, or of a third-party model.",
         rich_help_panel=MODEL,
     ),

@@ -21,6 +21,8 @@ Detector: TypeAlias = Annotated[
 DetectorSpec: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE.toml", help="The description of a third-party --detector.", rich_help_panel=PEOPLE
+        metavar="FILE.toml|PRESET",
+        help="The description of a third-party --detector.",
+        rich_help_panel=PEOPLE,
     ),
 ]

@@ -91,18 +91,14 @@ def check(spec: ModelSpec, where: str) -> None:
             f"{where}: heatmaps is {maps}; heatmap expects (1, keypoints, height, width), a heatmap for each "
             "keypoint"
         )
-    if maps.is_dynamic or spec.inputs[0].is_dynamic:
+    (height, width), (high, wide) = maps.image_size, spec.inputs[0].image_size
+    if isinstance(height, str) or isinstance(width, str) or isinstance(high, str) or isinstance(wide, str):
         return
-    (height, width), (high, wide) = map(_to_integers, (maps.image_size, spec.inputs[0].image_size))
     if height * wide != width * high:
         raise InputError(
             f"{where}: heatmaps of {width}x{height} cells do not have the aspect ratio of the input of "
             f'{wide}x{high} px; if the channels are last, write layout = "NHWC" under [outputs.heatmaps]'
         )
-
-
-def _to_integers(size: tuple[int | str, int | str]) -> tuple[int, int]:
-    return int(size[0]), int(size[1])
 
 
 def decode(

@@ -25,6 +25,7 @@ from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDepl
 from posedeploy.families import has_decoding
 from posedeploy.input_files import check_regular
 from posedeploy.native_paths import native_path
+from posedeploy.preset_choice import apply_described
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
@@ -210,4 +211,4 @@ def resolve_spec(artifact: Artifact, runner: HasTensors) -> ModelSpec:
     unknown = artifact.spec.family == UNKNOWN and artifact.spec.contract is None
     if unknown and not artifact.spec.outputs:
         return ModelSpec(UNKNOWN, artifact.path.stem, inputs, outputs)
-    return contracts.apply_contract(artifact.spec, inputs, outputs, str(artifact.path))
+    return apply_described(artifact.spec, inputs, outputs, str(artifact.path))

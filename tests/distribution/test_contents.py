@@ -27,7 +27,8 @@ DATA = {
         for name in ("charts.html", "page.css", "page.html", "parts.html", "report.html")
     ),
 }
-"""The files of the package that are not Python."""
+"""The files of the package that are not Python, besides the presets."""
+PRESETS = "posedeploy/presets/*.toml"
 ADDED = {
     ".gitignore",
     "ARCHITECTURE.md",
@@ -57,7 +58,9 @@ def test_the_wheel_contains_the_package_and_its_metadata(
         names = set(archive.namelist())
     metadata = {f"{STEM}.dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")}
     assert names == package | metadata | {f"{STEM}.dist-info/licenses/LICENSE"}
-    assert {name for name in package if PurePosixPath(name).suffix != ".py"} == DATA
+    presets = {name for name in package if PurePosixPath(name).match(PRESETS)}
+    assert presets
+    assert {name for name in package - presets if PurePosixPath(name).suffix != ".py"} == DATA
 
 
 def test_the_sdist_contains_the_package_and_what_describes_it(

@@ -14,7 +14,7 @@ PAGES = tuple(
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "SECURITY.md",
-        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs").glob("**/*.md")),
     )
 )
 LANGUAGES = frozenset(("console", "kotlin", "python", "sh", "swift", "text", "toml", "yaml"))

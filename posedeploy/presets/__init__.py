@@ -1,0 +1,67 @@
+"""Presets: the contracts of networks that many people use, one TOML file each.
+
+A new preset is one file here. ``posedeploy families`` shows its table ``[about]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from posedeploy.errors import InputError
+from posedeploy.text_files import read_toml
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of the networks of a preset.
+
+    weights_page: where people get the weights.
+    """
+
+    networks: str
+    code_license: str
+    weights_license: str
+    weights_page: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset. family: its decoder."""
+
+    name: str
+    family: str
+    about: About
+
+
+def list_presets() -> tuple[str, ...]:
+    """Return the names of the presets, in alphabetical order."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def read_preset(name: str) -> Preset:
+    """Return the description of a preset."""
+    content: dict[str, dict[str, str]] = read_toml(preset_path(name), "a preset")
+    return Preset(name, str(content["family"]), About(**content["about"]))
+
+
+def preset_path(name: str) -> Path:
+    """Return the file of a preset."""
+    return FOLDER / f"{name}.toml"
+
+
+def resolve_contract(path: Path) -> Path:
+    """Return the file of a preset for its name, unless there is a file of that name; otherwise the path.
+
+    Raises:
+        InputError: the path looks like the name of a preset, and there is neither.
+    """
+    if str(path) in list_presets() and not path.is_file():
+        return preset_path(str(path))
+    if len(path.parts) == 1 and not path.suffix and not path.exists():
+        raise InputError(
+            f"{path}: no such file, and no preset has this name; the presets are {', '.join(list_presets())}"
+        )
+    return path
