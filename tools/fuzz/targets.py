@@ -115,6 +115,7 @@ TARGETS: Mapping[str, Target] = {
         _target(
             "reference file", "documents:reference_file", "documents:reference_files", ".safetensors", TENSORS
         ),
+        _target("certificate", "documents:certificate", "documents:certificates", ".json", JSON),
         _target("journal", "leftovers:journal", "documents:journals", ".json", JSON),
         _target("lock record", "leftovers:lock_record", "documents:lock_records", ".lock", JSON),
         _target("isolated environment", "documents:isolated_environment", "documents:markers", ".json", JSON),

@@ -13,11 +13,13 @@ import msgspec
 from posedeploy.api.compared_files import Role
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
-from posedeploy.limits import MAX_TEXT_BYTES
+from posedeploy.limits import MAX_DEPTH, MAX_TEXT_BYTES
 from posedeploy.text_files import convert, parse_json
 
 FORMAT, VERSION = "posedeploy.certificate", 1
 WHAT = "a certificate"
+MAX_WHOLE = 2.0**53
+"""Larger numbers are kept as they are, because their digits depend on the parser."""
 HINT = "write one with `posedeploy parity MODEL --certificate FILE.json`"
 
 
@@ -78,17 +80,26 @@ def digest_of(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the content of a certificate without the field ``sha256``.
 
     It does not depend on the order of the fields, on white space, or on whether 1 is written as 1.0.
+
+    Raises:
+        ValueError: the content is nested deeper than ``MAX_DEPTH``, or has an integer of more than 64 bits.
     """
-    rest = {name: _normalize(value) for name, value in content.items() if name != "sha256"}
-    return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).hexdigest()
+    rest = _normalize({name: value for name, value in content.items() if name != "sha256"})
+    try:
+        return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).hexdigest()
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
-def _normalize(value: Any) -> Any:
+def _normalize(value: Any, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"lists and objects are nested deeper than {MAX_DEPTH}")
     if isinstance(value, dict):
-        return {name: _normalize(each) for name, each in value.items()}
+        return {name: _normalize(each, depth + 1) for name, each in value.items()}
     if isinstance(value, list):
-        return [_normalize(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+        return [_normalize(each, depth + 1) for each in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE
+    return int(value) if is_whole else value
 
 
 def read_certificate(path: Path) -> CertificateDocument:
@@ -103,7 +114,7 @@ def read_certificate(path: Path) -> CertificateDocument:
         digest = digest_of(content)
         document = convert(content, CertificateDocument)
         _check_results(document.parity)
-    except (msgspec.ValidationError, RecursionError, ValueError) as error:
+    except (msgspec.ValidationError, ValueError) as error:
         raise InputError(f"{path}: the certificate is damaged: {error}; copy or write it again") from error
     if document.sha256 != digest:
         raise InputError(
@@ -134,5 +145,7 @@ def _check_results(parity: Mapping[str, Any]) -> None:
     results, errors = parity.get("results"), parity.get("errors")
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise ValueError("`parity.results` is not a list of objects")
+    if not all(isinstance(each.get("label"), str) for each in results):
+        raise ValueError("the field label of a result is not a string")
     if not isinstance(errors, dict):
         raise ValueError("`parity.errors` is not an object")

@@ -82,7 +82,12 @@ def _p95(summary: Mapping[str, Any]) -> float | None:
 
 def _number(values: Mapping[str, Any], name: str) -> float | None:
     value = values.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer with more than 300 digits
+        return None
 
 
 def _objects(values: Any) -> list[Mapping[str, Any]]:

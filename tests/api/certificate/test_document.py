@@ -23,6 +23,7 @@ CONTENT: dict[str, Any] = {
     "files": [{"role": "artifact", "path": "a.onnx", "files": {"a.onnx": "1" * 64}}],
     "parity": {"results": [{"label": "a.onnx", "ratio": 1.0}], "errors": {}},
 }
+DEEP = "[" * 250 + "]" * 250
 
 
 def signed(**changes: Any) -> dict[str, Any]:
@@ -84,6 +85,9 @@ def test_a_changed_certificate_is_refused(tmp_path: Path, old: str, new: str) ->
         (json.dumps(signed(parity={})), "the certificate is damaged: `parity.results` is not a list"),
         (json.dumps(signed(parity={"results": [1]})), "`parity.results` is not a list of objects"),
         ("{\"a\":" * 100_000, "nested 100000 deep"),
+        (json.dumps({**CONTENT, "a": "b"}).replace('"b"', DEEP), "nested deeper than 200"),
+        (json.dumps({**CONTENT, "a": "b"}).replace('"b"', "1" * 30), "the certificate is damaged"),
+        (json.dumps(signed(parity={"results": [{}], "errors": {}})), "the field label of a result is not a"),
         (json.dumps(signed())[:-40], "not a certificate: line 1"),
     ],
 )  # fmt: skip

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from posedeploy import contracts, manifest, native_code
 from posedeploy.aoti_package.build import read_build
 from posedeploy.aoti_package.cpp_library import format_versions, read_package_versions
+from posedeploy.api.certificate.document import digest_of, read_certificate
+from posedeploy.api.certificate.numbers import compare_limited, count_numbers, list_changes
+from posedeploy.api.certificate.verifying import verify
 from posedeploy.api.stored_inputs import select_inputs
 from posedeploy.benchmarks.reference_file import open_reference
 from posedeploy.environments.state import MARKER, BrokenEnvironmentError, read_marker
-from posedeploy.errors import PoseDeployError
+from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.manifest_document import SUFFIX
 from posedeploy.tensorrt.build_info import build_info_of
-from posedeploy.text_files import parse_json
+from posedeploy.text_files import encode_json, parse_json
 from posedeploy.types import Artifact, ModelSpec
 from tests.support.manifests import PROVENANCE
-from tools.fuzz.seeds.documents import INPUTS, MODEL, OUTPUTS, sample_spec
+from tools.fuzz.seeds.documents import CERTIFIED_RESULT, INPUTS, MODEL, OUTPUTS, sample_spec
 
 
 def reference_file(path: Path) -> None:
@@ -29,6 +33,31 @@ def reference_file(path: Path) -> None:
     artifact = Artifact(path, "onnx", spec, "fp32", {}, PROVENANCE)
     for _ in select_inputs(artifact, reference, spec, {}):
         pass
+
+
+def certificate(path: Path) -> None:
+    """Verify a certificate as it is and with the right digest, and compare its numbers with others."""
+    _try_all(lambda: verify(path), lambda: verify(_sign(path)), lambda: _compare_numbers(_sign(path)))
+
+
+def _sign(path: Path) -> Path:
+    """Write the content of a certificate with the right digest to another file, and return its path."""
+    content = parse_json(path.read_bytes(), path, "a certificate", dict[str, Any])
+    try:
+        digest = digest_of(content)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    signed = path.with_name(f"signed-{path.name}")
+    signed.write_bytes(encode_json({**content, "sha256": digest}))
+    return signed
+
+
+def _compare_numbers(path: Path) -> None:
+    for result in read_certificate(path).parity["results"]:
+        count_numbers(result)
+        for other in (CERTIFIED_RESULT, {}):
+            compare_limited(result, other)
+            list(list_changes(other, result))
 
 
 def contract(path: Path) -> None:

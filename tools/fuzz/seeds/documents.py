@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from posedeploy import contracts, files, manifest, native_code
 from posedeploy.aoti_package.build import PackageBuild, to_details
+from posedeploy.api.certificate.document import digest_of
 from posedeploy.benchmarks.reference_file import ReferenceDocument, StoredInput, write_reference
 from posedeploy.checkpoints.partial_file import Version
 from posedeploy.staging.file_lock import Holder
@@ -20,6 +23,17 @@ from tests.support.manifests import PROVENANCE, SPEC
 from tests.support.networks import outputs_of, tiny_image, tiny_model
 from tests.tensorrt.test_build_info import INFO
 
+CERTIFIED_RESULT = {
+    "label": "a.onnx",
+    "passed": True,
+    "tolerance": {"rtol": 1e-4, "px": 0.1, "mm": 1.0},
+    "outputs": [{"name": "heatmaps", "max_relative": 1e-5, "max_relative_tolerance": 1e-4}],
+    "poses": {"error_px": 0.02, "error_mm": None},
+    "budget": {"px": 1.5, "oks": 0.99, "unmatched_percent": 2.0},
+    "paired": {"unmatched_share": 0.01, "measures": {"px": {"p95": {"value": 0.5}}, "oks": {"p95": {}}}},
+    "failures": ["a"],
+}
+"""A result in a certificate, with the fields that verify reads."""
 BODY = b"\x80\x02}q\x00(X\x02\x00\x00\x00abNu."
 URL = "https://a.example/a.pth"
 MODEL = b"flatbuffer" * 50
@@ -35,6 +49,32 @@ def sample_spec() -> ModelSpec:
     """Return the spec of a published network with part affinity fields."""
     spec = contracts.family_defaults("lightweight-openpose-2d")
     return contracts.apply_contract(spec, INPUTS, OUTPUTS, "the sample")
+
+
+def certificates() -> list[bytes]:
+    """Return a certificate whose files do not exist, and one without results."""
+    return [_certificate([CERTIFIED_RESULT]), _certificate([])]
+
+
+def _certificate(results: list[Any]) -> bytes:
+    content = {
+        "format": "posedeploy.certificate",
+        "version": 1,
+        "created": "2026-01-01T00:00:00+00:00",
+        "passed": True,
+        "verdict": "a.onnx is within tolerance of PyTorch in fp32",
+        "code": {"release": "0.1.0", "sha256": "0" * 64},
+        "packages": {"numpy": "2.0"},
+        "arguments": {"device": "cpu", "images": "photos", "budget": ["1px"], "threads": None, "rtol": 0.1},
+        "files": [
+            {"role": "artifact", "path": "a.onnx", "name": "a.onnx", "files": {"a.onnx": "1" * 64}},
+            {"role": "image", "path": "photos/a.jpg", "name": "a.jpg", "sha256": "2" * 64},
+            {"role": "mesh", "path": "faces.npy", "sha256": "3" * 64},
+        ],
+        "parity": {"results": results, "errors": {}, "machine": {"cpu": "a"}},
+        "histograms": [{"px": {"edges": [0, 1, None], "counts": [1, 2]}}],
+    }
+    return json.dumps({**content, "sha256": digest_of(content)}).encode()
 
 
 def reference_files() -> list[bytes]:
