@@ -226,6 +226,7 @@ def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Arti
         inference_precision=document.inference_precision,
         calibration=document.calibration,
         budget=document.budget,
+        recovery=document.recovery,
     )
 
 

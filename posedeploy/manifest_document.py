@@ -23,7 +23,15 @@ from posedeploy.limits import MAX_MANIFEST_BYTES
 from posedeploy.printable import listed, printable
 from posedeploy.spec_checks import find_invalid_value
 from posedeploy.text_files import convert, parse_json
-from posedeploy.types import Artifact, BudgetRecord, Calibration, ModelSpec, Precision, Provenance
+from posedeploy.types import (
+    Artifact,
+    BudgetRecord,
+    Calibration,
+    ModelSpec,
+    Precision,
+    Provenance,
+    RecoveryRecord,
+)
 
 WHAT = "a manifest"
 SUFFIX = ".posedeploy.json"
@@ -51,6 +59,7 @@ class Manifest:
     inference_precision: Precision | None = None
     calibration: Calibration | None = None
     budget: BudgetRecord | None = None
+    recovery: RecoveryRecord | None = None
 
     @property
     def model_name(self) -> str:
@@ -82,6 +91,7 @@ def encode(artifact: Artifact) -> bytes:
         artifact.inference_precision,
         artifact.calibration,
         artifact.budget,
+        artifact.recovery,
     )
     return seal(msgspec.to_builtins(document))
 

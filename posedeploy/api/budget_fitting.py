@@ -12,7 +12,7 @@ from pathlib import Path
 
 from posedeploy.api.budget_inputs import HeldOutInputs, build_held_out_inputs
 from posedeploy.api.budget_reference import compare_jpegs, describe_held_out
-from posedeploy.api.budget_trials import BudgetTrials, Trial, open_trial
+from posedeploy.api.budget_trials import BudgetTrials, Trial, move_trial, open_trial
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.parity_case import build_decode
@@ -70,10 +70,10 @@ def read_budget(model: Model, options: ExportOptions) -> Budget | None:
 
 
 def _check_unused(options: ExportOptions) -> None:
-    if options.images:
+    if options.images and options.recover is None:
         raise InputError(
-            f"`images={format_paths(options.images)}`: only valid with `budget`; add `budget`, or leave "
-            "`images` out"
+            f"`images={format_paths(options.images)}`: only valid with `budget` or `recover`; add one of "
+            "these, or leave `images` out"
         )
     if options.budget_minutes != BUDGET_MINUTES:
         raise InputError(
@@ -143,7 +143,7 @@ def fit_budget(
             trials=trials.count,
             is_complete=choice.is_complete,
         )
-        _move(chosen, path)
+        move_trial(chosen.artifact.path, path)
     return replace(chosen.conversion, budget=record)
 
 
@@ -183,9 +183,3 @@ def _budget_error(
         f"`budget={prepared.options.budget[0]}`: cannot be met {what}: {'; '.join(best.failures)}. Reached: "
         f"{reached}. Allow larger differences, or choose a higher `precision`"
     )
-
-
-def _move(trial: Trial, path: Path) -> None:
-    if trial.artifact.path != path:
-        for file in trial.artifact.path.parent.iterdir():
-            file.rename(path.parent / file.name)

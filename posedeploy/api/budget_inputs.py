@@ -1,4 +1,4 @@
-"""The inputs that the budget of an export is measured on, none of which calibrated the network."""
+"""The inputs that the poses of an export are compared on, none of which calibrated the network."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def _report(options: ExportOptions, inputs: HeldOutInputs, overlap: OverlapCheck
         )
     if not len(inputs):
         raise InputError(
-            f"`calibration={options.calibration[0]}`: no image can be held out for `budget`, because all of "
-            "them also calibrate the network; pass other images as `images`"
+            f"`calibration={options.calibration[0]}`: no image can be held out to compare poses, because all "
+            "of them also calibrate the network; pass other images as `images`"
         )
     # Only ``images`` can have calibration images: those of other sources were left out above.
     overlap.report(f"`images={format_paths(options.images)}`", len(inputs), "pass other images")
@@ -135,7 +135,7 @@ def _select_images(options: ExportOptions) -> tuple[str, Iterable[tuple[str, Arr
         frames = read_held_out(options.calibration, options.calibration_images)
         return SPLIT, ((frame.label, frame.image) for frame in frames)
     logger.warning(
-        "the budget is measured on synthetic people, because no `images` were passed; photographs from the "
+        "the poses are compared on synthetic people, because no `images` were passed; photographs from the "
         "place where the network will be used prove more"
     )
     scenes = ((f"synthetic {index}", generate_scene(SEED, index).image) for index in range(SYNTHETIC_IMAGES))
@@ -152,7 +152,7 @@ def _read_images(paths: Sequence[Path]) -> Iterator[tuple[str, Array]]:
             f"`images={format_paths(paths)}`: {'; '.join(source.problems) or 'it has no images'}"
         )
     for problem in source.problems:
-        logger.warning(f"left out of the images for the budget: {problem}")
+        logger.warning(f"left out of the held-out images: {problem}")
 
 
 def _build_people(candidate: ModelSpec, options: ExportOptions) -> HeldOutInputs:

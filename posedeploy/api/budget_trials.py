@@ -108,14 +108,7 @@ class BudgetTrials:
         artifact, _ = self._write(tuple(float_layers), "ranking layers")
         parity = self._compare(artifact, self.inputs.for_ranking(), None)
         shutil.rmtree(artifact.path.parent)
-        decoded = set(self.spec.roles.values()) or {output.name for output in parity.outputs}
-        errors = [
-            difference.rms_relative**2
-            for output in parity.outputs
-            if output.name in decoded
-            for difference in output.differences
-        ]
-        return math.fsum(errors) / max(len(errors), 1)
+        return measure_output_error(parity, self.spec)
 
     def _discard_previous_choice(self) -> None:
         """Delete the trial that was within the budget before, but neither of the two ends."""
@@ -132,30 +125,60 @@ class BudgetTrials:
             path = self.folder / str(self.count) / self.path.name
             path.parent.mkdir()
         conversion = self.network.write(names, path)
-        hashes = {each.name: files.sha256(each) for each in path.parent.iterdir() if each.is_file()}
-        artifact = Artifact(
-            path=path,
-            target=self.target,
-            spec=self.spec,
-            precision=conversion.precision,
-            files=hashes,
-            details=conversion.details,
-            inference_precision=conversion.inference_precision,
-        )
-        return artifact, conversion
+        return describe_trial(path, self.target, self.spec, conversion), conversion
 
     def _compare(self, artifact: Artifact, pairs: PairedInputs, decode: Decode | None) -> Parity:
-        with open_trial(artifact) as runner:
-            return compare_outputs(
-                artifact.path.name,
-                self.reference,
-                adapt_runner(runner, self.spec),
-                pairs,
-                tolerance=Tolerance(),
-                decode=decode,
-                peaks=list_peak_outputs(self.spec),
-                pairing=build_pairing(self.spec) if decode is not None else None,
-            )
+        return compare_trial(artifact, self.reference, pairs, decode)
+
+
+def describe_trial(path: Path, target: str, spec: ModelSpec, conversion: Conversion) -> Artifact:
+    """Return the artifact of a trial file, which is alone in its folder with the files that belong to it."""
+    return Artifact(
+        path=path,
+        target=target,
+        spec=spec,
+        precision=conversion.precision,
+        files={each.name: files.sha256(each) for each in path.parent.iterdir() if each.is_file()},
+        details=conversion.details,
+        inference_precision=conversion.inference_precision,
+    )
+
+
+def compare_trial(
+    artifact: Artifact, reference: CachingRunner, pairs: PairedInputs, decode: Decode | None
+) -> Parity:
+    """Compare the outputs of a trial file with those of PyTorch and, with ``decode``, the poses."""
+    spec = artifact.spec
+    with open_trial(artifact) as runner:
+        return compare_outputs(
+            artifact.path.name,
+            reference,
+            adapt_runner(runner, spec),
+            pairs,
+            tolerance=Tolerance(),
+            decode=decode,
+            peaks=list_peak_outputs(spec),
+            pairing=build_pairing(spec) if decode is not None else None,
+        )
+
+
+def measure_output_error(parity: Parity, spec: ModelSpec) -> float:
+    """Return the mean squared error of the outputs that are decoded, relative to their largest values."""
+    decoded = set(spec.roles.values()) or {output.name for output in parity.outputs}
+    errors = [
+        difference.rms_relative**2
+        for output in parity.outputs
+        if output.name in decoded
+        for difference in output.differences
+    ]
+    return math.fsum(errors) / max(len(errors), 1)
+
+
+def move_trial(trial: Path, path: Path) -> None:
+    """Move a trial file, and all files in its folder, to the path of the export."""
+    if trial != path:
+        for file in trial.parent.iterdir():
+            file.rename(path.parent / file.name)
 
 
 def open_trial(artifact: Artifact) -> Runner:

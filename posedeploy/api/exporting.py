@@ -9,6 +9,7 @@ from functools import partial
 from posedeploy.api.budget_fitting import fit_budget, read_budget
 from posedeploy.api.decoding_check import check_decoding
 from posedeploy.api.open_models import open_pytorch_runner
+from posedeploy.api.recovering import build_recovery
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.inputs import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
@@ -66,15 +67,15 @@ def export(
         on_progress("reading the calibration images", None)
         with ExitStack() as opened:
             find_people = _person_finder(model, opened)
-            holds_out = bool(options.budget and not options.images)
             sources, count = options.calibration, options.calibration_images
-            return collect(spec, sources, count, find_people, holds_out=holds_out)
+            return collect(spec, sources, count, find_people, holds_out=options.holds_out_images)
 
     if model.network is not None:
         check_decoding(model)
     budget = read_budget(model, options or ExportOptions())
     fit = partial(fit_budget, model, budget) if budget is not None else None
-    return converting.export(model, targets, folder, stem, options, on_progress, calibrate, fit)
+    recover = build_recovery(model, options or ExportOptions())
+    return converting.export(model, targets, folder, stem, options, on_progress, calibrate, fit, recover)
 
 
 def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:

@@ -1,4 +1,4 @@
-"""The images that a budget is measured on: a part of the user's calibration images, or other ones."""
+"""The images that a file is measured on: a part of the user's calibration images, or other ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_split(sources: Sequence[str], number: int) -> None:
     if number < MIN_IMAGES:
         raise InputError(
             f"`calibration={sources[0]}`: {number} images, too few to hold out a quarter of them for "
-            f"`budget`; pass at least {MIN_IMAGES}, or other images for the budget as `images`"
+            f"measuring; pass at least {MIN_IMAGES}, or other images for that as `images`"
         )
 
 

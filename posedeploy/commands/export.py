@@ -58,6 +58,8 @@ def build_options(
     budget: Sequence[str] = (),
     images: Sequence[Path] = (),
     budget_minutes: float = BUDGET_MINUTES,
+    recover: float | None = None,
+    recover_steps: int | None = None,
     *,
     aoti: AotiOptions,
     onnx: OnnxOptions,
@@ -88,6 +90,8 @@ def build_options(
         tuple(budget),
         tuple(map(str, images)),
         budget_minutes,
+        recover,
+        recover_steps,
         aoti=aoti,
         onnx=onnx,
         tensorrt=tensorrt,
@@ -189,6 +193,8 @@ def export_to(
     for artifact in artifacts:
         inform(f"wrote {artifact.path} and {manifest.path_of(artifact.path).name}")
         print_build_info(artifact)
+        if artifact.recovery is not None:
+            inform(f"recovery: {artifact.recovery}")
         if artifact.budget is not None:
             show(budget_table(artifact.budget))
             for line in budget_lines(artifact.budget):

@@ -103,6 +103,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
         **({"inference precision": artifact.inference_precision} if artifact.inference_precision else {}),
         **({"calibration": str(artifact.calibration)} if artifact.calibration else {}),
         **({"budget": "; ".join(budget_lines(artifact.budget))} if artifact.budget else {}),
+        **({"recovery": str(artifact.recovery)} if artifact.recovery else {}),
         **_manifest_location(path),
         **{name: _format_detail(value) for name, value in artifact.details.items() if value},
         **runs,

@@ -42,7 +42,7 @@ BudgetImages: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE|DIR",
-        help="Images of people to measure the budget on. Repeatable.",
+        help="Images of people to measure the budget and the recovery on. Repeatable.",
         show_default="a quarter of the calibration images",
     ),
 ]
@@ -51,6 +51,22 @@ BudgetMinutes: TypeAlias = Annotated[
     typer.Option(
         metavar="MINUTES",
         help="End the search for layers after this time, with the best choice until then.",
+    ),
+]
+Recover: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MINUTES",
+        help="Train an int8 or mixed model for this time so that it stays closer to PyTorch; the calibration "
+        "images need no labels.",
+    ),
+]
+RecoverSteps: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="End the training of --recover after this number of steps, which gives the same weights "
+        "each time.",
     ),
 ]
 Opset: TypeAlias = Annotated[

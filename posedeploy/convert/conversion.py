@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from posedeploy.types import BudgetRecord, Calibration, Precision
+from posedeploy.types import BudgetRecord, Calibration, Precision, RecoveryRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Conversion:
     of the written files that the model file does not need. details: JSON for the runtime of this target.
     packages: the packages used; None for all ``packages`` of the target. environment: the isolated
     environment used. calibration: the data that a quantized network was calibrated with. budget: what an
-    export under a budget measured.
+    export under a budget measured. recovery: how the weights were trained.
     """
 
     precision: str
@@ -29,3 +29,4 @@ class Conversion:
     environment: str | None = None
     calibration: Calibration | None = None
     budget: BudgetRecord | None = None
+    recovery: RecoveryRecord | None = None

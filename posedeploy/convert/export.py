@@ -16,6 +16,7 @@ from posedeploy.convert.export_options import (
     BUDGET_FIELDS,
     CALIBRATION_FIELDS,
     QUANTIZED,
+    RECOVERY_FIELDS,
     ExportOptions,
     ignore_progress,
 )
@@ -34,6 +35,11 @@ FitBudget: TypeAlias = Callable[[Prepared, Target, QuantizableNetwork, Path], Co
 """A function that writes a network to a path with a choice of float layers that stays within the budget of
 the options, or raises ``ExportError``. A network without layers is already there."""
 
+Recover: TypeAlias = Callable[[Target, "Converter", "Converter | None", Prepared, Path], Conversion]
+"""A function that writes a quantized network to a path with the better of its original and trained weights,
+or raises ``ExportError``. It gets the converter of the target and, under a budget, what converts within
+it."""
+
 Converter: TypeAlias = Callable[[Prepared, Path], Conversion]
 """A function that writes the model file and its other files, or raises ``ExportError``."""
 
@@ -47,12 +53,14 @@ def export(
     on_progress: OnProgress = ignore_progress,
     calibrate: Calibrate | None = None,
     fit_budget: FitBudget | None = None,
+    recover: Recover | None = None,
 ) -> list[Artifact]:
     """Convert a model to each target. ``api.exporting.export`` has the description.
 
     Args:
         calibrate: collects the calibration inputs; None for precisions that need none.
         fit_budget: chooses the float layers; None for options without a budget.
+        recover: trains the weights; None for options without ``recover``.
 
     Raises:
         PoseDeployError: as for ``api.exporting.export``.
@@ -65,6 +73,7 @@ def export(
         _check_length(each, row)
         _check_precision(row, options)
     _check_calibration(options, rows)
+    _check_recovery(options, rows)
     prepared = prepare(model, options, on_progress)
     if options.precision in QUANTIZED:
         assert calibrate is not None, "a quantized network needs calibration inputs"
@@ -72,7 +81,7 @@ def export(
     artifacts = []
     for row in rows:
         try:
-            artifacts.append(_export(model, prepared, row, folder, stems[row], options, fit_budget))
+            artifacts.append(_export(model, prepared, row, folder, stems[row], options, fit_budget, recover))
         except IsolatedProgramError as error:
             log = _log(folder, stems[row], error.environment)
             files.write_text(log, error.log)
@@ -147,6 +156,14 @@ def _check_calibration(options: ExportOptions, targets: Sequence[Target]) -> Non
     )
 
 
+def _check_recovery(options: ExportOptions, targets: Sequence[Target]) -> None:
+    if options.recover is not None and not all(options.needs_calibration(row.name) for row in targets):
+        raise ExportError(
+            f"`recover={options.recover:g}`: `activations={options.tflite.activations}` measures the ranges "
+            "in each run, and the training needs fixed ones; leave one of the two out"
+        )
+
+
 def _log(folder: Path, stem: str, environment: str) -> Path:
     return folder / f"{stem}.{environment}.log"
 
@@ -159,10 +176,14 @@ def _export(
     stem: str,
     options: ExportOptions,
     fit_budget: FitBudget | None,
+    recover: Recover | None,
 ) -> Artifact:
     convert = _converter(target)
-    if fit_budget is not None:
-        convert = partial(_convert_within_budget, convert, fit_budget, target)
+    finish = None if fit_budget is None else partial(_convert_within_budget, convert, fit_budget, target)
+    if recover is not None:
+        convert = partial(recover, target, convert, finish)
+    elif finish is not None:
+        convert = finish
     name = stem + target.suffix
     with files.staged(folder, partial(manifest.outdated, folder / name)) as stage:
         with native_path(stage) as writable:
@@ -183,6 +204,7 @@ def _export(
             inference_precision=conversion.inference_precision,
             calibration=conversion.calibration,
             budget=conversion.budget,
+            recovery=conversion.recovery,
         )
         if target.embeds_manifest:
             artifact = manifest.write_inside(artifact, stage)
@@ -243,6 +265,8 @@ def _recorded_options(options: ExportOptions, target: str) -> Iterator[tuple[str
         if field.name in CALIBRATION_FIELDS and not options.needs_calibration(target):
             continue
         if field.name in ("budget", *BUDGET_FIELDS) and not options.budget:
+            continue
+        if field.name in RECOVERY_FIELDS and options.recover is None:
             continue
         if not is_dataclass(value):
             yield field.name, str(value)

@@ -19,6 +19,8 @@ CALIBRATION_FIELDS = ("calibration", "calibration_images")
 BUDGET_FIELDS = ("images", "budget_minutes")
 """The options of a budget, which are ignored without one."""
 BUDGET_MINUTES = 30.0
+RECOVERY_FIELDS = ("recover", "recover_steps")
+"""The options of the recovery of accuracy, which are ignored without one."""
 
 
 def ignore_progress(phase: str, fraction: float | None) -> None:
@@ -87,9 +89,11 @@ class ExportOptions:
     of images and videos for the calibration of a quantized network; empty for synthetic people.
     calibration_images: the maximum number of images used from them. budget: limits of the differences of
     poses from PyTorch in FP32, such as ``1px``, as in parity; layers are put back to floating point until the
-    poses are within them. images: images and folders of images to measure the budget on; empty holds out
-    a part of ``calibration``. budget_minutes: when the search for layers must end. aoti, onnx, tensorrt,
-    tflite, environment: options of one target or kind of converter.
+    poses are within them. images: images and folders of images to measure the budget and the recovery on;
+    empty holds out a part of ``calibration``. budget_minutes: when the search for layers must end. recover:
+    train the weights of a quantized network for this number of minutes; None does not train. recover_steps:
+    end the training after this number of steps, which gives the same weights each time; None for as many as
+    the time allows. aoti, onnx, tensorrt, tflite, environment: options of one target or kind of converter.
     """
 
     input_size: tuple[int, int] | None = None
@@ -103,11 +107,18 @@ class ExportOptions:
     budget: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     budget_minutes: float = BUDGET_MINUTES
+    recover: float | None = None
+    recover_steps: int | None = None
     aoti: AotiOptions = AotiOptions()
     onnx: OnnxOptions = OnnxOptions()
     tensorrt: TensorRtOptions = field(default_factory=TensorRtOptions)
     tflite: TfliteOptions = TfliteOptions()
     environment: EnvironmentOptions = EnvironmentOptions()
+
+    @property
+    def holds_out_images(self) -> bool:
+        """Whether a part of the calibration images is kept to measure the file on."""
+        return bool(self.budget or self.recover is not None) and not self.images
 
     def needs_calibration(self, target: str) -> bool:
         """Return whether the export to a target needs calibration inputs."""

@@ -12,6 +12,7 @@ from posedeploy.types.networks import (
     Limb,
     ModelSpec,
 )
+from posedeploy.types.recovery import RecoveryMeasure, RecoveryRecord
 from posedeploy.types.results import Camera, Placed, PlacedJoints, Placement, Poses
 from posedeploy.types.running import (
     CUDA_GRAPH,
@@ -76,6 +77,8 @@ __all__ = [
     "Provenance",
     "Quantization",
     "Ranges",
+    "RecoveryMeasure",
+    "RecoveryRecord",
     "RunOptions",
     "RuntimeInfo",
     "Scenario",

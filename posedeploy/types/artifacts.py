@@ -11,6 +11,7 @@ from posedeploy.file_states import FileState
 from posedeploy.types.budgets import BudgetRecord
 from posedeploy.types.calibration import Calibration
 from posedeploy.types.networks import ModelSpec
+from posedeploy.types.recovery import RecoveryRecord
 from posedeploy.types.running import Precision
 from posedeploy.types.tensors import TensorSpec
 
@@ -122,6 +123,7 @@ class Artifact:
     decides, or the options of the runtime.
     calibration: what a quantized network was calibrated with; None for any other.
     budget: what an export under a budget measured; None for any other.
+    recovery: how the weights of a quantized network were trained; None for an export without that.
     """
 
     path: Path
@@ -136,3 +138,4 @@ class Artifact:
     inference_precision: Precision | None = None
     calibration: Calibration | None = None
     budget: BudgetRecord | None = None
+    recovery: RecoveryRecord | None = None

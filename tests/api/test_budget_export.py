@@ -193,7 +193,7 @@ def test_a_lifter_has_a_budget_in_mm(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"images": ("missing",)}, r"^missing: "),
         (
             {"budget": (), "images": ("a",)},
-            r"^`images=a`: only valid with `budget`; add `budget`, or leave `images` out$",
+            r"^`images=a`: only valid with `budget` or `recover`; add one of these, or leave `images` out$",
         ),
         (
             {"budget": (), "budget_minutes": 5.0},
@@ -225,7 +225,7 @@ def test_copies_of_one_image_cannot_be_split(tmp_path: Path, sample: Model) -> N
         cv2.imwrite(str(tmp_path / f"{index}.png"), image)
     options = replace(INT8, calibration=(str(tmp_path),))
     calibration = collect(sample.spec, options.calibration, SCENES, holds_out=True).record
-    with pytest.raises(InputError, match=r"no image can be held out for `budget`, because all of them also "):
+    with pytest.raises(InputError, match=r"no image can be held out to compare poses, because all of them "):
         build_held_out_inputs(sample.spec, sample.spec, options, calibration)
 
 

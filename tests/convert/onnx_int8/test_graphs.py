@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from posedeploy.convert.best_range import best_range
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.onnx import export_fp32
 from posedeploy.convert.onnx_int8.quantize import make_quantizable
-from posedeploy.convert.onnx_int8.ranges import best_range, run_on
+from posedeploy.convert.onnx_int8.ranges import run_on
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.errors import ExportError
 from posedeploy.runtimes.onnx_wire import read_graph
