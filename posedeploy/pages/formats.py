@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from markupsafe import Markup, escape
 
+from posedeploy.printable import printable
+
 NONE = "\N{EN DASH}"
 
 
@@ -45,6 +47,7 @@ def scientific(value: float | None) -> str:
 
 def commands(text: str) -> Markup:
     """Return escaped text, with what stands in backticks as code."""
+    text = printable(text)
     parts = text.split("`")
     if len(parts) % 2 == 0:  # a backtick without a partner
         return escape(text)

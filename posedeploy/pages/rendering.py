@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from posedeploy.pages import formats, scatter
+from posedeploy.printable import printable
 
 FILTERS = (
     formats.milliseconds,
@@ -27,8 +29,14 @@ def render(template: str, **values: Any) -> str:
         loader=PackageLoader("posedeploy.pages"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_show,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update({each.__name__: each for each in FILTERS})
     return environment.get_template(template).render(values)
+
+
+def _show(value: Any) -> Any:
+    """Return a value without characters that reorder text, as a file name may contain them."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from posedeploy.benchmarks.pose_comparison import ImagePairs
 from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInput
+from posedeploy.pages import formats
 from posedeploy.pages.overlay import Overlay, Point, Side, Skeleton, build_skeleton, fit_view, zoom_on
 from posedeploy.poses.person_matching import match_people
+from posedeploy.printable import counted
 from posedeploy.types import Array, Poses
 
 JPEG_QUALITY = 82
@@ -20,6 +23,8 @@ MAX_MAP_PX = 256
 VIEW_PX = 320.0
 """The side of a view of 3D positions."""
 MESH_PX = 360
+LARGEST: Mapping[str, str] = {"px": "px", "joint_mm": "mm (3D joint)", "vertex_mm": "mm (vertex)"}
+"""The measures of the largest difference of an input, with their units."""
 MAX_MAPS = 4
 """The outputs whose maps are shown: those with the largest differences."""
 
@@ -37,14 +42,16 @@ class MapPicture:
 class InputPictures:
     """What the page shows of one input.
 
-    mesh: vertices colored by their error, whose largest is ``mesh_mm``; empty without a mesh.
+    summary: its differences in words. equal_maps: the outputs without any difference. mesh: vertices colored
+    by their error, whose largest is ``mesh_mm``; empty without a mesh.
     """
 
     name: str
     overlay: Overlay | None
     views: tuple[Overlay, ...]
     maps: tuple[MapPicture, ...]
-    worst: WorstInput
+    summary: str
+    equal_maps: tuple[str, ...]
     mesh: str = ""
     mesh_mm: float = 0.0
 
@@ -61,10 +68,26 @@ def draw_input(worst: WorstInput, shown: Illustrations, *, with_image: bool) -> 
         _draw_overlay(worst, shown, with_image=with_image),
         _draw_views(worst, shown),
         tuple(_draw_maps(worst)),
-        worst,
+        _summarize(worst.pairs) if worst.pairs is not None else "",
+        tuple(name for name, array in worst.maps.items() if not array.any()),
         mesh,
         mesh_mm,
     )
+
+
+def _summarize(pairs: ImagePairs) -> str:
+    """Return the counts and the largest differences of an input."""
+    parts = [f"{counted(pairs.people, 'person', 'people')} matched"]
+    parts += [f"{pairs.missed} missed, {pairs.extra} extra"] if pairs.missed + pairs.extra else []
+    parts += (
+        [f"{counted(pairs.unmatched_keypoints, 'unmatched keypoint')}"] if pairs.unmatched_keypoints else []
+    )
+    shown = [
+        f"{formats.error(float(values.max()))} {LARGEST[measure]}"
+        for measure, values in pairs.values.items()
+        if measure in LARGEST and len(values)
+    ]
+    return ", ".join(parts) + (f"; largest difference {', '.join(shown)}" if shown else "")
 
 
 def _draw_overlay(worst: WorstInput, shown: Illustrations, *, with_image: bool) -> Overlay | None:
@@ -140,8 +163,8 @@ def _points_3d(person: Array, axes: tuple[int, int]) -> list[Point | None]:
 
 
 def _draw_maps(worst: WorstInput) -> list[MapPicture]:
-    largest = {name: float(array.max(initial=0.0)) for name, array in worst.maps.items()}
-    names = sorted(worst.maps, key=lambda name: -largest[name])[:MAX_MAPS]
+    largest = {name: float(array.max(initial=0.0)) for name, array in worst.maps.items() if array.any()}
+    names = sorted(largest, key=lambda name: -largest[name])[:MAX_MAPS]
     return [MapPicture(name, _encode_map(worst.maps[name]), largest[name]) for name in names]
 
 
