@@ -8,7 +8,8 @@ Without arguments it uses the trained weights and the photograph in the folder P
 the network in examples/, or, if they are missing, the built-in sample and an image of synthetic people. The
 video pans and zooms over the image (640x360). Three candidates take turns in one process, so that a change
 of the machine affects all of them: ``predict`` on the video (asynchronous, throughput hint), the network
-alone, one input at a time (latency hint), and the network alone, asynchronous (throughput hint), all in FP32.
+alone, one input at a time (latency hint), and the network alone, asynchronous (throughput hint), each in the
+precision of the file.
 """
 
 from __future__ import annotations

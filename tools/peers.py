@@ -15,7 +15,6 @@ import torch
 
 import posedeploy as pd
 from posedeploy.benchmarks.inputs import with_fixed_size
-from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Array, Model, RunOptions
 
 Run: TypeAlias = Callable[[], Sequence[Array]]
@@ -133,8 +132,7 @@ class Peers:
     def ours(self, path: Path, opened: ExitStack) -> Loaded:
         """A file that posedeploy exported, in its own runner."""
         artifact = pd.open_artifact(path)
-        precision = required_precision(artifact)
-        runner = opened.enter_context(pd.open_runner(artifact, RunOptions(precision=precision)))
+        runner = opened.enter_context(pd.open_runner(artifact, RunOptions()))
         tensors = {runner.inputs[0].name: self.input}
         info = runner.runtime_info
         names = [output.name for output in artifact.spec.outputs]

@@ -185,7 +185,13 @@ def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
 
 
 def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
-    """Return the first comparison that has a verdict, or else the first one with a reason for none."""
+    """Return the first comparison that has a verdict, or else the first one with a reason for none.
+
+    If one thread did the whole work, processor time must not contradict wall time: then other processes, and
+    not the network, made the difference.
+    """
+    if contradiction := _contradiction(comparisons):
+        return contradiction
     for each in comparisons:
         if each.verdict != "cannot tell":
             return each
@@ -200,6 +206,22 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
     more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
     wide = "the confidence interval is too wide: it includes both a difference and no difference"
     return replace(comparisons[0], reason=f"{wide}; {more}")
+
+
+def _contradiction(comparisons: Sequence[TimeComparison]) -> TimeComparison | None:
+    """Return wall time with an interval that also covers that of processor time, if wall time has a verdict
+    and the two intervals do not overlap; else None."""
+    wall, cpu = comparisons[0], comparisons[-1]
+    if wall.verdict not in ("slower", "faster") or wall.interval is None or cpu.interval is None:
+        return None
+    if cpu.interval[1] >= wall.interval[0] and cpu.interval[0] <= wall.interval[1]:
+        return None
+    covering = min(wall.interval[0], cpu.interval[0]), max(wall.interval[1], cpu.interval[1])
+    reason = (
+        f"wall time changed by a factor of {wall.ratio:.3f} and processor time by {cpu.ratio:.3f}, so other "
+        "processes delayed one of them; measure on an idle machine"
+    )
+    return replace(wall, interval=covering, reason=reason)
 
 
 def _comparison(

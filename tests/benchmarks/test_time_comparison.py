@@ -84,6 +84,17 @@ def test_processor_time_decides_if_waiting_hides_a_slowdown_of_one_thread() -> N
     assert found.interval is not None and found.interval[0] > 1.04
 
 
+def test_a_delay_by_other_processes_is_not_called_a_slowdown() -> None:
+    stream = np.random.RandomState(6)
+    cpu = [0.01 * np.exp(0.01 * stream.standard_normal(RUNS)) for _ in "ab"]
+    new = latency("new", 1.35 * noisy(stream, 0.01), cpu[0], ONE_THREAD)
+    old = latency("old", noisy(stream, 0.01), cpu[1], ONE_THREAD)
+    result = compare_in_rounds(new, old)
+    assert (result.verdict, result.clock) == ("cannot tell", "wall")
+    assert result.reason.startswith("wall time changed by a factor of 1.3")
+    assert "and processor time by 1.00" in result.reason
+
+
 def test_processor_time_is_not_compared_with_several_threads() -> None:
     stream = np.random.RandomState(6)
     new = latency("new", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.02))
