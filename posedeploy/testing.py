@@ -15,7 +15,7 @@ def assert_parity(artifact: ArtifactSource, images: StrPath | None = None, **opt
     """Assert that the outputs and poses of an artifact are within tolerance of PyTorch on its checkpoint.
 
     Args:
-        images: an image or a folder of images, in addition to noise and synthetic people.
+        images: an image or a folder of images, in addition to the generated ones.
         options: the keyword arguments of ``posedeploy.compare``, such as ``device``, ``rtol`` or ``budget``.
 
     Returns:

@@ -64,6 +64,7 @@ OTHER_LEAVES = {
     "scipy": {"predict.joint_files.matlab_task"},
     "cv2": {
         "api.certificate.pictures",
+        "benchmarks.hard_images",
         "benchmarks.known_mistakes",
         "benchmarks.worst_inputs",
         "calibration",

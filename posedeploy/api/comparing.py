@@ -53,8 +53,8 @@ def compare(
 ) -> ParityReport:
     """Compare artifacts with PyTorch on the checkpoint that they were exported from.
 
-    The inputs are noise, synthetic people and, optionally, images. If one of several artifacts cannot be
-    compared, the report contains its error, and the others are compared.
+    The inputs are generated (docs/parity.md lists them), and optionally images. If one of several artifacts
+    cannot be compared, the report contains its error, and the others are compared.
 
     Args:
         images: also compare on these images, or on the images of these folders; one path or several.

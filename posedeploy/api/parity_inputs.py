@@ -1,25 +1,29 @@
-"""The inputs of a comparison: noise, synthetic people and the user's images."""
+"""The inputs of a comparison: hard images or people, and the user's images."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from posedeploy.api.model_args import format_paths
+from posedeploy.benchmarks.hard_images import HardImage, generate_hard_images, pack_images, repeat_image
+from posedeploy.benchmarks.hard_joints import build_hard_joint_inputs, generate_hard_people
 from posedeploy.benchmarks.inputs import (
-    SEED,
     NetworkInput,
+    build_image_input,
     build_image_inputs,
     build_noise_input,
-    build_people_inputs,
     check_inputs_fit,
-    generate_noise_images,
-    generate_synthetic_images,
+    find_batches,
+    get_image_size,
     match_candidate,
+    with_batch,
+    with_end_of_ranges,
     with_fixed_size,
-    with_other_size,
 )
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
@@ -30,8 +34,8 @@ from posedeploy.types import Array, Calibration, ModelSpec, Ranges
 
 logger = logging.getLogger(__name__)
 
-NOISE, SYNTHETIC = 2, 4
-"""The numbers of noise images and of synthetic images."""
+MAX_BATCH = 3
+"""The largest batch of images where the batch is dynamic and has no range."""
 JPEG_QUALITY = 95
 """The quality of the images that show the effect of JPEG compression alone."""
 
@@ -42,8 +46,8 @@ class InputPairs:
 
     The user's images are read each time they are used, so that memory does not grow with their number.
 
-    generated: noise and synthetic inputs. files: the name and path of each image. specs: the specs of both
-    networks.
+    generated: hard images or people, or noise. files: the name and path of each image. specs: the specs of
+    both networks.
     """
 
     generated: tuple[tuple[NetworkInput, NetworkInput], ...]
@@ -65,16 +69,13 @@ class InputPairs:
 class ParityInputs:
     """The inputs of a comparison.
 
-    jpegs: for the synthetic people of the first size, the reference's input and that of the image as JPEG.
+    noise_floor_inputs: the reference's inputs for its noise floor: those of the default size and the smallest
+    batch. jpegs: for those with people, the reference's input and that of the images as JPEG.
     """
 
     pairs: InputPairs
+    noise_floor_inputs: list[NetworkInput]
     jpegs: list[tuple[NetworkInput, NetworkInput]]
-
-    @property
-    def noise_floor_inputs(self) -> list[NetworkInput]:
-        """The reference's inputs for its noise floor: those of the first size."""
-        return [reference for reference, _ in self.pairs.generated[: NOISE + SYNTHETIC]]
 
 
 def build_parity_inputs(
@@ -95,24 +96,32 @@ def build_parity_inputs(
     """
     if candidate.joints is not None:
         _reject_images(images, "takes 2D joints")
-        people = build_people_inputs(candidate, SYNTHETIC, ranges, seed=SEED)
-        return ParityInputs(InputPairs(tuple(zip(people, people, strict=True))), [])
+        return _without_images(_build_people(candidate, ranges), len(generate_hard_people(candidate)))
     if candidate.contract is None:
         _reject_images(images, "has no image contract")
         check_inputs_fit(reference, candidate)
-        noise = build_noise_input(candidate)
-        return ParityInputs(InputPairs(((noise, noise),)), [])
+        return _without_images([build_noise_input(candidate)], 1)
     files = list_readable(images, calibration) if images else readable
-    generated: list[tuple[NetworkInput, NetworkInput]] = []
-    sets = _generate(candidate, ranges)
-    for spec, named in sets:
-        generated += make_pairs(reference, spec, named)
-    spec, named = sets[0]
-    compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY)) for name, image in named[NOISE:]]
-    originals = [original for original, _ in generated[NOISE : NOISE + SYNTHETIC]]
-    jpegs = build_image_inputs(match_candidate(reference, spec), compressed)
+    base = with_fixed_size(candidate, ranges=ranges)
+    hard = pack_images(generate_hard_images(base), int(base.inputs[0].shape[0]))
+    generated = [_make_pair(reference, base, each) for each in hard]
+    originals = [pair[0] for pair, image in zip(generated, hard, strict=True) if image.has_people]
+    jpegs = [(each, _compress(match_candidate(reference, base), each)) for each in originals]
+    floor_inputs = [pair[0] for pair in generated]
+    for spec, image in _list_ends(candidate, ranges):
+        generated.append(_make_pair(reference, spec, image))
     pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate))
-    return ParityInputs(pairs, list(zip(originals, jpegs, strict=True)))
+    return ParityInputs(pairs, floor_inputs, jpegs)
+
+
+def _without_images(inputs: list[NetworkInput], measured: int) -> ParityInputs:
+    """Return inputs that both networks take unchanged; the first ``measured`` are for the noise floor."""
+    return ParityInputs(InputPairs(tuple(zip(inputs, inputs, strict=True))), inputs[:measured], [])
+
+
+def _build_people(candidate: ModelSpec, ranges: Ranges) -> list[NetworkInput]:
+    count = len(generate_hard_people(candidate))
+    return build_hard_joint_inputs(candidate, find_batches(candidate.inputs[0], ranges, count))
 
 
 def make_pairs(
@@ -128,27 +137,57 @@ def _reject_images(images: Sequence[Path], why: str) -> None:
         raise InputError(f"`images={format_paths(images)}`: this network {why}; leave it out")
 
 
-def _generate(candidate: ModelSpec, ranges: Ranges) -> list[tuple[ModelSpec, list[tuple[str, Array]]]]:
-    """Return noise and synthetic images of the default size and, for dynamic axes, of another size."""
-    specs = [with_fixed_size(candidate, ranges=ranges)]
-    if candidate.inputs[0].is_dynamic:
-        specs.append(with_other_size(candidate, ranges))
-    return [
-        (
-            spec,
-            [
-                *(
-                    (f"noise {index}", image)
-                    for index, image in enumerate(generate_noise_images(spec, NOISE))
-                ),
-                *(
-                    (f"synthetic {index}", image)
-                    for index, image in enumerate(generate_synthetic_images(spec, SYNTHETIC))
-                ),
-            ],
-        )
-        for spec in specs
-    ]
+def _make_pair(
+    reference: ModelSpec, candidate: ModelSpec, image: HardImage
+) -> tuple[NetworkInput, NetworkInput]:
+    """Return an image as the inputs of both networks."""
+    first, second = (
+        build_image_input(spec, image.name, image.image, image.box)
+        for spec in (match_candidate(reference, candidate), candidate)
+    )
+    return first, second
+
+
+def _compress(spec: ModelSpec, original: NetworkInput) -> NetworkInput:
+    """Return the input of the images as JPEG."""
+    image = original.image
+    assert image is not None, "made of images"
+    if image.ndim == 3:
+        compressed = round_trip_jpeg(image, JPEG_QUALITY)
+    else:
+        compressed = np.stack([round_trip_jpeg(each, JPEG_QUALITY) for each in image])
+    return build_image_input(spec, original.name, compressed, original.box)
+
+
+def _list_ends(candidate: ModelSpec, ranges: Ranges) -> Iterator[tuple[ModelSpec, HardImage]]:
+    """Yield images for the ends of the dynamic ranges, each with a spec of that size and batch.
+
+    The largest batch has the smallest height and width, and the reverse, to bound memory and time.
+    """
+    tensor = candidate.inputs[0]
+    smallest, largest = find_batches(tensor, ranges, MAX_BATCH)
+    is_dynamic = any(isinstance(length, str) for length in tensor.image_size)
+    small = with_batch(with_end_of_ranges(candidate, ranges, largest=False), largest)
+    if largest > 1:
+        by_name = {each.name: each for each in generate_hard_images(small)}
+        person = by_name["one person"]
+        if largest > smallest:
+            mixed = [by_name["a crowd"], person, *by_name.values()]
+            yield small, _with_size(pack_images(mixed, largest)[0], small if is_dynamic else None)
+        yield small, _with_size(repeat_image(person, largest), small if is_dynamic else None)
+    if is_dynamic:
+        large = with_batch(with_end_of_ranges(candidate, ranges, largest=True), smallest)
+        for spec in (large,) if largest > 1 else (small, large):
+            person = next(each for each in generate_hard_images(spec) if each.name == "one person")
+            yield spec, _with_size(pack_images([person], smallest)[0], spec)
+
+
+def _with_size(image: HardImage, spec: ModelSpec | None) -> HardImage:
+    """Return the image with the size of a spec in its name, if there is one."""
+    if spec is None:
+        return image
+    height, width = get_image_size(spec)
+    return replace(image, name=f"{image.name}, at {height}x{width} px")
 
 
 def list_readable(images: Sequence[Path], calibration: Calibration | None) -> list[tuple[str, Path]]:

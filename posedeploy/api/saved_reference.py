@@ -77,6 +77,7 @@ def _stored_inputs(pairs: PairedInputs, reference: Runner) -> Iterator[StoredInp
             reference.run(network_input.tensors),
             network_input.image,
             _joints(network_input),
+            network_input.box,
         )
 
 

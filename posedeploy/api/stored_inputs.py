@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.benchmarks.reference_file import ReferenceFile, StoredInput
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
@@ -47,7 +47,7 @@ def select_inputs(
             others.append(_describe_shapes(stored))
             continue
         accepted.append(number)
-        if stored.image is not None:
+        if stored.image is not None and stored.image.ndim == 3:  # batches are of generated images
             overlap.add(stored.name, stored.image)
     if not accepted:
         raise InputError(
@@ -109,7 +109,7 @@ def _candidate_input(stored: StoredInput, spec: ModelSpec) -> NetworkInput:
     if _is_image(spec, stored):
         assert stored.image is not None, "checked above"
         fixed = replace(spec, inputs=(replace(spec.inputs[0], shape=_shape(spec, stored)),))
-        return build_image_inputs(fixed, [(stored.name, stored.image)])[0]
+        return build_image_input(fixed, stored.name, stored.image, stored.box)
     joints = stored.joints
     people = () if joints is None else tuple(joints[index : index + 1] for index in range(len(joints)))
     return NetworkInput(stored.name, _renamed(spec, stored), tuple(map(PlacedJoints, people)))

@@ -23,14 +23,16 @@ SEED = 20181129
 class NetworkInput:
     """One input of a network.
 
-    placements: the placement of each image or person of the batch; empty if unknown. image: (H, W, 3) uint8,
-    which the tensors were made of; None for other inputs.
+    placements: the placement of each image or person of the batch; empty if unknown. image: what the tensors
+    were made of: (H, W, 3) uint8, or (batch, H, W, 3) with the image of each place; None for other inputs.
+    box: (4,) px of the person whose crop it is; None for the whole image.
     """
 
     name: str
     tensors: Tensors
     placements: tuple[Placed, ...] = ()
     image: Array | None = None
+    box: Array | None = None
 
 
 def with_fixed_size(
@@ -59,14 +61,42 @@ def with_fixed_size(
     return replace(spec, inputs=(tensor,))
 
 
-def with_other_size(spec: ModelSpec, ranges: Ranges = NO_RANGES) -> ModelSpec:
-    """Return the spec for two images that are larger than those of the contract, within ``ranges``."""
+def with_end_of_ranges(spec: ModelSpec, ranges: Ranges = NO_RANGES, *, largest: bool) -> ModelSpec:
+    """Return the spec of a network on images at one end of the ranges of height and width.
+
+    Without ranges, that is half the contract's size, or four multiples more. The batch stays as it is.
+    """
     assert spec.contract is not None, "the network takes images"
-    step = 4 * spec.contract.multiple
-    tensor, height, width = spec.inputs[0], spec.contract.height + step, spec.contract.width + step
-    shape = (2, height, width, 3) if tensor.layout == "NHWC" else (2, 3, height, width)
-    lengths = dict(enumerate(_clamp(shape, tensor, ranges)))
-    return replace(spec, inputs=(_fill_axes(tensor, lengths),))
+    multiple, tensor = spec.contract.multiple, spec.inputs[0]
+    lengths = (spec.contract.height, spec.contract.width)
+    height, width = (
+        length + 4 * multiple if largest else max(1, length // 2 // multiple) * multiple for length in lengths
+    )
+    if tensor.name in ranges:
+        shape = ranges[tensor.name][1 if largest else 0]
+        height, width = shape[1:3] if tensor.layout == "NHWC" else shape[2:4]
+    first = 1 if tensor.layout == "NHWC" else 2
+    return replace(spec, inputs=(_fill_axes(tensor, {first: height, first + 1: width}),))
+
+
+def with_batch(spec: ModelSpec, batch: int) -> ModelSpec:
+    """Return the spec with this batch, if its batch is dynamic."""
+    return replace(spec, inputs=(_fill_axes(spec.inputs[0], {0: batch}), *spec.inputs[1:]))
+
+
+def find_batches(tensor: TensorSpec, ranges: Ranges, default: int) -> tuple[int, int]:
+    """Return the smallest and the largest batch of a network that are compared.
+
+    Args:
+        default: the largest batch where the batch is dynamic and has no range.
+    """
+    batch = tensor.shape[0]
+    if isinstance(batch, int):
+        return batch, batch
+    if tensor.name not in ranges:
+        return 1, default
+    lows, highs = ranges[tensor.name]
+    return lows[0], highs[0]
 
 
 def _clamp(shape: tuple[int, ...], tensor: TensorSpec, ranges: Ranges) -> tuple[int, ...]:
@@ -164,7 +194,45 @@ def generate_synthetic_images(spec: ModelSpec, count: int) -> list[Array]:
 
 def build_image_inputs(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[NetworkInput]:
     """Return each image as an input of the network; a larger batch alternates the image and its mirror."""
-    return [_build_input(spec, name, image) for name, image in images]
+    return [build_image_input(spec, name, image) for name, image in images]
+
+
+def build_image_input(spec: ModelSpec, name: str, image: Array, box: Array | None = None) -> NetworkInput:
+    """Return an image as an input of the network.
+
+    Args:
+        image: (H, W, 3) uint8, which alternates with its mirror in a larger batch; or (batch, H, W, 3).
+        box: (4,) px of the person, for a single-person network; None for the whole image.
+
+    Raises:
+        InputError: the network does not take this image.
+    """
+    batch = spec.inputs[0].shape[0]
+    places = range(batch if isinstance(batch, int) else 1)
+    one = with_batch_of_one(spec)
+    try:
+        prepared = [prepare(image_in_place(image, place), one, box) for place in places]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    tensor = spec.inputs[0].name
+    stacked = np.concatenate([tensors[tensor] for tensors, _ in prepared])
+    placements = tuple(placement for _, placement in prepared)
+    return NetworkInput(name, {tensor: stacked}, placements, image, box)
+
+
+def with_batch_of_one(spec: ModelSpec) -> ModelSpec:
+    """Return the spec with a batch of one image."""
+    tensor = spec.inputs[0]
+    return replace(spec, inputs=(replace(tensor, shape=(1, *tensor.shape[1:])),))
+
+
+def image_in_place(image: Array, place: int) -> Array:
+    """Return the (H, W, 3) image in a place of a batch: every second one is mirrored, unless the image is
+    (batch, H, W, 3)."""
+    if image.ndim == 4:
+        chosen: Array = image[place]
+        return chosen
+    return image if place % 2 == 0 else image[:, ::-1]
 
 
 def build_people_inputs(
@@ -239,19 +307,6 @@ def build_noise_input(
             hint = "pass `input_size=HxW`" if len(tensor.shape) == 4 else "export it with fixed shapes"
             raise InputError(f"the lengths of the dynamic axes of the input {tensor} are unknown; {hint}")
     return NetworkInput("random", {tensor.name: _generate_noise(tensor, stream) for tensor in tensors})
-
-
-def _build_input(spec: ModelSpec, name: str, image: Array) -> NetworkInput:
-    batch = spec.inputs[0].shape[0]
-    count = batch if isinstance(batch, int) else 1
-    one = replace(spec, inputs=(replace(spec.inputs[0], shape=(1, *spec.inputs[0].shape[1:])),))
-    try:
-        prepared = [prepare(image if index % 2 == 0 else image[:, ::-1], one) for index in range(count)]
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-    tensor = spec.inputs[0].name
-    stacked = np.concatenate([tensors[tensor] for tensors, _ in prepared])
-    return NetworkInput(name, {tensor: stacked}, tuple(placement for _, placement in prepared), image)
 
 
 def _generate_noise(tensor: TensorSpec, stream: np.random.RandomState) -> Array:

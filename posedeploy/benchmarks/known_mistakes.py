@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_input, with_batch_of_one
 from posedeploy.errors import InputError
 from posedeploy.poses.preprocess import prepare
 from posedeploy.types import Array, InputContract, ModelSpec, Tensors
@@ -129,7 +129,7 @@ def _scale(contract: InputContract, factor: float) -> InputContract:
 def _with_contract(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
     assert spec.contract is not None and network_input.image is not None, "input mistakes are for images"
     changed = replace(spec, contract=change(spec.contract))
-    return build_image_inputs(changed, [(network_input.name, network_input.image)])[0]
+    return build_image_input(changed, network_input.name, network_input.image, network_input.box)
 
 
 def _renormalized(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
@@ -154,22 +154,20 @@ def _mirrored(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
 
 def _with_image(change: ChangeImage, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
     assert network_input.image is not None, "input mistakes are for images"
-    image = np.ascontiguousarray(change(network_input.image, spec))
-    return build_image_inputs(spec, [(network_input.name, image)])[0]
+    image = network_input.image
+    changed = change(image, spec) if image.ndim == 3 else np.stack([change(each, spec) for each in image])
+    if network_input.box is not None and changed.shape != image.shape:
+        raise InputError("the box belongs to the image in its own size")
+    return build_image_input(spec, network_input.name, np.ascontiguousarray(changed), network_input.box)
 
 
 def _shift(image: Array, spec: ModelSpec, right: int, down: int) -> Array:
     return np.roll(image, (down, right), axis=(0, 1))
 
 
-def _single(spec: ModelSpec) -> ModelSpec:
-    tensor = spec.inputs[0]
-    return replace(spec, inputs=(replace(tensor, shape=(1, *tensor.shape[1:])),))
-
-
 def _scaled(image: Array, spec: ModelSpec, interpolation: int) -> Array:
     """Return the image at the scale of the network's input."""
-    scale = prepare(image, _single(spec))[1].scale
+    scale = prepare(image, with_batch_of_one(spec))[1].scale
     scaled: Array = cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
     return scaled
 

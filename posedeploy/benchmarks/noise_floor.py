@@ -19,7 +19,7 @@ from posedeploy.benchmarks.tolerances import MANTISSA_BITS, Tolerance
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Tensors
 
-RUNS = 6
+RUNS = 3
 """Runs per input: the first on the input itself, the others on inputs one rounding step away."""
 PEAK = 0.25
 """Elements of at least this share of the largest value of an output belong to a peak."""

@@ -2,9 +2,10 @@
 
 A reference file is a safetensors file. Its metadata holds a ``ReferenceDocument`` as JSON, under the key
 ``posedeploy.reference``. The arrays of the input number N, counted from 0, are ``N/image`` (the image,
-height x width x 3, uint8, BGR), ``N/joints`` (people x joints x 3: x px, y px, score), ``N/input/NAME`` and
-``N/output/NAME`` (the tensors of the reference network). ``N/image`` and ``N/joints`` exist where the network
-takes images or joints.
+height x width x 3, uint8, BGR; or batch x height x width x 3), ``N/box`` (x, y, width and height in px of the
+person), ``N/joints`` (people x joints x 3: x px, y px, score), ``N/input/NAME`` and ``N/output/NAME`` (the
+tensors of the reference network). ``N/image`` and ``N/joints`` exist where the network takes images or
+joints, ``N/box`` where the input is not the whole image.
 """
 
 from __future__ import annotations
@@ -76,17 +77,19 @@ class ReferenceDocument:
 
 @dataclass(frozen=True)
 class StoredInput:
-    """One input of a reference file. image, joints: None for a network that takes no such input."""
+    """One input of a reference file. image, joints: None for a network that takes no such input. box: None
+    for the whole image."""
 
     name: str
     inputs: Tensors
     outputs: Tensors
     image: Array | None = None
     joints: Array | None = None
+    box: Array | None = None
 
     def arrays(self, number: int) -> Tensors:
         """Return all arrays by their names in the file."""
-        named = {"image": self.image, "joints": self.joints}
+        named = {"image": self.image, "joints": self.joints, "box": self.box}
         named |= {f"input/{name}": array for name, array in self.inputs.items()}
         named |= {f"output/{name}": array for name, array in self.outputs.items()}
         return {f"{number}/{name}": array for name, array in named.items() if array is not None}
@@ -120,6 +123,7 @@ class ReferenceFile:
             {key.removeprefix("output/"): named[key] for key in named if key.startswith("output/")},
             named.get("image"),
             named.get("joints"),
+            named.get("box"),
         )
         if digest_of(stored.arrays(number)) != self.document.digests[number]:
             raise _damaged(self.path, f"the arrays of input {number} do not have their recorded hash")
@@ -130,11 +134,9 @@ class ReferenceFile:
 
 def _find_invalid_array(stored: StoredInput, spec: ModelSpec) -> str:
     """Return why the arrays of an input are not those of the network; empty if they are."""
-    image, joints = stored.image, stored.joints
-    if image is not None and (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2:] != (3,)):
-        return f"the image has the shape {image.shape} and the dtype {image.dtype}"
-    if image is not None and [array.ndim for array in stored.inputs.values()] != [4]:
-        return "it has an image, and not one input of four axes"
+    joints = stored.joints
+    if invalid := _find_invalid_image(stored):
+        return invalid
     if joints is not None and (joints.ndim != 3 or joints.shape[2] != 3 or joints.dtype.kind != "f"):
         return f"the joints have the shape {joints.shape} and the dtype {joints.dtype}"
     if not stored.inputs or any(0 in array.shape for array in stored.inputs.values()):
@@ -143,6 +145,21 @@ def _find_invalid_array(stored: StoredInput, spec: ModelSpec) -> str:
         array = stored.outputs.get(tensor.name)
         if array is None or array.ndim != len(tensor.shape) or array.dtype.kind != "f":
             return f"the output {tensor.name} is missing, or has another number of axes or another dtype"
+    return ""
+
+
+def _find_invalid_image(stored: StoredInput) -> str:
+    """Return why the image and the box of an input are not valid; empty if they are."""
+    image, box = stored.image, stored.box
+    if image is None:
+        return "" if box is None else "it has a box, and no image"
+    shapes = [array.shape for array in stored.inputs.values()]
+    if image.dtype != np.uint8 or image.ndim not in (3, 4) or image.shape[-1] != 3:
+        return f"the image has the shape {image.shape} and the dtype {image.dtype}"
+    if list(map(len, shapes)) != [4] or (image.ndim == 4 and len(image) != shapes[0][0]):
+        return "it has an image, and not one input of four axes and the same batch"
+    if box is not None and (box.shape != (4,) or box.dtype.kind != "f"):
+        return f"the box has the shape {box.shape} and the dtype {box.dtype}"
     return ""
 
 

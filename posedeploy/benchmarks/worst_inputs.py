@@ -12,7 +12,7 @@ import numpy as np
 
 from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.array_differences import relative_differences
-from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.inputs import NetworkInput, image_in_place
 from posedeploy.benchmarks.pose_comparison import ImagePairs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array, Poses, Tensors
@@ -131,10 +131,10 @@ class WorstInputs:
 
 
 def _shrink(image: Array | None, index: int) -> tuple[Array | None, float]:
-    """Return the image at this place of the batch, where every second one is mirrored, and its scale."""
+    """Return the image at this place of the batch, and its scale."""
     if image is None:
         return None, 1.0
-    image = image if index % 2 == 0 else image[:, ::-1]
+    image = image_in_place(image, index)
     scale = min(1.0, MAX_PICTURE_PX / max(image.shape[:2]))
     height, width = (max(1, round(scale * side)) for side in image.shape[:2])
     return cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_AREA), scale

@@ -8,12 +8,14 @@ import pytest
 from posedeploy.benchmarks.inputs import (
     build_image_inputs,
     build_noise_input,
+    find_batches,
     generate_noise_images,
     generate_synthetic_images,
     get_image_size,
     match_candidate,
+    with_batch,
+    with_end_of_ranges,
     with_fixed_size,
-    with_other_size,
 )
 from posedeploy.errors import InputError
 from posedeploy.types import Model, ModelSpec, TensorSpec
@@ -58,13 +60,18 @@ def test_a_fixed_size_cannot_be_changed(spec: ModelSpec) -> None:
         with_fixed_size(fixed, 1, (32, 48))
 
 
-def test_dynamic_axes_have_a_second_size_within_their_ranges(spec: ModelSpec) -> None:
-    assert with_other_size(spec).inputs[0].shape == (2, 3, 64, 72)
-    ranges = {"data": ((1, 3, 8, 80), (1, 3, 40, 100))}
-    assert with_other_size(spec, ranges).inputs[0].shape == (1, 3, 40, 80)
-    assert with_fixed_size(spec, ranges=ranges).inputs[0].shape == (1, 3, 32, 80)
+def test_dynamic_axes_have_both_ends_of_their_ranges(spec: ModelSpec) -> None:
+    ends = [with_batch(with_end_of_ranges(spec, largest=largest), 2) for largest in (False, True)]
+    assert [end.inputs[0].shape for end in ends] == [(2, 3, 16, 16), (2, 3, 64, 72)]
+    ranges = {"data": ((2, 3, 8, 80), (4, 3, 40, 100))}
+    ends = [with_end_of_ranges(spec, ranges, largest=largest) for largest in (False, True)]
+    assert [end.inputs[0].shape for end in ends] == [("batch", 3, 8, 80), ("batch", 3, 40, 100)]
+    assert find_batches(spec.inputs[0], ranges, 3) == (2, 4)
+    assert find_batches(spec.inputs[0], {}, 3) == (1, 3)
+    assert with_fixed_size(spec, ranges=ranges).inputs[0].shape == (2, 3, 32, 80)
     only_batch = replace(spec, inputs=(replace(spec.inputs[0], shape=("batch", 3, 32, 40)),))
-    assert with_other_size(only_batch).inputs[0].shape == (2, 3, 32, 40)
+    assert with_end_of_ranges(only_batch, largest=True).inputs[0].shape == ("batch", 3, 32, 40)
+    assert find_batches(with_batch(spec, 5).inputs[0], {}, 3) == (5, 5)
 
 
 def test_dynamic_axes_without_a_known_size_are_refused() -> None:
