@@ -11,6 +11,8 @@ from posedeploy.pages.axes import Axis, Tick, axis_from_zero
 
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 48.0, 14.0, 16.0, 44.0
 GAP_PX = 1.5
+TICK_PX = 46.0
+"""The least distance of texts at the axis."""
 
 
 class Column(NamedTuple):
@@ -68,10 +70,11 @@ def draw_histogram(
         is_over = limit is not None and low >= limit
         left = LEFT_PX + step * (number - first) + GAP_PX / 2
         columns.append(Column(left, top, step - GAP_PX, y_axis.start - top, text, is_over))
+    decades = max(1, math.ceil(TICK_PX / (2 * step)))
     ticks = [
         Tick(LEFT_PX + step * (number - first), _tick_text(edge))
         for number, edge in enumerate(edges)
-        if first < number <= last and edge is not None and edge > 0 and _is_decade(edge)
+        if first < number <= last and edge is not None and edge > 0 and _is_multiple(edge, decades)
     ]
     return Histogram(
         width=width,
@@ -101,8 +104,10 @@ def _limit_tick(
     return Tick(LEFT_PX + step * (number - first + share), f"{limit:g}") if first <= number <= last else None
 
 
-def _is_decade(value: float) -> bool:
-    return abs(math.log10(value) - round(math.log10(value))) < 1e-6
+def _is_multiple(value: float, decades: int) -> bool:
+    """Return whether a value is 1, or a multiple of this number of decades away from it."""
+    power = math.log10(value)
+    return abs(power - round(power)) < 1e-6 and round(power) % decades == 0
 
 
 def _tick_text(value: float) -> str:
