@@ -60,5 +60,7 @@ def _in_contract(contract: InputContract) -> Iterator[str]:
         yield f"a length of {max(lengths)}, at most {MAX_LENGTH} allowed"
     if not all(map(math.isfinite, (*contract.mean, *contract.std))):
         yield "a mean or std that is not finite"
+    if contract.padding is not None and not 0 <= contract.padding <= 255:
+        yield f"the padding {contract.padding}"
     if not 0 < contract.margin <= MAX_MARGIN:
         yield f"the margin {contract.margin:g}"

@@ -5,7 +5,14 @@ import pytest
 from posedeploy.errors import InputError
 from posedeploy.families import joint_set, published_joint_set
 from posedeploy.joint_names import coco_name
-from posedeploy.joint_sets import JOINT_SETS, UNKNOWN_SIGMA, JointSet, sigmas_of
+from posedeploy.joint_sets import (
+    JOINT_SETS,
+    KEYPOINT_SETS,
+    UNKNOWN_SIGMA,
+    JointSet,
+    set_named,
+    sigmas_of,
+)
 from posedeploy.poses import (
     gtrs,
     lightweight_openpose_2d,
@@ -124,3 +131,20 @@ def test_bones_and_pairs_are_the_published_ones(name: str) -> None:
     joints = JOINT_SETS[name]
     for pairs, published in zip((joints.bones, joints.pairs), PUBLISHED[name], strict=True):
         assert {frozenset(edge) for edge in pairs} == edges(published)
+
+
+def test_datasets_with_sigmas_of_their_own_have_them() -> None:
+    whole = JOINT_SETS["wholebody133"]
+    assert len(whole.sigmas) == 133
+    assert whole.sigmas[:17] == JOINT_SETS["coco-17"].sigmas
+    assert whole.sigmas[17:23] == (0.068, 0.066, 0.066, 0.092, 0.094, 0.094)
+    assert whole.sigmas[91:112] == whole.sigmas[112:] == JOINT_SETS["mano"].sigmas
+    assert sigmas_of(whole.joints) == sigmas_of(tuple(map(coco_name, whole.joints))) == whole.sigmas
+    assert sigmas_of(whole.joints[:17]) == JOINT_SETS["coco-17"].sigmas
+
+
+@pytest.mark.parametrize("name", KEYPOINT_SETS)
+def test_a_set_of_contracts_has_its_number_of_keypoints_and_a_skeleton(name: str) -> None:
+    joints = set_named(name, "net.toml")
+    assert len(joints) == int(name.rpartition("-")[2])
+    assert joints.bones

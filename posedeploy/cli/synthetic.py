@@ -25,6 +25,13 @@ def synthetic(
         int | None,
         typer.Option(metavar="N", help="The number of people in each image, 0 to 8.", show_default="mixed"),
     ] = None,
+    keypoint_set: Annotated[
+        str,
+        typer.Option(
+            metavar="SET",
+            help="The keypoints of the annotations, such as halpe-26, mpii-16 or blazepose-33.",
+        ),
+    ] = "coco-17",
 ) -> None:
     """Generate images of synthetic people with COCO-style annotations.
 
@@ -32,4 +39,4 @@ def synthetic(
     """
     from posedeploy.commands import synthetic as command
 
-    command.run(count, seed, output, parsing.parse_size(size, "--size"), people)
+    command.run(count, seed, output, parsing.parse_size(size, "--size"), people, keypoint_set)

@@ -154,6 +154,10 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
     )
     if limbs := _limbs(spec):
         rows["limbs"] = limbs
+    if spec.decoding:
+        rows["decoding"] = ", ".join(
+            f"{name} {_format_option(value)}" for name, value in spec.decoding.items()
+        )
     rows["unit"] = spec.unit
     for name, value in rows.items():
         table.add_row(name, escape(value))
@@ -164,6 +168,10 @@ def _show(path: Path, facts: dict[str, Any], spec: ModelSpec, tensors: list[list
         for row in tensors:
             weights.add_row(*map(escape, row))
         show(weights)
+
+
+def _format_option(value: object) -> str:
+    return "[" + " ".join(map(str, value)) + "]" if isinstance(value, list | tuple) else str(value).lower()
 
 
 def _limbs(spec: ModelSpec) -> str | None:

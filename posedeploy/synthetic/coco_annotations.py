@@ -13,14 +13,16 @@ import numpy as np
 from posedeploy import files
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
-from posedeploy.poses import coco_keypoints
+from posedeploy.joint_sets import set_named
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.synthetic.body import JOINTS
+from posedeploy.synthetic.keypoint_annotations import check_joint_set, place_keypoints
 from posedeploy.synthetic.scene import Scene, SyntheticPerson, generate_scene
+from posedeploy.types import Array
 
 NAME = "annotations.json"
 CAMERA = "pinhole: x right, y down, z forward, in mm; its axis goes through (width / 2, height / 2)"
-_ORDER = [[coco_name(name) for name in KEYPOINT_NAMES].index(name) for name in coco_keypoints.KEYPOINTS]
+COCO_SET = "coco-17"
 
 
 def write_images(
@@ -29,6 +31,7 @@ def write_images(
     seed: int,
     size: tuple[int, int] | None = None,
     people: int | None = None,
+    keypoint_set: str = COCO_SET,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Path, ...]:
     """Write images 0 to ``count - 1`` of a seed and ``annotations.json`` to a folder; return the paths.
@@ -41,13 +44,18 @@ def write_images(
 
     Args:
         size, people: as for ``generate_scene``.
+        keypoint_set: the keypoints of the annotations, a name of ``joint_sets.KEYPOINT_SETS``. Those that the
+            synthetic body does not have are not labeled.
 
     Raises:
-        InputError: ``count`` is less than 1, or ``generate_scene`` refuses an argument.
+        InputError: ``count`` is less than 1, the set is unknown or has none of the body's keypoints, or
+            ``generate_scene`` refuses an argument.
         OutputError: the folder cannot be written; its files are unchanged.
     """
     if count < 1:
         raise InputError(f"`count={count}`: expected at least 1")
+    joint_set = set_named(keypoint_set, "`keypoint_set`")
+    check_joint_set(joint_set)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     with files.staged(folder) as stage:
@@ -58,7 +66,8 @@ def write_images(
             (stage / name).write_bytes(encoded.tobytes())
             images.append(_image(scene, index, name))
             for person in scene.people:
-                annotations.append(_annotation(person, len(annotations) + 1, index))
+                keypoints = place_keypoints(person, joint_set, scene.focal_length, scene.image.shape[1::-1])
+                annotations.append(_annotation(person, keypoints, len(annotations) + 1, index))
             on_progress(index + 1, count)
         document = {
             "info": {
@@ -75,8 +84,8 @@ def write_images(
                     "id": 1,
                     "name": "person",
                     "supercategory": "person",
-                    "keypoints": coco_keypoints.KEYPOINTS,
-                    "skeleton": coco_keypoints.SKELETON,
+                    "keypoints": [coco_name(name) for name in joint_set.joints],
+                    "skeleton": [(start + 1, end + 1) for start, end in joint_set.bones],
                 }
             ],
         }
@@ -95,15 +104,13 @@ def _image(scene: Scene, index: int, name: str) -> dict[str, Any]:
     }
 
 
-def _annotation(person: SyntheticPerson, number: int, image: int) -> dict[str, Any]:
-    visibility = person.visibility[_ORDER] if person.is_recognizable else np.zeros(len(_ORDER), int)
-    points = np.where(visibility[:, None] > 0, person.keypoints[_ORDER], 0.0)
+def _annotation(person: SyntheticPerson, keypoints: Array, number: int, image: int) -> dict[str, Any]:
     return {
         "id": number,
         "image_id": image,
         "category_id": 1,
-        "keypoints": np.column_stack([points, visibility]).ravel().tolist(),
-        "num_keypoints": int((visibility > 0).sum()),
+        "keypoints": keypoints.ravel().tolist(),
+        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
         "bbox": person.box,
         "area": float(person.area),
         "iscrowd": 0,

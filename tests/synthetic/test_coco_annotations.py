@@ -69,3 +69,30 @@ def test_a_count_of_zero_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="`count=0`: expected at least 1"):
         write_images(tmp_path / "images", 0, seed=1)
     assert not (tmp_path / "images").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "labeled"), [("halpe-26", "left_heel"), ("mpii-16", "pelvis"), ("blazepose-33", "right_toe")]
+)
+def test_the_annotations_have_the_keypoints_of_a_set(name: str, labeled: str, tmp_path: Path) -> None:
+    write_images(tmp_path / "images", 4, seed=7, keypoint_set=name)
+    document = json.loads((tmp_path / "images" / "annotations.json").read_text())
+    (category,) = document["categories"]
+    names, count = category["keypoints"], int(name.rpartition("-")[2])
+    assert len(names) == count
+    assert {end for bone in category["skeleton"] for end in bone} <= set(range(1, count + 1))
+    keypoints = np.array([person["keypoints"] for person in document["annotations"]]).reshape(-1, count, 3)
+    row = keypoints[:, names.index(labeled)]
+    assert (row[:, 2] > 0).any()
+    # A foot is close to its ankle, and the pelvis to a hip.
+    near = {"left_heel": "left_ankle", "pelvis": "left_hip", "right_toe": "right_ankle"}[labeled]
+    other = keypoints[:, names.index(near)]
+    both = (row[:, 2] > 0) & (other[:, 2] > 0)
+    heights = np.array([person["bbox"][3] for person in document["annotations"]])
+    apart = np.linalg.norm(row[:, :2] - other[:, :2], axis=1)
+    assert (apart[both] < 0.35 * heights[both]).all()
+
+
+def test_a_set_without_keypoints_of_the_body_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="`keypoint_set=mano`: synthetic people have none of its keypoints"):
+        write_images(tmp_path / "images", 1, seed=1, keypoint_set="hand-21")
