@@ -20,7 +20,9 @@ FILE_ARGUMENTS: tuple[Role, ...] = (
     "checkpoint", "network", "contract", "mesh", "reference", "collected_outputs",
 )  # fmt: skip
 """The arguments of a comparison that name a file."""
-NOT_RECORDED = frozenset({"artifacts", "model_args", "on_progress", "save_reference"})
+NOT_RECORDED = frozenset(
+    {"artifacts", "model_args", "on_progress", "save_reference", "against", "against_contract"}
+)
 """The arguments that do not change the result, or are recorded in another way."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from posedeploy import plugins
+from posedeploy.api.artifact_comparison import compare_with_artifact, open_against
 from posedeploy.api.compared_files import record_inputs
 from posedeploy.api.model_args import (
     ArtifactSource,
@@ -48,10 +49,12 @@ def compare(
     reference: StrPath | None = None,
     save_reference: StrPath | None = None,
     collected_outputs: StrPath | None = None,
+    against: ArtifactSource | None = None,
+    against_contract: StrPath | None = None,
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> ParityReport:
-    """Compare artifacts with PyTorch on the checkpoint that they were exported from.
+    """Compare artifacts with PyTorch on the checkpoint that they were exported from, or with an artifact.
 
     The inputs are generated (docs/parity.md lists them), and optionally images. If one of several artifacts
     cannot be compared, the report contains its error, and the others are compared.
@@ -77,6 +80,10 @@ def compare(
             (safetensors).
         collected_outputs: the outputs that the artifact returned on another device for the inputs in
             ``reference``, in a safetensors file; the artifact is not run here.
+        against: compare with this artifact of the same network, such as an FP32 original or the source of a
+            conversion. Neither torch nor the checkpoint is needed.
+        against_contract: a TOML file that describes ``against``; None means that ``contract`` or ``family``
+            describes it too, if it has no manifest.
         model_args: the fields of ``ModelKeywords``; they describe the artifacts and their checkpoint.
 
     Raises:
@@ -100,6 +107,8 @@ def compare(
     )
     stored, collected = optional_path(reference), optional_path(collected_outputs)
     _check_reference(stored, collected, options, args)
+    other_contract = optional_path(against_contract)
+    _check_against(against, other_contract, stored, options, args)
     if collected is not None:
         _check_not_run(RunOptions(device, precision, threads), runtime)
     # All are opened before any is compared, so that a missing file is reported at once.
@@ -112,6 +121,9 @@ def compare(
     if save_reference is not None:
         plugins.load("posedeploy.api.saved_reference:check_output", "reference")(Path(save_reference))
     compare_one = _comparison(stored, collected, options, args, on_progress)
+    if against is not None:
+        (source,) = _list_artifacts(against)
+        compare_one = _comparison_with(open_against(source, args, other_contract), options, on_progress)
     results: list[Parity] = []
     errors: dict[str, str] = {}
     for artifact in opened:
@@ -122,7 +134,8 @@ def compare(
             errors[str(artifact.path)] = str(error)
             if len(errors) == len(opened) and len(set(errors.values())) == 1:
                 raise
-    return ParityReport(tuple(results), errors, compared=replace(inputs, artifacts=tuple(opened)))
+    compared = replace(inputs, artifacts=tuple(opened)) if against is None else None
+    return ParityReport(tuple(results), errors, compared=compared)
 
 
 def _check_not_run(options: RunOptions, runtime: str | None) -> None:
@@ -156,6 +169,42 @@ def _comparison(
         )
     compare_with_pytorch = plugins.load("posedeploy.api.pytorch_parity:compare_with_pytorch")
     return lambda artifact, run: compare_with_pytorch(artifact, run, options, args, on_progress)
+
+
+def _comparison_with(
+    against: Artifact, options: ParityOptions, on_progress: OnProgress
+) -> Callable[[Artifact, RunOptions], Parity]:
+    """Return the function that compares an artifact with another one."""
+    return lambda artifact, run: compare_with_artifact(artifact, run, options, against, on_progress)
+
+
+def _check_against(
+    against: ArtifactSource | None,
+    contract: Path | None,
+    reference: Path | None,
+    options: ParityOptions,
+    args: ModelArgs,
+) -> None:
+    """Check that no argument needs PyTorch, if an artifact is the reference."""
+    if against is None:
+        if contract is not None:
+            raise InputError(f"`against_contract={contract}`: it describes `against`; pass that too")
+        return
+    described = {
+        "reference": reference,
+        "checkpoint": options.checkpoint,
+        "network": args.network,
+        "stages": args.stages,
+        "weights": args.weights,
+        "noise_floor": options.noise_floor or None,
+        "save_reference": options.save_reference,
+    }
+    for name, value in described.items():
+        if value is not None:
+            raise InputError(
+                f"`against` and `{name}`: an artifact is the reference, and PyTorch is not used; leave out "
+                "one of the two"
+            )
 
 
 def _check_reference(

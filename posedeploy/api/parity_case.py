@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
+from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
@@ -39,7 +41,7 @@ class ParityCase:
 
     label: str
     spec: ModelSpec
-    candidate: CachingRunner
+    candidate: Runner
     precision: str
     pairs: PairedInputs
     tolerance: Tolerance
@@ -73,6 +75,23 @@ class ParityCase:
             budget=self.budget,
             model_sha256=self.model_sha256,
         )
+
+    def find_cause(self, spec: ModelSpec, reference: Runner, result: Parity) -> Cause | None:
+        """Return the known mistake that explains the difference on the input where it is largest.
+
+        Args:
+            spec: of the reference, with the names of the outputs in ``result``.
+        """
+        if not result.outputs:
+            return None
+        worst = max(result.outputs, key=lambda output: output.rtol)
+        number = max(range(len(worst.differences)), key=lambda index: worst.differences[index].max_relative)
+        reference_input, candidate_input = next(islice(self.pairs, number, None))
+        if reference_input.image is not None:
+            shape = reference_input.tensors[spec.inputs[0].name].shape
+            spec = replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
+        expected, actual = reference.run(reference_input.tensors), self.candidate.run(candidate_input.tensors)
+        return find_cause(reference, spec, reference_input, expected, actual)
 
 
 def run_artifact(

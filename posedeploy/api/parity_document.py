@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.machine_info import Machine
@@ -63,7 +62,7 @@ class ParityRow:
     passed: bool
     failures: tuple[str, ...] = ()
     outputs: tuple[OutputDifference, ...] = ()
-    reference_precision: Literal["fp32", "fp64"] = "fp32"
+    reference_precision: str = "fp32"
     model_sha256: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
     paired: PairedPoses | None = None

@@ -102,6 +102,7 @@ def _entry(result: Parity) -> dict[str, Any]:
         "tolerance": asdict(result.tolerance),
         "reference_precision": result.reference_precision,
         "reference": result.reference and asdict(result.reference),
+        "against": result.against and asdict(result.against),
         "noise_floor": result.floor and _floor(result.floor),
         "noise_floor_note": result.floor_note,
         "passed": result.passed,

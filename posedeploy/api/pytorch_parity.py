@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +18,6 @@ from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.saved_reference import save_reference
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
@@ -78,9 +76,7 @@ def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner
     if path is not None:
         save_reference(path, model, case.pairs, reference, result)
     result = replace(result, reference=_describe_reference(model, reference))
-    return (
-        result if result.passed else replace(result, cause=_find_cause(model.spec, case, reference, result))
-    )
+    return result if result.passed else replace(result, cause=case.find_cause(model.spec, reference, result))
 
 
 def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
@@ -92,20 +88,6 @@ def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
         mesh_sha256=model.mesh_sha256,
         runtime_info=reference.runtime_info,
     )
-
-
-def _find_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Parity) -> Cause | None:
-    """Return the known mistake that explains the difference on the input where it is largest."""
-    if not result.outputs:
-        return None
-    worst = max(result.outputs, key=lambda output: output.rtol)
-    number = max(range(len(worst.differences)), key=lambda index: worst.differences[index].max_relative)
-    reference_input, candidate_input = next(islice(case.pairs, number, None))
-    if reference_input.image is not None:
-        shape = reference_input.tensors[spec.inputs[0].name].shape
-        spec = replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
-    expected, actual = reference.run(reference_input.tensors), case.candidate.run(candidate_input.tensors)
-    return find_cause(reference, spec, reference_input, expected, actual)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Cause:
 
     def __str__(self) -> str:
         if self.stage == "network":
-            return f"{self.name} on {self.input}, and PyTorch's output is finite; export in fp32 or bf16"
+            return f"{self.name} on {self.input}, and the other output is finite; export in fp32 or bf16"
         return (
             f"the outputs are as if {self.name}: that explains {self.explained:.1%} of the difference on "
             f"{self.input}"

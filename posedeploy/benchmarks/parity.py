@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -42,18 +42,32 @@ class ReferenceInfo:
     runtime_info: RuntimeInfo | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AgainstInfo:
+    """The artifact that a candidate was compared with, instead of PyTorch.
+
+    model_sha256: the hash of each of its files. outputs: the names of its outputs by those of the candidate.
+    """
+
+    path: str
+    model_sha256: Mapping[str, str]
+    runtime_info: RuntimeInfo
+    outputs: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Parity:
     """The comparison of a candidate with the reference.
 
-    poses: None if the network has no known decoding. reference_precision: that of PyTorch as the reference,
+    poses: None if the network has no known decoding. reference_precision: that of the reference; of PyTorch,
     FP64 if the noise floor exceeds the tolerance. floor: the noise of PyTorch on that device in that
     precision; None if not measured. floor_note: why it was not measured, if that matters. input_specs,
     output_specs: the tensors of the candidate's file. paired: the people of both models person by person,
     with positions refined between the cells of heatmaps. budget: decides on ``paired`` instead of the
     tolerance. model_sha256: the hash of each file of the candidate. cause: the mistake that explains the
-    differences; None if none was looked for or found. reference: the model that it was compared with.
-    illustrations: the inputs with the largest differences, for pictures.
+    differences; None if none was looked for or found. reference: the model in PyTorch that it was compared
+    with. against: the artifact that it was compared with instead. illustrations: the inputs with the largest
+    differences, for pictures.
     """
 
     label: str
@@ -61,7 +75,7 @@ class Parity:
     outputs: tuple[OutputParity, ...]
     poses: PoseParity | None
     tolerance: Tolerance
-    reference_precision: Literal["fp32", "fp64"] = "fp32"
+    reference_precision: str = "fp32"
     floor: NoiseFloor | None = None
     floor_note: str = ""
     input_specs: tuple[TensorSpec, ...] = ()
@@ -71,6 +85,7 @@ class Parity:
     model_sha256: Mapping[str, str] = field(default_factory=dict)
     cause: Cause | None = None
     reference: ReferenceInfo | None = None
+    against: AgainstInfo | None = None
     illustrations: Illustrations | None = field(default=None, repr=False)
 
     @cached_property
@@ -100,11 +115,14 @@ class Parity:
     @property
     def verdict(self) -> str:
         """The conclusion of the comparison, such as ``within tolerance of PyTorch in fp32``."""
+        reference = "PyTorch" if self.against is None else self.against.path
         if self.budget is None or self.paired is None:
-            comparison = f"{'within' if self.passed else 'outside'} tolerance of PyTorch"
+            comparison = f"{'within' if self.passed else 'outside'} tolerance of {reference}"
         else:
-            comparison = f"{'within' if self.passed else 'over'} budget, compared with PyTorch"
-        return f"{comparison} in {self.reference_precision}"
+            comparison = f"{'within' if self.passed else 'over'} budget, compared with {reference}"
+        precision = self.reference_precision
+        is_known = to_torch_precision(precision) is not None or is_quantized(precision)
+        return f"{comparison} in {precision}" if is_known else comparison
 
     def noise(self, output: str) -> OutputNoise | None:
         """Return the noise of PyTorch in an output; None if it was not measured."""
@@ -281,7 +299,7 @@ def _find_reference(label: str, name: str, array: Array, expected: Tensors) -> A
         )
     if expected[name].shape != array.shape:
         raise ArtifactError(
-            f"{label}: {name} has shape {array.shape}, but {expected[name].shape} in PyTorch on the same "
-            "input; export it again"
+            f"{label}: {name} has shape {array.shape}, but {expected[name].shape} in the reference on the "
+            "same input; export it again"
         )
     return expected[name]

@@ -63,6 +63,12 @@ def is_quantized(reported: str) -> bool:
     return not QUANTIZED.isdisjoint(reported.split("+"))
 
 
+def is_coarser(reported: str, other: str) -> bool:
+    """Return whether a reported precision has larger default tolerances of poses or outputs than another."""
+    own, theirs = default_tolerance(reported), default_tolerance(other)
+    return (is_quantized(reported), own.rtol, own.px) > (is_quantized(other), theirs.rtol, theirs.px)
+
+
 def default_tolerance(reported: str) -> Tolerance:
     """Return the default for a reported precision; that of FP32 if the precision is unknown."""
     if is_quantized(reported):

@@ -87,6 +87,22 @@ def parity(
             show_default=False,
         ),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Compare with this artifact of the same network, without PyTorch.",
+            show_default=False,
+        ),
+    ] = None,
+    against_contract: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="The contract of --against, if it has no manifest.",
+            show_default="that of --contract",
+        ),
+    ] = None,
     certificate: Annotated[
         Path | None,
         typer.Option(
@@ -112,7 +128,7 @@ def parity(
     contract: model_options.Contract = None,
     json: common_options.Json = None,
 ) -> None:
-    """Compare artifacts with PyTorch, output by output and keypoint by keypoint.
+    """Compare artifacts with PyTorch, or with another artifact, output by output and keypoint by keypoint.
 
     Exit with status 1 if an artifact is outside its tolerance or over its budget.
 
@@ -123,7 +139,7 @@ def parity(
     from posedeploy.console.model_lists import list_models
 
     check_json(json)
-    check_outputs(certificate, junit)
+    check_outputs(certificate, junit, is_against=against is not None)
     with show_progress() as on_progress:
         report = compare(
             list_models(models, device, runtime),
@@ -141,6 +157,8 @@ def parity(
             reference=reference,
             save_reference=save_reference,
             collected_outputs=collected_outputs,
+            against=against,
+            against_contract=against_contract,
             on_progress=on_progress,
             **model_options.model_keywords(family, network, contract, mesh, stages, weights),
         )

@@ -19,6 +19,7 @@ from posedeploy.commands.parity_tables import (
 )
 from posedeploy.console.output import fail, inform, out, write_json
 from posedeploy.console.tables import integers_line
+from posedeploy.errors import InputError
 
 
 def show_parity(report: ParityReport, json: Path | None) -> None:
@@ -31,8 +32,17 @@ def show_parity(report: ParityReport, json: Path | None) -> None:
         write_json(json, report.to_json())
 
 
-def check_outputs(certificate: Path | None, junit: Path | None) -> None:
-    """Check, before the comparison, that the certificate and the JUnit XML can be written."""
+def check_outputs(certificate: Path | None, junit: Path | None, *, is_against: bool) -> None:
+    """Check, before the comparison, that the certificate and the JUnit XML can be written.
+
+    Args:
+        is_against: another artifact is the reference, which certificates do not record.
+    """
+    if certificate is not None and is_against:
+        raise InputError(
+            "--certificate and --against: a certificate records a comparison with PyTorch; leave out one of "
+            "the two, or write --json or --junit"
+        )
     if certificate is not None:
         plugins.module("jinja2", "report")
         check_certificate_path(certificate)

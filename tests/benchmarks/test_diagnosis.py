@@ -211,7 +211,7 @@ def test_an_output_with_nan_or_infinity_is_named(
     cause = _cause(tiny, spec, given, replaced)
     assert cause == Cause("network", f"{name} contains NaN or infinity", 1.0, given.name)
     assert str(cause) == (
-        f"{name} contains NaN or infinity on {given.name}, and PyTorch's output is finite; export in fp32 or "
+        f"{name} contains NaN or infinity on {given.name}, and the other output is finite; export in fp32 or "
         "bf16"
     )
 

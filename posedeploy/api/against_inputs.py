@@ -1,0 +1,136 @@
+"""The inputs on which two artifacts of one network are compared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from posedeploy.api.parity_inputs import InputPairs, build_parity_inputs, list_readable
+from posedeploy.api.parity_options import ParityOptions
+from posedeploy.benchmarks.inputs import NetworkInput, build_noise_input
+from posedeploy.benchmarks.parity import PairedInputs
+from posedeploy.contract_document import UNKNOWN
+from posedeploy.errors import InputError
+from posedeploy.tensor_tables import infer_image_layout
+from posedeploy.types import (
+    TO_CHANNELS_FIRST,
+    Array,
+    Artifact,
+    Calibration,
+    Dimension,
+    ModelSpec,
+    Ranges,
+    TensorSpec,
+)
+
+logger = logging.getLogger(__name__)
+TO_CHANNELS_LAST = tuple(int(axis) for axis in np.argsort(TO_CHANNELS_FIRST))
+
+
+def describe_like(artifact: Artifact, other: Artifact) -> Artifact:
+    """Return a third-party model without a description with the description of another file of its network:
+    the family, the keypoints, and the preprocessing as if none of it were embedded."""
+    if artifact.provenance is not None or artifact.spec.family != UNKNOWN or artifact.spec.outputs:
+        return artifact
+    if other.spec.family == UNKNOWN and other.spec.contract is None:
+        return artifact
+    logger.info(f"{artifact.path}: nothing describes it, so it is described like {other.path}")
+    contract = other.spec.contract and replace(other.spec.contract, embedded=())
+    spec = replace(other.spec, inputs=(), outputs=(), roles={}, contract=contract)
+    return replace(artifact, spec=spec)
+
+
+def build_against_inputs(
+    reference: ModelSpec,
+    candidate: ModelSpec,
+    settings: ParityOptions,
+    ranges: Ranges,
+    calibrations: Sequence[Calibration],
+) -> PairedInputs:
+    """Return the inputs in the forms of both files: images, people's joints, or else noise.
+
+    Raises:
+        InputError: the inputs of the files do not fit each other, or images cannot be used.
+    """
+    if candidate.contract is not None and reference.contract is not None:
+        for other in calibrations[1:] if settings.images else ():
+            list_readable(settings.images, other)
+        candidate = replace(candidate, inputs=(_common_size(reference.inputs[0], candidate.inputs[0]),))
+        first = calibrations[0] if calibrations else None
+        return build_parity_inputs(reference, candidate, settings.images, ranges, first).pairs
+    if settings.images:
+        build_parity_inputs(candidate, replace(candidate, contract=None), settings.images, ranges)
+    if candidate.joints is not None and reference.joints is not None:
+        people = build_parity_inputs(candidate, candidate, (), ranges).pairs.generated
+        return InputPairs(tuple((_convert(each, candidate, reference), each) for each, _ in people))
+    noise = build_noise_input(candidate, ranges=ranges)
+    return InputPairs(((_convert(noise, candidate, reference), noise),))
+
+
+def _common_size(reference: TensorSpec, candidate: TensorSpec) -> TensorSpec:
+    """Return the candidate's input with the lengths that are fixed in the reference.
+
+    Raises:
+        InputError: the two have different fixed sizes or batches.
+    """
+    own = (candidate.shape[0], *candidate.image_size)
+    lengths = [
+        _common_length(a, b) for a, b in zip((reference.shape[0], *reference.image_size), own, strict=True)
+    ]
+    if None in lengths:
+        raise InputError(
+            f"the input of the reference is {reference}, and that of the model {candidate}; pass two files "
+            "with the same batch and size"
+        )
+    batch, height, width = (length for length in lengths if length is not None)
+    shape = (batch, height, width, 3) if candidate.layout == "NHWC" else (batch, 3, height, width)
+    return replace(candidate, shape=shape)
+
+
+def _common_length(a: Dimension, b: Dimension) -> Dimension | None:
+    if isinstance(a, str) or isinstance(b, str):
+        return b if isinstance(a, str) else a
+    return a if a == b else None
+
+
+def _convert(network_input: NetworkInput, candidate: ModelSpec, reference: ModelSpec) -> NetworkInput:
+    """Return an input of the candidate with the names and layouts of the reference.
+
+    Raises:
+        InputError: the inputs differ in more than that.
+    """
+    pairs = _match_inputs(candidate.inputs, reference.inputs)
+    tensors = {other.name: _transposed(network_input.tensors[own.name], own, other) for own, other in pairs}
+    if any(not other.accepts(tensors[other.name].shape) or own.dtype != other.dtype for own, other in pairs):
+        raise InputError(
+            f"the inputs {', '.join(map(str, candidate.inputs))} of the model do not fit the inputs "
+            f"{', '.join(map(str, reference.inputs))} of the reference; describe the files with `contract` "
+            "and `against_contract`"
+        )
+    return replace(network_input, tensors=tensors)
+
+
+def _match_inputs(
+    candidate: tuple[TensorSpec, ...], reference: tuple[TensorSpec, ...]
+) -> list[tuple[TensorSpec, TensorSpec]]:
+    """Return the inputs by name or, if each file has only one, that one."""
+    if len(candidate) == len(reference) == 1:
+        return [(candidate[0], reference[0])]
+    others = {tensor.name: tensor for tensor in reference}
+    if others.keys() != {tensor.name for tensor in candidate}:
+        raise InputError(
+            f"the inputs of the model are {', '.join(map(str, candidate))}, and those of the reference "
+            f"{', '.join(map(str, reference))}; pass two files whose inputs have the same names"
+        )
+    return [(tensor, others[tensor.name]) for tensor in candidate]
+
+
+def _transposed(array: Array, own: TensorSpec, other: TensorSpec) -> Array:
+    layouts = [tensor.layout or infer_image_layout(tensor.shape) for tensor in (own, other)]
+    if layouts[0] == layouts[1] or None in layouts:
+        return array
+    axes = TO_CHANNELS_FIRST if layouts[1] == "NCHW" else TO_CHANNELS_LAST
+    return np.ascontiguousarray(array.transpose(axes))
