@@ -47,10 +47,11 @@ def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         _text(LEFT, 24, title, size=15, weight="bold"),
+        # In the color of its line, but not next to it, where the front can cross the text.
+        _text(WIDTH - RIGHT, TOP - 5, f"budget (100%): {budget}", anchor="end", color=COLORS["winner"]),
         *_legend(),
         *_axes(x, y, x_title),
         _front([point for point in points if point.is_on_front], x, y),
-        _text(WIDTH - RIGHT - 4, y.at(100) - 5, f"budget: {budget}", anchor="end", color=COLORS["winner"]),
         *(_mark(point, x, y) for point in points),
         *_labels(points, x, y),
         "</svg>",

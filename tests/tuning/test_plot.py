@@ -29,7 +29,9 @@ def texts(document: ElementTree.Element) -> list[str]:
 def test_a_plot_has_axes_a_legend_the_front_and_each_candidate() -> None:
     document = draw(*POINTS)
     shown = texts(document)
-    assert {"ms per image", "error, percent of the budget", "budget: 1 px", "winner", "100%"} <= set(shown)
+    assert {"ms per image", "error, percent of the budget", "budget (100%): 1 px", "winner", "100%"} <= set(
+        shown
+    )
     assert {"openvino <bf16> & more", "openvino int8", "onnx fp32"} <= set(shown)
     assert "torchscript fp16" not in shown, "only the front has labels"
     tips = [each.text or "" for each in document.iter(f"{SVG}title")]
