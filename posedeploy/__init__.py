@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posedeploy.api.benchmarking import benchmark
+    from posedeploy.api.bisect_report import BisectReport
+    from posedeploy.api.bisecting import bisect
     from posedeploy.api.certificate.verification import Verification
     from posedeploy.api.certificate.verifying import verify
     from posedeploy.api.comparing import compare
@@ -59,6 +61,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "Artifact": "types",
+    "BisectReport": "api.bisect_report",
     "Camera": "types",
     "EvaluationReport": "api.evaluation_report",
     "ExportOptions": "convert.export_options",
@@ -83,6 +86,7 @@ _MODULES = {
     "TuningReport": "api.tuning_report",
     "Verification": "api.certificate.verification",
     "benchmark": "api.benchmarking",
+    "bisect": "api.bisecting",
     "compare": "api.comparing",
     "evaluate": "api.evaluating",
     "export": "api.exporting",
@@ -101,6 +105,7 @@ _MODULES = {
 
 __all__ = [
     "Artifact",
+    "BisectReport",
     "Camera",
     "EvaluationReport",
     "ExportOptions",
@@ -126,6 +131,7 @@ __all__ = [
     "Verification",
     "__version__",
     "benchmark",
+    "bisect",
     "compare",
     "evaluate",
     "export",

@@ -133,12 +133,14 @@ MAY_IMPORT = {
     "convert": SHARED | {"convert", "environments", "aoti_package", "tensorrt"},
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
+    "bisection": SHARED | {"bisection", "convert", "runtimes"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
     "tuning": SHARED | {"benchmarks", "pages.axes", "tuning"},
     "api": SHARED
     | {
         "api",
         "benchmarks",
+        "bisection",
         "calibration",
         "checkpoints",
         "convert",

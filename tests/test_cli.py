@@ -10,6 +10,7 @@ COMMANDS = (
     "export",
     "bench",
     "parity",
+    "bisect",
     "report",
     "predict",
     "evaluate",

@@ -11,6 +11,7 @@ import typer
 
 from posedeploy import __version__
 from posedeploy.cli.bench import bench
+from posedeploy.cli.bisect import bisect
 from posedeploy.cli.engine import engine
 from posedeploy.cli.environments import env
 from posedeploy.cli.evaluate import evaluate
@@ -75,6 +76,7 @@ for command in (
     tune,
     bench,
     parity,
+    bisect,
     verify,
     report,
     predict,

@@ -75,3 +75,5 @@ def _show(result: Parity) -> None:
     out.print()
     for failure in result.failures:
         fail(f"{result.label}: {failure}")
+    if result.failures and result.cause is None:
+        out.print(f"to find the layer: posedeploy bisect {result.label}", markup=False, soft_wrap=True)

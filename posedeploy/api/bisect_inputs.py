@@ -1,0 +1,164 @@
+"""The input on which the tensors of an artifact are examined, and its outputs in PyTorch."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from posedeploy.api.bisect_report import OutputDifference
+from posedeploy.api.parity_case import build_decode, build_pairing, list_peak_outputs
+from posedeploy.api.parity_inputs import build_parity_inputs
+from posedeploy.api.reporting import report_steps
+from posedeploy.benchmarks.ambiguity import bound_noise, decode_sides
+from posedeploy.benchmarks.array_differences import relative_differences, rms
+from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.parity import Pairing, select_image
+from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.tolerances import default_tolerance
+from posedeploy.bisection.reference_graph import run_network
+from posedeploy.convert.prepare import ExportWrapper
+from posedeploy.decoders import Decode
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.runtimes.load_runner import open_runner, resolve_spec
+from posedeploy.types import Array, Artifact, Model, ModelSpec, OnProgress, RunOptions, RuntimeInfo, Tensors
+
+MEASURES = ("px", "joint_mm", "vertex_mm")
+"""The measures of poses, of which the first that the network has is used."""
+PEOPLE_SHARE = 0.1
+
+
+class Measure:
+    """The comparison of the outputs of a network with this spec, and of the poses that they decode to."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._decode: Decode | None = build_decode(spec)
+        self._pairing: Pairing | None = build_pairing(spec) if self._decode is not None else None
+        self._bounds = bound_noise(list_peak_outputs(spec), None)
+
+    def __call__(self, source: NetworkInput, expected: Tensors, actual: Tensors) -> OutputDifference:
+        """Return the difference of ``actual`` from ``expected``, the outputs for one input."""
+        differences = [relative_differences(expected[name], actual[name]) for name in expected]
+        size = max((rms(each) for each in differences), default=0.0)
+        largest = max((float(each.max(initial=0.0)) for each in differences), default=0.0)
+        poses = self._compare_poses(source, expected, actual) if math.isfinite(size) else None
+        if poses is None:
+            return OutputDifference(size, largest)
+        measure = next((each for each in MEASURES if each in poses.summaries), None)
+        if measure is None:
+            return OutputDifference(size, largest, unmatched=poses.unmatched_keypoints)
+        unit = "px" if measure == "px" else "mm"
+        p95 = poses.summaries[measure].p95.value
+        return OutputDifference(size, largest, p95, unit, poses.unmatched_keypoints)
+
+    def _compare_poses(
+        self, source: NetworkInput, expected: Tensors, actual: Tensors
+    ) -> PoseComparison | None:
+        if self._decode is None or self._pairing is None or not source.placements:
+            return None
+        images = []
+        for index, placement in enumerate(source.placements):
+            sides = select_image(expected, index), select_image(actual, index)
+            decoded = decode_sides(self._decode, *sides, placement, default_tolerance("fp32"), self._bounds)
+            images.append(self._pairing.compare(source.name, decoded, *sides, placement))
+        return PoseComparison(tuple(images))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An artifact and PyTorch on one input.
+
+    network: the network with the artifact's outputs, and its preprocessing if that is embedded. inputs: of
+    ``network``. input: of the artifact. expected: the outputs of ``network``. runtime_info, difference: of
+    the artifact. measure: the comparison of other outputs.
+    """
+
+    spec: ModelSpec
+    network: ExportWrapper
+    input: NetworkInput
+    inputs: list[Array]
+    expected: Tensors
+    runtime_info: RuntimeInfo
+    difference: OutputDifference
+    measure: Measure
+
+
+def select_input(
+    artifact: Artifact,
+    model: Model,
+    options: RunOptions,
+    runtime: str | None,
+    images: tuple[Path, ...],
+    on_progress: OnProgress,
+) -> Comparison:
+    """Run an artifact and PyTorch on the inputs of parity, and return the one with the largest difference.
+
+    An input on which both models find people is preferred, if its difference is at least ``PEOPLE_SHARE`` of
+    the largest.
+
+    Raises:
+        PoseDeployError: the artifact does not run, or does not fit the checkpoint.
+    """
+    report = report_steps(on_progress, f"running {artifact.path.name} and PyTorch")
+    worst: dict[bool, Comparison] = {}
+    with open_runner(artifact, options, runtime) as runner:
+        spec = resolve_spec(artifact, runner)
+        adapted = adapt_runner(runner, spec)
+        pairs = build_parity_inputs(model.spec, spec, images, adapted.ranges, artifact.calibration).pairs
+        network, is_embedded = _build_network(artifact, model, spec)
+        measure = Measure(spec)
+        for number, (reference, candidate) in enumerate(pairs):
+            source = candidate if is_embedded else reference
+            inputs = list(source.tensors.values())
+            outputs, actual = run_network(network, inputs), adapted.run(candidate.tensors)
+            expected = {each.name: array for each, array in zip(spec.outputs, outputs, strict=True)}
+            _check_shapes(artifact, expected, actual)
+            difference = measure(candidate, expected, actual)
+            has_people = difference.poses is not None
+            if has_people not in worst or _size(difference) > _size(worst[has_people].difference):
+                worst[has_people] = Comparison(
+                    spec, network, candidate, inputs, expected, runner.runtime_info, difference, measure
+                )
+            report(number + 1, len(pairs))
+    largest = max(worst.values(), key=lambda each: _size(each.difference))
+    if True in worst and _size(worst[True].difference) >= PEOPLE_SHARE * _size(largest.difference):
+        return worst[True]
+    return largest
+
+
+def _size(difference: OutputDifference) -> float:
+    return difference.rms if math.isfinite(difference.rms) else sys.float_info.max
+
+
+def _build_network(artifact: Artifact, model: Model, spec: ModelSpec) -> tuple[ExportWrapper, bool]:
+    """Return the network with the outputs of the artifact, and whether it includes the preprocessing.
+
+    Raises:
+        ArtifactError: the network does not have an output of the artifact.
+    """
+    names = [output.name for output in model.spec.outputs]
+    missing = [output.name for output in spec.outputs if output.name not in names]
+    if missing:
+        raise ArtifactError(
+            f"{artifact.path}: the output {missing[0]!r} does not exist in PyTorch, which has "
+            f"{', '.join(names)}; use the checkpoint of the same network"
+        )
+    is_embedded = (
+        artifact.provenance is not None and spec.contract is not None and bool(spec.contract.embedded)
+    )
+    keep = tuple(names.index(output.name) for output in spec.outputs)
+    network = ExportWrapper(
+        model.export_form or model.module, model.spec.contract if is_embedded else None, keep
+    )
+    return network.eval(), is_embedded
+
+
+def _check_shapes(artifact: Artifact, expected: Tensors, actual: Tensors) -> None:
+    for name, array in expected.items():
+        if actual[name].shape != array.shape:
+            raise ArtifactError(
+                f"{artifact.path}: {name} has shape {actual[name].shape}, but {array.shape} in PyTorch on "
+                "the same input; export it again"
+            )

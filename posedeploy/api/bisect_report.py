@@ -1,0 +1,174 @@
+"""The tensors of an artifact that differ from PyTorch, its layers by their effect, and the JSON of both."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+from posedeploy import artifact_files
+from posedeploy.benchmarks.machine_info import Machine, describe_machine
+from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance
+from posedeploy.bisection.operations import Operation
+from posedeploy.text_files import format_json
+from posedeploy.types import Artifact, RuntimeInfo
+
+FORMAT, VERSION = "posedeploy.bisect", 1
+FUSION_FACTOR = 10.0
+"""The factor by which the difference at the outputs must fall with intermediate tensors as outputs for the
+cause to be a fusion."""
+EXPLAINED = 0.99
+"""The least share of a difference that a factor and an offset of each channel explain, to be named."""
+
+
+@dataclass(frozen=True)
+class OutputDifference:
+    """The difference of outputs from those of PyTorch on one input.
+
+    rms: the largest RMS difference of an output, relative to its largest absolute value; infinite for NaN.
+    largest: the largest difference of any element, relative to the same. poses: the difference of keypoints,
+    joints or vertices at the 95th percentile; None without a decoding, or if both models have no person in
+    common. unit: of ``poses``, px or mm. unmatched: keypoints that only one of the models finds.
+    """
+
+    rms: float
+    largest: float
+    poses: float | None = None
+    unit: str = ""
+    unmatched: int = 0
+
+
+@dataclass(frozen=True)
+class FaultyTensor:
+    """A tensor of a file that leaves the noise floor.
+
+    tensor, operator: in the file. operation: the one of the network whose result it is. layer: the layer that
+    computes it, with the operations up to ``operation`` that the file fuses with it. error: the RMS
+    difference from what PyTorch computes from the tensors of the file before it, relative to the RMS of that.
+    floor: the same of PyTorch with the rounding errors of the precision. limit: the largest error of a
+    correct tensor. scale_share: the share of the difference that a factor and an offset of each channel
+    explain, 0 to 1.
+    """
+
+    tensor: str
+    operator: str
+    operation: Operation
+    layer: Operation
+    error: float
+    floor: float
+    limit: float
+    scale_share: float
+
+    @property
+    def hint(self) -> str:
+        """What the difference looks like; empty if it resembles nothing known."""
+        if not math.isfinite(self.error):
+            return "it has NaN or infinity: values are too large for its precision"
+        if self.layer.operator.startswith("upsample") or self.layer.operator == "grid_sampler":
+            return "it is resized otherwise: compare align_corners and the rounding of positions"
+        if self.scale_share >= EXPLAINED:
+            return "each channel has another scale or offset: other BatchNorm statistics, or another bias"
+        return ""
+
+
+@dataclass(frozen=True)
+class RankedLayer:
+    """A layer by its effect on the outputs.
+
+    error: the largest own error of its tensors. alone: what remains of the difference at the outputs if this
+    layer is put back to FP32. together: if all layers before it in the ranking are too.
+    """
+
+    layer: Operation
+    error: float
+    alone: OutputDifference
+    together: OutputDifference
+
+
+@dataclass(frozen=True, kw_only=True)
+class BisectReport:
+    """The result of ``bisect``.
+
+    precision: the coarsest of the file and the runtime, whose noise floor is the limit. input: the name of
+    the input. operations: of the network. tensors: of the file, of floating point. matched: the tensors that
+    are results of operations. difference: of the artifact's outputs. with_intermediates: of the outputs of
+    the run that was examined. faults: in the order of the network. ranking: the largest effect first.
+    """
+
+    artifact: Artifact
+    runtime_info: RuntimeInfo
+    precision: str
+    input: str
+    operations: int
+    tensors: int
+    matched: int
+    difference: OutputDifference
+    with_intermediates: OutputDifference
+    faults: tuple[FaultyTensor, ...]
+    ranking: tuple[RankedLayer, ...]
+    machine: Machine = field(default_factory=describe_machine)
+
+    @property
+    def first(self) -> FaultyTensor | None:
+        """The first tensor that leaves the noise floor; None if none does."""
+        return self.faults[0] if self.faults else None
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """The default tolerance of outputs in this precision."""
+        return default_tolerance(self.precision)
+
+    @property
+    def is_within_tolerance(self) -> bool:
+        """Whether the outputs are within the tolerance of their precision on this input."""
+        return self.difference.largest <= self.tolerance.rtol
+
+    @property
+    def is_fusion(self) -> bool:
+        """Whether the difference at the outputs disappears if intermediate tensors are outputs, which
+        prevents the runtime from fusing operators."""
+        fused, separate = self.difference.rms, self.with_intermediates.rms
+        return not self.is_within_tolerance and not fused <= FUSION_FACTOR * separate
+
+    @property
+    def passed(self) -> bool:
+        """Whether no tensor leaves the noise floor, and no fusion changes the outputs."""
+        return not self.faults and not self.is_fusion
+
+    @property
+    def verdict(self) -> str:
+        """The conclusion in one line."""
+        if self.first is not None:
+            return f"the result of {self.first.layer} is the first that leaves the noise floor"
+        if self.is_fusion:
+            return (
+                "no tensor leaves the noise floor if all are outputs, and then the difference disappears: "
+                "the runtime fuses operators wrongly"
+            )
+        outputs = "within" if self.is_within_tolerance else "outside"
+        return (
+            f"no tensor leaves the noise floor; the outputs are {outputs} the tolerance of {self.precision}"
+        )
+
+    def to_json(self) -> str:
+        """Return the versioned document; docs/json.md lists its fields."""
+        return format_json(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "machine": asdict(self.machine),
+                "model": str(self.artifact.path),
+                "model_sha256": dict(artifact_files.hashes_of(self.artifact)),
+                "runtime": asdict(self.runtime_info),
+                "precision": self.precision,
+                "input": self.input,
+                "operations": self.operations,
+                "tensors": self.tensors,
+                "matched": self.matched,
+                "passed": self.passed,
+                "verdict": self.verdict,
+                "difference": asdict(self.difference),
+                "with_intermediates": asdict(self.with_intermediates),
+                "faults": [{**asdict(each), "hint": each.hint} for each in self.faults],
+                "ranking": [asdict(each) for each in self.ranking],
+            }
+        )

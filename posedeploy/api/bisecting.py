@@ -1,0 +1,178 @@
+"""The first tensor of an artifact that differs from PyTorch, and the layers that cause the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Unpack
+
+from posedeploy.api.bisect_inputs import Comparison, select_input
+from posedeploy.api.bisect_report import BisectReport, FaultyTensor, OutputDifference, RankedLayer
+from posedeploy.api.model_args import (
+    ArtifactSource,
+    ModelArgs,
+    ModelKeywords,
+    get_path,
+    is_sample,
+    list_paths,
+    optional_path,
+    to_source,
+)
+from posedeploy.api.open_models import open_with_args
+from posedeploy.api.reference_model import load_reference_model
+from posedeploy.api.reporting import report_steps
+from posedeploy.argument_types import check_arguments
+from posedeploy.benchmarks.tolerances import MANTISSA_BITS, is_quantized, to_torch_precision
+from posedeploy.bisection.alignment import Aligner
+from posedeploy.bisection.effects import group_by_layer, rank_layers
+from posedeploy.bisection.intermediates.opening import Intermediate, find_opener, open_with_intermediates
+from posedeploy.bisection.matching import Match
+from posedeploy.bisection.own_errors import OwnError, measure_own_errors
+from posedeploy.bisection.reference_graph import ReferenceGraph
+from posedeploy.convert.export_options import ignore_progress
+from posedeploy.errors import InputError
+from posedeploy.runtimes.run_options import required_precision
+from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
+
+SHOWN_LAYERS = 10
+"""The number of layers in the ranking."""
+
+
+@check_arguments
+def bisect(
+    artifact: ArtifactSource,
+    images: StrPath | Iterable[StrPath] | None = None,
+    *,
+    device: str = "cpu",
+    precision: Precision | None = None,
+    threads: int | None = None,
+    runtime: str | None = None,
+    checkpoint: StrPath | None = None,
+    on_progress: OnProgress = ignore_progress,
+    **model_args: Unpack[ModelKeywords],
+) -> BisectReport:
+    """Find the first tensor inside an artifact that leaves the noise floor of PyTorch, and rank its layers.
+
+    Every tensor of the file becomes an output, and is compared with the result of the operation that it
+    belongs to, computed by PyTorch from the tensors of the file before it. So each layer has an error of its
+    own. The input is the one with the largest difference at the outputs.
+
+    Args:
+        images: also choose among these images, or the images of these folders; one path or several.
+        precision, threads, runtime: as for ``compare``.
+        checkpoint: the checkpoint to compare with, instead of the one in the manifest.
+        model_args: the fields of ``ModelKeywords``; they describe the artifact and its checkpoint.
+
+    Raises:
+        ArtifactError: the runtime cannot return intermediate tensors, or none belongs to an operation.
+        PoseDeployError: the artifact or its checkpoint cannot be opened, or it does not run.
+    """
+    args, source = ModelArgs.of(model_args), to_source(artifact)
+    if isinstance(source, Model) or is_sample(source):
+        raise InputError(f"{get_path(source)}: a checkpoint; expected an artifact; export it first")
+    opened = open_with_args(source, args)
+    find_opener(opened, runtime)  # first, since the rest takes seconds
+    on_progress(f"loading {opened.path} and its checkpoint", None)
+    model = load_reference_model(opened, optional_path(checkpoint), args)
+    options = RunOptions(device, precision or required_precision(opened), threads)
+    comparison = select_input(opened, model, options, runtime, list_paths(images), on_progress)
+    on_progress("tracing the network", None)
+    graph = ReferenceGraph(comparison.network, comparison.inputs)
+    on_progress("running with intermediate tensors", None)
+    with open_with_intermediates(opened, options, runtime) as file:
+        outputs, tensors = file.run(comparison.input.tensors, comparison.spec)
+    difference = comparison.measure(comparison.input, comparison.expected, outputs)
+    return _Search(opened, comparison, graph, tensors, on_progress).report(difference)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The search in the tensors of one run of a file."""
+
+    artifact: Artifact
+    comparison: Comparison
+    graph: ReferenceGraph
+    tensors: list[Intermediate]
+    on_progress: OnProgress
+
+    def report(self, with_intermediates: OutputDifference) -> BisectReport:
+        """Return the report. ``with_intermediates``: the difference of this run's outputs."""
+        comparison = self.comparison
+        precision = _find_precision(self.artifact, comparison.runtime_info.precision)
+        self.on_progress("matching tensors with the network", None)
+        arrays = [tensor.array for tensor in self.tensors]
+        matches = Aligner(self.graph, arrays, self._match_outputs()).align()
+        self.on_progress("measuring the error of each tensor", None)
+        errors = measure_own_errors(self.graph, arrays, matches, precision)
+        faulty = [each for each in errors if each.is_faulty]
+        return BisectReport(
+            artifact=self.artifact,
+            runtime_info=comparison.runtime_info,
+            precision=precision,
+            input=comparison.input.name,
+            operations=len(self.graph.operations),
+            tensors=len(self.tensors),
+            matched=len(matches),
+            difference=comparison.difference,
+            with_intermediates=with_intermediates,
+            faults=tuple(self._describe(each) for each in faulty),
+            ranking=tuple(self._rank(errors, precision)),
+        )
+
+    def _match_outputs(self) -> dict[str, Match]:
+        indices = {tensor.name: index for index, tensor in enumerate(self.tensors)}
+        names = [output.name for output in self.comparison.spec.outputs]
+        known = {operation.name for operation in self.graph.operations}
+        return {
+            operation: Match(indices[name])
+            for operation, name in zip(self.graph.outputs, names, strict=True)
+            if operation in known and name in indices
+        }
+
+    def _describe(self, error: OwnError) -> FaultyTensor:
+        tensor = self.tensors[error.index]
+        return FaultyTensor(
+            tensor=tensor.name,
+            operator=tensor.operator,
+            operation=error.segment.result,
+            layer=error.segment.layer,
+            error=error.error,
+            floor=error.floor,
+            limit=error.limit,
+            scale_share=error.scale_share,
+        )
+
+    def _rank(self, errors: list[OwnError], precision: str) -> list[RankedLayer]:
+        """Return the layers with the largest effect: in FP32, of those that are faulty."""
+        layers = group_by_layer(errors)
+        kept = {
+            each.layer.name
+            for each in layers
+            if precision != "fp32" or any(own.is_faulty for own in each.errors)
+        }
+        comparison = self.comparison
+        names = [output.name for output in comparison.spec.outputs]
+        effects = rank_layers(
+            self.graph,
+            layers,
+            kept,
+            lambda outputs: comparison.measure(
+                comparison.input, comparison.expected, dict(zip(names, outputs, strict=True))
+            ),
+            lambda difference: difference.rms,
+            SHOWN_LAYERS,
+            report_steps(self.on_progress, "putting layers back to FP32"),
+        )
+        return [
+            RankedLayer(each.layer.layer, each.layer.worst.error, each.alone, each.together)
+            for each in effects
+        ]
+
+
+def _find_precision(artifact: Artifact, reported: str) -> str:
+    """Return the coarsest precision of a file and of the runtime, as ``MIN_LIMITS`` names it."""
+    if is_quantized(reported) or artifact.calibration is not None:
+        return "int8"
+    order = list(MANTISSA_BITS)
+    parts = [part for part in (artifact.precision, to_torch_precision(reported) or "") if part in order]
+    return max(parts, key=order.index, default="fp32")

@@ -1,0 +1,72 @@
+"""Intermediate tensors of IR and ONNX files, in OpenVINO."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from posedeploy import openvino_telemetry  # noqa: F401
+
+# isort: split
+
+import openvino
+
+from posedeploy.bisection.intermediates.opening import OpenedFile
+from posedeploy.convert.float_layers import is_constant
+from posedeploy.errors import ArtifactError, first_line
+from posedeploy.runtimes.openvino import OpenVinoRunner
+from posedeploy.types import Artifact, RunOptions
+
+SKIPPED = frozenset({"Parameter", "Constant", "Result"})
+
+
+def open_file(artifact: Artifact, options: RunOptions, folder: Path) -> OpenedFile:
+    """Open a file with the floating-point results of all its operators as outputs.
+
+    Raises:
+        ArtifactError, DeviceError: as for ``OpenVinoRunner``.
+    """
+    try:
+        model = openvino.Core().read_model(artifact.path)
+    except RuntimeError as error:
+        raise ArtifactError(f"{artifact.path}: OpenVINO cannot read it ({first_line(error)})") from error
+    existing = {_source(result): result.output(0).get_any_name() for result in model.get_results()}
+    operators: dict[str, str] = {}
+    computed: set[str] = {node.get_friendly_name() for node in model.get_parameters()}
+    for node in model.get_ordered_ops():
+        sources = {value.get_node().get_friendly_name() for value in node.input_values()}
+        if node.get_type_name() in SKIPPED or not sources & computed:  # constants are no results
+            continue
+        computed.add(node.get_friendly_name())
+        for index, port in enumerate(node.outputs()):
+            if not port.get_element_type().is_real() or _has_bias_next(port):
+                continue
+            key = (node.get_friendly_name(), index)
+            if key not in existing:
+                existing[key] = "/".join(map(str, key)) if index else key[0]
+                _add_output(model, port, existing[key])
+            operators[existing[key]] = node.get_type_name()
+    path = folder / "intermediates.xml"
+    openvino.save_model(model, path, compress_to_fp16=False)
+    return OpenedFile(OpenVinoRunner(replace(artifact, path=path), options), operators)
+
+
+def _has_bias_next(port: Any) -> bool:
+    """Return whether only an addition of constants uses a result: the network has the sum alone."""
+    consumers = [target.get_node() for target in port.get_target_inputs()]
+    return (
+        len(consumers) == 1
+        and consumers[0].get_type_name() == "Add"
+        and any(is_constant(value.get_node()) for value in consumers[0].input_values())
+    )
+
+
+def _source(result: Any) -> tuple[str, int]:
+    value = result.input_value(0)
+    return value.get_node().get_friendly_name(), value.get_index()
+
+
+def _add_output(model: Any, port: Any, name: str) -> None:
+    port.get_tensor().set_names({name})
+    model.add_outputs([port])

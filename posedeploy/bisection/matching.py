@@ -1,0 +1,121 @@
+"""Match the tensors of a model file with the operations of the network, by their values.
+
+Converters rename, fuse and transpose tensors. A tensor belongs to an operation if its values are similar, in
+the order of the file or with channels first, and if neither has a more similar partner. Tensors are compared
+at fixed random positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from posedeploy.types import Array
+
+POSITIONS = 1024
+"""The positions at which tensors are compared."""
+MAX_DIFFERENCE = 0.5
+"""The RMS difference of a pair, relative to the standard fault of the operation's values."""
+MIN_FINITE = 0.5
+"""The least share of finite values of a tensor that is compared."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The tensor of a file that holds the result of an operation.
+
+    index: of the tensor. is_transposed: the channels are last in the file.
+    """
+
+    index: int
+    is_transposed: bool = False
+
+
+def sample(array: Array) -> Array:
+    """Return the values of an array at the positions for its size, as FP64."""
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+    values: Array = np.asarray(flat[_positions(array.size)], np.float64)
+    return values
+
+
+def sample_layouts(array: Array) -> dict[bool, Array]:
+    """Return the samples of a tensor of a file, as it is and (True) with its last axis moved to axis 1."""
+    samples = {False: sample(array)}
+    if array.ndim >= 3:
+        samples[True] = sample(channels_first(array))
+    return samples
+
+
+def channels_first(array: Array) -> Array:
+    """Return a view of a channels-last array with the channels at axis 1."""
+    return np.moveaxis(array, -1, 1)
+
+
+def select_values(match: Match, arrays: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """Return the tensor of a match in the shape of the operation's result."""
+    array = arrays[match.index]
+    return (channels_first(array) if match.is_transposed else array).reshape(shape)
+
+
+def find_matches(
+    results: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    samples: Sequence[Mapping[bool, Array]],
+    tensor_sizes: Sequence[int],
+) -> dict[str, Match]:
+    """Return the match of each operation that has one.
+
+    Args:
+        results: the samples of the results, by operation. sizes: their numbers of elements.
+        samples: of each tensor, by layout. tensor_sizes: their numbers of elements.
+    """
+    pairs: dict[str, Match] = {}
+    for size in set(sizes[name] for name in results):
+        names = [name for name in results if sizes[name] == size]
+        matches = [
+            Match(index, is_transposed)
+            for index, layouts in enumerate(samples)
+            if tensor_sizes[index] == size
+            for is_transposed in layouts
+        ]
+        if matches:
+            values = [samples[match.index][match.is_transposed] for match in matches]
+            pairs |= _pair([results[name] for name in names], values, names, matches)
+    return pairs
+
+
+def _pair(
+    results: Sequence[Array], values: Sequence[Array], names: Sequence[str], matches: Sequence[Match]
+) -> dict[str, Match]:
+    """Return the pairs of which each is the most similar partner of the other."""
+    table = np.array([[relative_difference(result, each) for each in values] for result in results])
+    pairs = {}
+    for row, name in enumerate(names):
+        column = int(np.argmin(table[row]))
+        same = [other for other, match in enumerate(matches) if match.index == matches[column].index]
+        best = int(np.argmin(table[:, same].min(axis=1)))
+        if table[row, column] <= MAX_DIFFERENCE and best == row:
+            pairs[name] = matches[column]
+    return pairs
+
+
+def relative_difference(expected: Array, values: Array) -> float:
+    """Return the RMS difference of finite values over the standard fault of the expected ones.
+
+    It is infinite for a constant result, and with too few finite values.
+    """
+    is_finite = np.isfinite(values) & np.isfinite(expected)
+    if is_finite.mean() < MIN_FINITE:
+        return float("inf")
+    spread = float(expected[is_finite].std())
+    differences = values[is_finite] - expected[is_finite]
+    return float(np.sqrt(np.mean(differences**2))) / spread if spread > 0 else float("inf")
+
+
+def _positions(size: int) -> Array:
+    if size <= POSITIONS:
+        return np.arange(size)
+    positions: Array = np.random.RandomState(size % (1 << 31)).randint(0, size, POSITIONS)
+    return positions

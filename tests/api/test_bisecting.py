@@ -1,0 +1,151 @@
+"""``bisect`` finds the layer that tests have damaged in an artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import posedeploy as pd
+from posedeploy.api.bisect_report import BisectReport
+from posedeploy.api.load_checkpoint import load_checkpoint
+from posedeploy.errors import ArtifactError, InputError
+from tests.support.layered_network import Damage, line_of, write_checkpoint, write_network
+
+SEED = 5
+
+
+def perturb(network: nn.Module) -> None:
+    weight = network.get_parameter("blocks.1.conv.weight")
+    weight.mul_(1 + 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(SEED)))
+
+
+def replace(network: nn.Module) -> None:
+    weight = network.get_parameter("blocks.1.conv.weight")
+    weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(SEED)))
+
+
+def stale_statistics(network: nn.Module) -> None:
+    network.get_buffer("blocks.1.norm.running_mean").add_(0.3)
+    network.get_buffer("blocks.1.norm.running_var").mul_(torch.linspace(0.5, 2, 8))
+
+
+def keep(network: nn.Module) -> None:
+    """Change nothing."""
+
+
+def examine(folder: Path, damage: Damage, target: str, *, align_corners: bool = True) -> BisectReport:
+    """Export damaged weights, and compare the artifact with the right checkpoint."""
+    network = write_network(folder)
+    exported = write_network(folder, "exported", align_corners=align_corners)
+    built = load_network(network)
+    right = write_checkpoint(built, folder / "right.pth")
+    wrong = write_checkpoint(built, folder / "wrong.pth", damage)
+    model = load_checkpoint(wrong, network=exported)
+    [artifact] = pd.export(model, target, folder / "out")
+    return pd.bisect(artifact, checkpoint=right, network=network)
+
+
+def load_network(network: str) -> nn.Module:
+    file, _, function = network.rpartition(":")
+    namespace: dict[str, object] = {"__name__": "layered"}
+    exec(Path(file).read_text(), namespace)
+    module, _ = namespace[function]()  # type: ignore[operator]
+    assert isinstance(module, nn.Module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [perturb, *(pytest.param(each, marks=pytest.mark.slow) for each in (replace, stale_statistics))],
+)
+def test_a_damaged_layer_is_found_with_its_line(damage: Damage, tmp_path: Path) -> None:
+    report = examine(tmp_path, damage, "onnx")
+    first = report.first
+    assert first is not None
+    assert not report.passed
+    assert (first.layer.module, first.operation.module) == ("blocks.1.conv", "blocks.1.norm")
+    assert first.layer.source is not None
+    assert first.layer.source.line == line_of("self.conv(x)")
+    assert first.error > 1000 * first.floor
+    assert len(report.faults) == 1
+    [ranked] = report.ranking
+    assert ranked.layer == first.layer
+    assert ranked.alone.rms < 1e-5 < report.difference.rms
+    assert ("BatchNorm" in first.hint) == (damage is stale_statistics)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["openvino", "tflite", "torchscript"])
+@pytest.mark.parametrize("damage", [perturb, replace])
+def test_each_runtime_finds_the_damaged_layer(target: str, damage: Damage, tmp_path: Path) -> None:
+    report = examine(tmp_path, damage, target)
+    assert report.first is not None
+    assert report.first.layer.module == "blocks.1.conv"
+    assert [each.layer.module for each in report.ranking] == ["blocks.1.conv"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["openvino", "tflite", "torchscript", "onnx"])
+def test_a_correct_artifact_is_not_accused(target: str, tmp_path: Path) -> None:
+    report = examine(tmp_path, keep, target)
+    assert report.passed
+    assert not report.ranking
+    assert report.verdict == "no tensor leaves the noise floor; the outputs are within the tolerance of fp32"
+
+
+@pytest.mark.slow
+def test_another_align_corners_is_found_at_the_resize(tmp_path: Path) -> None:
+    report = examine(tmp_path, keep, "onnx", align_corners=False)
+    assert report.first is not None
+    assert report.first.layer.module == "resize"
+    assert "align_corners" in report.first.hint
+
+
+def overflow(network: nn.Module) -> None:
+    network.get_parameter("blocks.0.norm.weight").mul_(1e6)
+
+
+@pytest.mark.slow
+def test_an_fp16_overflow_is_found_where_it_begins(tmp_path: Path) -> None:
+    network = write_network(tmp_path)
+    checkpoint = write_checkpoint(load_network(network), tmp_path / "large.pth", overflow)
+    model = load_checkpoint(checkpoint, network=network)
+    [artifact] = pd.export(model, "onnx", tmp_path / "out", options=pd.ExportOptions(precision="fp16"))
+    report = pd.bisect(artifact, network=network)
+    assert report.first is not None
+    assert report.first.layer.module == "blocks.0.conv"
+    assert "NaN or infinity" in report.first.hint
+
+
+def spread_channels(network: nn.Module) -> None:
+    """Give one channel a range that leaves few integers to the others."""
+    network.get_parameter("blocks.1.norm.weight")[0] = 300.0
+    network.get_parameter("blocks.2.conv.weight")[:, 0] /= 300.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["onnx", "openvino"])
+def test_a_layer_that_is_hard_to_quantize_ranks_first(target: str, tmp_path: Path) -> None:
+    network = write_network(tmp_path)
+    checkpoint = write_checkpoint(load_network(network), tmp_path / "hard.pth", spread_channels)
+    model = load_checkpoint(checkpoint, network=network)
+    [artifact] = pd.export(model, target, tmp_path / "out", options=pd.ExportOptions(precision="int8"))
+    report = pd.bisect(artifact, network=network)
+    assert report.ranking[0].layer.module in ("blocks.1.conv", "blocks.2.conv")
+    assert report.ranking[0].alone.rms < report.difference.rms
+    assert report.ranking[-1].together.rms < 0.2 * report.difference.rms
+
+
+def test_runtimes_without_intermediate_tensors_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "engine.engine"
+    path.write_bytes(b"ftrt")
+    with pytest.raises(ArtifactError, match="a TensorRT engine has no intermediate tensors"):
+        pd.bisect(path)
+
+
+def test_a_checkpoint_is_refused() -> None:
+    with pytest.raises(InputError, match="sample: a checkpoint; expected an artifact; export it first"):
+        pd.bisect("sample")
