@@ -123,6 +123,11 @@ class DecoderPoses(FamilyPoses[Placement], Protocol):
     def NEEDED_ROLES(self) -> tuple[str, ...]:
         """The roles without which nothing is decoded."""
 
+    @property
+    def DECISION_ROLES(self) -> tuple[str, ...]:
+        """The roles of outputs besides ``PEAK_ROLES`` by which ``decode`` decides who is a person, so that
+        noise can exchange two nearly equal candidates."""
+
     def count_keypoints(self, spec: ModelSpec) -> int | None:
         """Return the number of keypoints in the network's outputs; None if it is unknown.
 

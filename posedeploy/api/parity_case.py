@@ -20,7 +20,7 @@ from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
-from posedeploy.families import has_decoding, poses_of
+from posedeploy.families import decoder_poses_of, has_decoding, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
@@ -186,7 +186,10 @@ def _widen(tolerance: float, noise: float) -> float:
 
 
 def list_peak_outputs(spec: ModelSpec) -> list[str]:
-    """Return the outputs whose peaks the family's decoding selects."""
+    """Return the outputs whose peaks the family's decoding selects, or by which it decides who is a
+    person."""
     if not has_decoding(spec.family):
         return []
-    return [spec.roles[role] for role in poses_of(spec.family).PEAK_ROLES if role in spec.roles]
+    decoder = decoder_poses_of(spec.family)
+    roles = (*poses_of(spec.family).PEAK_ROLES, *(decoder.DECISION_ROLES if decoder is not None else ()))
+    return [spec.roles[role] for role in roles if role in spec.roles]

@@ -29,6 +29,7 @@ UNIT: Final = "px"
 ROLES = ("keypoints", "world", "presence")
 NEEDED_ROLES = ("keypoints",)
 PEAK_ROLES = ()
+DECISION_ROLES = ()
 DEPTH_ROLE: Final = None
 MESH_ROLE: Final = None
 CHANNELS: Mapping[str, int] = {}

@@ -29,6 +29,7 @@ UNIT: Final = "px"
 ROLES = ("heatmaps",)
 NEEDED_ROLES = ROLES
 PEAK_ROLES = ROLES
+DECISION_ROLES = ()
 DEPTH_ROLE: Final = None
 MESH_ROLE: Final = None
 CHANNELS: Mapping[str, int] = {}

@@ -30,6 +30,8 @@ UNIT: Final = "px"
 ROLES = ("detections", "keypoints")
 NEEDED_ROLES = ("detections",)
 PEAK_ROLES = ()
+DECISION_ROLES = ("detections",)
+"""Noise decides which of two overlapping anchors of nearly the same score is kept."""
 DEPTH_ROLE: Final = None
 MESH_ROLE: Final = None
 CHANNELS: Mapping[str, int] = {}

@@ -26,6 +26,7 @@ UNIT: Final = "px"
 ROLES = ("simcc_x", "simcc_y")
 NEEDED_ROLES = ROLES
 PEAK_ROLES = ROLES
+DECISION_ROLES = ()
 DEPTH_ROLE: Final = None
 MESH_ROLE: Final = None
 CHANNELS: Mapping[str, int] = {}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from posedeploy.api.parity_case import list_peak_outputs
+from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import InputError
 from posedeploy.poses.boxes_nms import suppress_overlaps
 from posedeploy.types import Array, Dimension, Placement, Tensors
@@ -171,3 +174,21 @@ def test_suppression_keeps_the_best_of_overlapping_boxes() -> None:
     assert suppress_overlaps(corners, scores, 0.5, 10).tolist() == [1, 2, 3, 4]
     assert suppress_overlaps(corners, scores, 0.4, 10).tolist() == [1, 3, 4]
     assert suppress_overlaps(corners, scores, 1.0, 2).tolist() == [1, 0]
+
+
+def test_noise_that_exchanges_two_anchors_makes_the_person_ambiguous() -> None:
+    spec = describe_network(YOLO, {"output0": (1, 56, 8400)}, (1, 3, 640, 640))
+    expected, actual = anchors(), anchors()
+    expected[4, [10, 11]] = 0.8, 0.7999
+    actual[4, [10, 11]] = 0.7999, 0.8
+    assert list_peak_outputs(spec) == ["output0"]
+    for bounds, ambiguous in ((bound_noise(["output0"], None), 17), ({}, 0)):
+        parity = compare_image(
+            lambda outputs, placement: decode_with(spec, outputs, placement),
+            {"output0": expected[None]},
+            {"output0": actual[None]},
+            HALF,
+            Tolerance(),
+            bounds,
+        )
+        assert parity.ambiguous == ambiguous
