@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from posedeploy.console import common_options, model_options
-from posedeploy.console.output import check_json, show_progress
+from posedeploy.console.output import show_progress
 
 
 def parity(
@@ -138,8 +138,7 @@ def parity(
     from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
     from posedeploy.console.model_lists import list_models
 
-    check_json(json)
-    check_outputs(certificate, junit, is_against=against is not None)
+    check_outputs(json, certificate, junit, pictures=pictures, is_against=against is not None)
     with show_progress() as on_progress:
         report = compare(
             list_models(models, device, runtime),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy import plugins
-from posedeploy.api.certificate.output_paths import check_certificate_path, check_output
+from posedeploy.api.certificate.output_paths import check_certificate_path, check_junit_path, page_path
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.commands.parity_tables import (
@@ -17,9 +17,9 @@ from posedeploy.commands.parity_tables import (
     poses_line,
     verdict_line,
 )
-from posedeploy.console.output import fail, inform, out, write_json
+from posedeploy.console.output import check_json, fail, inform, out, write_json
 from posedeploy.console.tables import integers_line
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, OutputError
 
 
 def show_parity(report: ParityReport, json: Path | None) -> None:
@@ -32,8 +32,10 @@ def show_parity(report: ParityReport, json: Path | None) -> None:
         write_json(json, report.to_json())
 
 
-def check_outputs(certificate: Path | None, junit: Path | None, *, is_against: bool) -> None:
-    """Check, before the comparison, that the certificate and the JUnit XML can be written.
+def check_outputs(
+    json: Path | None, certificate: Path | None, junit: Path | None, *, pictures: bool, is_against: bool
+) -> None:
+    """Check, before the comparison, that all files can be written.
 
     Args:
         is_against: another artifact is the reference, which certificates do not record.
@@ -43,11 +45,19 @@ def check_outputs(certificate: Path | None, junit: Path | None, *, is_against: b
             "--certificate and --against: a certificate records a comparison with PyTorch; leave out one of "
             "the two, or write --json or --junit"
         )
+    if certificate is None and not pictures:
+        raise InputError("--no-pictures: there is no page; also pass --certificate FILE.json")
+    check_json(json)
+    page = page_path(certificate) if certificate is not None else None
+    outputs = [each.absolute() for each in (json, certificate, page, junit) if each is not None]
+    for number, path in enumerate(outputs):
+        if path in outputs[:number]:
+            raise OutputError(f"{path}: two results would have this name; pass different files")
     if certificate is not None:
         plugins.module("jinja2", "report")
         check_certificate_path(certificate)
     if junit is not None:
-        check_output("junit", junit)
+        check_junit_path(junit)
 
 
 def write_outputs(

@@ -75,7 +75,7 @@ def test_the_page_shows_the_verdict_both_skeletons_and_escaped_names(certified: 
     assert "<strong>Passed.</strong> human.onnx is within tolerance" in page
     assert 'class="bones reference-bone"' in page and 'class="bones candidate-bone"' in page
     assert "día &lt;script&gt;1.jpg" in page and "<script" not in page
-    assert "data:image/jpeg;base64," in page and "data:image/png;base64," in page
+    assert "data:image/jpeg;base64," in page
     assert "http" not in page.replace("http-equiv", "")
 
 
@@ -83,6 +83,14 @@ def test_the_verdicts_are_written_as_junit(certified: Path) -> None:
     (suite,) = ElementTree.parse(certified / "j.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
     assert [case.get("name") for case in suite] == ["out/human.onnx"]
+
+
+@pytest.mark.slow
+def test_a_certificate_and_its_results_are_written_again(copied: Path, done: Invoke) -> None:
+    models = ("parity", "out/human.onnx", "--images", "photos", *NETWORK)
+    done(*models, "--certificate", "c.json", "--junit", "j.xml", "--no-pictures")
+    page = Path("c.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in page and 'class="bones reference-bone"' in page
 
 
 def test_a_moved_certificate_is_verified_with_equal_numbers(copied: Path, done: Invoke) -> None:
@@ -187,9 +195,13 @@ def test_a_certificate_that_cannot_be_checked_is_refused(
         (("--certificate", "c.txt"), "--certificate c.txt: the name does not end in .json; pass a file"),
         (
             ("--certificate", "out/human.onnx.posedeploy.json"),
-            "out/human.onnx.posedeploy.json exists and is not a certificate; pass another file",
+            "out/human.onnx.posedeploy.json: exists and is not a certificate; pass another file",
         ),
         (("--junit", "out"), "--junit out: a folder; pass a file"),
+        (("--junit", "net.py"), "--junit net.py: exists and is not JUnit XML; pass another file"),
+        (("--no-pictures",), "--no-pictures: there is no page; also pass --certificate FILE.json"),
+        (("--certificate", "n.json", "--json", "n.json"), "n.json: two results would have this name"),
+        (("--certificate", "n.json", "--junit", "n.html"), "n.html: two results would have this name"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_before_the_comparison(

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from posedeploy import files
-from posedeploy.api.certificate.output_paths import check_output
+from posedeploy.api.certificate.output_paths import check_junit_path
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.printable import printable
@@ -17,7 +17,7 @@ SUITE = "posedeploy.parity"
 
 def write_junit(report: ParityReport, path: Path) -> Path:
     """Write one test for each artifact; see ``ParityReport.write_junit``."""
-    check_output("junit", path)
+    check_junit_path(path)
     files.write_text(path, format_junit(report))
     return path
 

@@ -14,6 +14,7 @@ from posedeploy.api.parity_report import ParityReport
 from posedeploy.backends import target_named
 from posedeploy.errors import InputError
 from posedeploy.file_states import hash_file
+from posedeploy.input_files import path_exists
 from posedeploy.printable import printable
 from posedeploy.types import Artifact
 
@@ -33,8 +34,10 @@ def describe_arguments(comparison: Comparison, folder: Path) -> dict[str, Any]:
         arguments["images"] = [relative_path(Path(each), folder) for each in arguments["images"]]
     for name in FILE_ARGUMENTS:
         value = arguments.get(name)
-        if value is not None and value != "sample":
-            path = file_of(name, value)
+        if value is None:
+            continue
+        path = file_of(name, value)
+        if path_exists(path):  # else the name of a preset, or of the sample
             arguments[name] = relative_path(path, folder) + value[len(str(path)) :]
     return arguments
 
