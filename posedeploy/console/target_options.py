@@ -57,8 +57,8 @@ Recover: TypeAlias = Annotated[
     float | None,
     typer.Option(
         metavar="MINUTES",
-        help="Train an int8 or mixed model for this time so that it stays closer to PyTorch; the calibration "
-        "images need no labels.",
+        help="Train an int8 or mixed model for at most this time to bring it closer to PyTorch; the "
+        "calibration images need no labels.",
     ),
 ]
 RecoverSteps: TypeAlias = Annotated[

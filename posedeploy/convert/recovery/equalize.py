@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from posedeploy.convert.channel_factors import MAX_RATIO
 from posedeploy.convert.recovery.fake_quantization import round_input, round_weights
 from posedeploy.convert.recovery.layer_calls import LayerCalls, run
 from posedeploy.convert.recovery.ranges import measure_values
@@ -34,6 +33,13 @@ HOMOGENEOUS = frozenset(
 )  # fmt: skip
 """The operators between two layers for which ``f(x / s) = f(x) / s`` if ``s > 0``."""
 NORMS = (2.0, 4.0, float("inf"))
+MIN_POWER = 1e-4
+"""The least mean square of a channel of a result, relative to the largest."""
+MAX_COMPARED = 4
+"""The most inputs on which candidates are compared."""
+MAX_FACTOR_RATIO = 8.0
+"""The largest ratio of two factors. With a larger one, channels that are nearly unused in the measured inputs
+would exceed the range in others."""
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """A candidate gives each channel a factor of its size, as one of the norms measures it, to the power of one
 of the shares. The remaining share evens out the sizes of the weights."""
@@ -62,15 +68,17 @@ def equalize(
 
     Args:
         network: with parameters that require gradients.
-        inputs: those on which candidates are compared.
+        inputs: those on which the sizes of channels are measured; candidates are compared on a few of them.
         float_layers: the numbers of layers that do not round.
     """
     groups, scaled = find_groups(network, inputs[0]), 0
+    norms = _measure_norms(network, inputs, {number for group in groups for number in group.readers})
+    compared = [inputs[index] for index in range(0, len(inputs), -(-len(inputs) // MAX_COMPARED))]
     for index, group in enumerate(groups):
         on_progress("equalizing channels", index / len(groups))
         with torch.no_grad():
-            calls = _read_group(network, inputs, group, float_layers)
-            factors = _find_factors(group, calls) if calls else None
+            calls = _read_group(network, compared, group, float_layers)
+            factors = _find_factors(calls, [norms[number] for number in group.readers]) if calls else None
             if factors is None:
                 continue
             scaled += 1
@@ -94,22 +102,51 @@ def _is_depthwise(weights: Tensor) -> bool:
     return weights.shape[1] == 1
 
 
-def _find_factors(group: ChannelGroup, calls: Sequence[_Call]) -> Tensor | None:
+def _find_factors(calls: Sequence[_Call], norms: Sequence[Sequence[Tensor]]) -> Tensor | None:
     """Return the factors with the smallest error; None if those of no candidate reduce it."""
     best, smallest = None, _measure_error(calls, None)
     weights = torch.stack([call.weight_sizes() for call in calls]).amax(0)
-    values = torch.cat([call.values for call in calls])
-    for norm, share in itertools.product(NORMS, SHARES):
-        sizes = torch.linalg.vector_norm(values.transpose(0, 1).flatten(1), norm, dim=1)
-        factors = sizes**share / weights.clamp_min(weights.max() / MAX_RATIO) ** (1 - share)
+    candidates = [torch.stack(each).amax(0) for each in zip(*norms, strict=True)]
+    for sizes, share in itertools.product(candidates, SHARES):
+        factors = sizes**share / weights.clamp_min(weights.max() / MAX_FACTOR_RATIO) ** (1 - share)
         peak = factors.max()
         if not (peak > 0 and peak.isfinite()):
             continue
-        factors = (factors / peak).clamp_min(1 / MAX_RATIO)
+        factors = (factors / peak).clamp_min(1 / MAX_FACTOR_RATIO)
         error = _measure_error(calls, factors)
         if error < smallest:
             best, smallest = factors, error
     return best
+
+
+def _measure_norms(
+    network: nn.Module, inputs: Iterable[Sequence[Tensor]], numbers: Collection[int]
+) -> dict[int, list[Tensor]]:
+    """Return the norms of each channel in the inputs of these layers, in the order of ``NORMS``."""
+    norms: dict[int, list[Tensor]] = {}
+    with torch.no_grad():
+        for tensors in inputs:
+            run(network, tensors, _NormCalls(numbers, norms))
+    return norms
+
+
+class _NormCalls(LayerCalls):
+    """Adds the norms of each channel in the inputs of some layers."""
+
+    def __init__(self, numbers: Collection[int], norms: dict[int, list[Tensor]]) -> None:
+        super().__init__()
+        self.numbers, self.norms = numbers, norms
+
+    def call_layer(self, number: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        if number in self.numbers:
+            values = args[0].transpose(0, 1).flatten(1)
+            new = [torch.linalg.vector_norm(values, norm, dim=1) for norm in NORMS]
+            known = self.norms.get(number, [torch.zeros_like(each) for each in new])
+            self.norms[number] = [
+                torch.linalg.vector_norm(torch.stack(pair), norm, 0)
+                for norm, *pair in zip(NORMS, known, new, strict=True)
+            ]
+        return super().call_layer(number, func, args, kwargs)
 
 
 def _measure_error(calls: Sequence[_Call], factors: Tensor | None) -> float:
@@ -132,15 +169,18 @@ class _Call:
         return self.weights.abs().amax([axis for axis in range(self.weights.dim()) if axis != 1])
 
     def measure_error(self, factors: Tensor | None) -> float:
-        """Return the squared error of the rounded call, relative to its result."""
+        """Return the squared error of the rounded call, relative to its result, as a mean over the channels.
+
+        Small channels count as much as large ones, because the weights of later layers may enlarge them.
+        """
         values, weights = self.values, self.weights
         if factors is not None:
             values, weights = values / _along(factors, values, 1), weights * _along(factors, weights, 1)
         rounded = round_input(values, measure_values(values)), round_weights(weights, 0)
         result = self.func(*rounded, *self.args, **self.kwargs)
         expected = self.func(self.values, self.weights, *self.args, **self.kwargs)
-        difference = (result - expected).square().sum() / expected.square().sum()
-        return float(difference)
+        error, power = (_channel_means((result - expected).square()), _channel_means(expected.square()))
+        return float((error / power.clamp_min(MIN_POWER * power.max())).mean())
 
 
 def find_groups(network: nn.Module, inputs: Sequence[Tensor]) -> list[ChannelGroup]:
@@ -243,6 +283,10 @@ def _parameters(node: Any, readers: Any) -> tuple[nn.Parameter, ...] | None:
             return None
         parameters.append(source.variable)
     return tuple(parameters) or None
+
+
+def _channel_means(values: Tensor) -> Tensor:
+    return values.mean([axis for axis in range(values.dim()) if axis != 1])
 
 
 def _read_group(

@@ -22,8 +22,6 @@ from posedeploy.types import Tensors
 
 MAX_MEASURED = 32
 """The most inputs, evenly spaced, on which ranges are measured."""
-MAX_COMPARED = 4
-"""The most inputs on which factors of channels are compared."""
 METHOD = "equalization and quantization-aware distillation"
 
 
@@ -59,7 +57,7 @@ def _equalize(prepared: Prepared, inputs: _Inputs, validation: _Inputs) -> Stude
     students = list[Student]()
     for network in (original, copy.deepcopy(original)):
         if students:
-            equalize(network, inputs.some(MAX_COMPARED), float_layers, prepared.on_progress)
+            equalize(network, inputs, float_layers, prepared.on_progress)
         rounding = Rounding(measure_rounding(network, inputs), float_layers)
         if len(float_layers) == len(rounding.inputs):
             raise ExportError("`recover`: no layer of this network is left for INT8; leave `recover` out")
