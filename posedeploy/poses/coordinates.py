@@ -137,7 +137,8 @@ def check(spec: ModelSpec, where: str) -> None:
 def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Camera) -> Poses:
     """Return the person of an input, from (1, keypoints, columns) or the same values with other axes.
 
-    The score of a keypoint is 1 without a column for it. A keypoint whose score is not above 0 is missing.
+    The score of a keypoint is 1 without a column for it. A keypoint with a negative score is missing: 0 is
+    the rounded result of a sigmoid, and the position is still an estimate.
     The person's score is the output ``presence``, from 0 to 1, or else the mean of the scores. The 3D
     positions are those of the output ``world``, relative to the network's origin (BlazePose: the midpoint of
     the hips). Without that output, they are x, y and z relative to the pelvis or the midpoint of the hips,
@@ -157,7 +158,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     xy = np.stack([columns["x"], columns["y"]], axis=1)
     pixels = top_down.in_image(xy, spec, placement) if options.normalized else placement.to_image(xy)
     scores = activate(columns["score"], options.activation) if "score" in columns else np.ones(len(xy))
-    poses = top_down.to_poses(pixels, scores)
+    poses = top_down.to_poses(pixels, scores, scores >= 0)
     if "presence" in spec.roles and len(poses):
         presence = top_down.select_output(outputs, spec, "presence")
         poses = replace(poses, scores=presence.astype(np.float64).reshape(-1)[:1])

@@ -123,7 +123,7 @@ def decode(
     scores = maps[np.arange(len(maps)), cells[:, 1], cells[:, 0]]
     positions = _refine(maps, cells, options, refine=refine)
     extent = np.maximum(np.array(maps.shape[:0:-1]) - options.udp, 1)
-    return top_down.to_poses(top_down.in_image(positions / extent, spec, placement), scores)
+    return top_down.to_poses(top_down.in_image(positions / extent, spec, placement), scores, scores > 0)
 
 
 def _refine(maps: Array, cells: Array, options: HeatmapOptions, *, refine: bool) -> Array:

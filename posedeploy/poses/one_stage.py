@@ -171,7 +171,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
     The detections are (1, anchors, values) or (1, values, anchors), and an output ``keypoints`` is
     (1, anchors, keypoints, values) or the same with the last two axes as one. An anchor is a person if its
     score is at least ``min_score``, its values are finite, and no better box overlaps it. The score of a
-    keypoint is 1 without a column for it. A keypoint whose score is not above 0 is missing.
+    keypoint is 1 without a column for it. A keypoint with a negative score is missing.
 
     Raises:
         InputError: an output is missing or has another shape, or the keypoints are unknown.
@@ -255,6 +255,6 @@ def _to_poses(
     pixels = placement.to_image(xy * placement.input_size if options.normalized else xy)
     own = activate(columns["score"], options.activation) if "score" in columns else np.ones(xy.shape[:2])
     keypoints = np.concatenate([pixels, own[..., None]], axis=2)
-    keypoints[own <= 0] = -1
-    is_person = (own > 0).any(axis=1)
+    keypoints[own < 0] = -1
+    is_person = (own >= 0).any(axis=1)
     return Poses(keypoints[is_person], scores[is_person])

@@ -117,7 +117,8 @@ def decode(
         axes.append(_locate(vectors, refine=refine))
     (x, scores_x), (y, scores_y) = axes
     fractions = np.stack([x, y], axis=1) / (np.array(placement.input_size) * ratio)
-    return top_down.to_poses(top_down.in_image(fractions, spec, placement), (scores_x + scores_y) / 2)
+    scores = (scores_x + scores_y) / 2
+    return top_down.to_poses(top_down.in_image(fractions, spec, placement), scores, scores > 0)
 
 
 def _select(outputs: Tensors, spec: ModelSpec, role: str) -> Array:

@@ -54,10 +54,9 @@ def in_image(fractions: Array, spec: ModelSpec, placement: Placement) -> Array:
     return placement.to_image(fractions * (np.array(placement.input_size) - udp))
 
 
-def to_poses(pixels: Array, scores: Array) -> Poses:
-    """Return one person: (keypoints, 2) px and (keypoints,) scores. A keypoint without a score above 0 is
-    missing. The person's score is the mean of the scores of the others; nobody without any."""
-    is_found = scores > 0
+def to_poses(pixels: Array, scores: Array, is_found: Array) -> Poses:
+    """Return one person: (keypoints, 2) px, (keypoints,) scores, and whether each keypoint was found. The
+    person's score is the mean of those of the keypoints found; nobody without any."""
     keypoints = np.concatenate([pixels, scores[:, None]], axis=1).astype(np.float64)
     keypoints[~is_found] = -1
     if not is_found.any():

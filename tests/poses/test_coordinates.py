@@ -32,7 +32,7 @@ def test_fractions_of_the_input_become_px_of_the_image(shape: tuple[int, ...]) -
 
 def test_y_before_x_and_a_score_as_in_movenet() -> None:
     spec = describe_network(contract('columns = ["y", "x", "score"]'), {"out": (1, 1, 17, 3)})
-    scores = np.linspace(0, 0.8, 17)
+    scores = np.array([-0.1, *np.linspace(0, 0.75, 16)])
     values = np.concatenate([FRACTIONS[:, ::-1], scores[:, None]], axis=1)
     poses = decode_with(spec, {"out": values[None, None]}, HALF)
     np.testing.assert_allclose(poses.keypoints[0, 1:, :2], IMAGE_PX[1:], rtol=0, atol=1e-9)

@@ -133,9 +133,18 @@ def test_one_anchor_of_nan_does_not_hide_the_others() -> None:
 
 def test_an_anchor_without_a_visible_keypoint_is_no_person() -> None:
     values = anchors()
-    values[7::3, [10, 11]] = 0
+    values[7::3, [10, 11]] = -1
     spec = describe_network(YOLO, {"output0": (1, 56, 8400)}, (1, 3, 640, 640))
     assert decode_with(spec, {"output0": values[None]}, HALF).scores == pytest.approx([0.9])
+
+
+def test_a_keypoint_whose_score_is_rounded_to_zero_is_kept() -> None:
+    values = anchors()
+    values[7, 500] = 0
+    spec = describe_network(YOLO, {"output0": (1, 56, 8400)}, (1, 3, 640, 640))
+    keypoints = decode_with(spec, {"output0": values[None]}, HALF).keypoints[0]
+    assert keypoints[0, 2] == 0
+    np.testing.assert_allclose(keypoints[0, :2], PEOPLE_PX[1, 0], rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
