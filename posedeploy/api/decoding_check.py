@@ -87,7 +87,7 @@ def _report_color_order(spec: ModelSpec) -> None:
     ):
         return
     published = poses_of(spec.family).CONTRACT if has_decoding(spec.family) else None
-    is_published = published is not None and published.mean == contract.mean
+    is_published = published is not None and published.color_order == "BGR"
     if not is_published and np.allclose(contract.mean, IMAGENET_RGB, atol=1):
         logger.info(
             "mean is that of ImageNet in the order RGB, and color_order is BGR; if the network was trained "

@@ -110,7 +110,8 @@ def _network_and_spec(network: str, result: Any, toml: Path) -> tuple[nn.Module,
         if not toml.is_file():
             raise NetworkError(
                 f"`network={network}`: the function returned a module without a ModelSpec, and {toml} does "
-                "not exist; return a ModelSpec too, or write the contract to that file (docs/own-network.md)"
+                "not exist; return a ModelSpec too, or write the contract to that file, beginning with "
+                "`posedeploy contract new FAMILY` (docs/own-network.md)"
             )
         spec = contracts.read(toml)
         image = tuple(replace(tensor, layout=tensor.layout or "NCHW") for tensor in spec.inputs)

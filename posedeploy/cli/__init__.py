@@ -12,6 +12,7 @@ import typer
 from posedeploy import __version__
 from posedeploy.cli.bench import bench
 from posedeploy.cli.bisect import bisect
+from posedeploy.cli.contract import contract
 from posedeploy.cli.engine import engine
 from posedeploy.cli.environments import env
 from posedeploy.cli.evaluate import evaluate
@@ -88,5 +89,5 @@ for command in (
     synthetic,
 ):
     app.command()(command)
-for group in (engine, env):
+for group in (contract, engine, env):
     app.add_typer(group)

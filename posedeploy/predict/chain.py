@@ -204,7 +204,8 @@ def check_family(spec: ModelSpec) -> None:
     if not has_decoding(spec.family):
         raise InputError(
             f"cannot decode poses: the family {spec.family!r} of the network is unknown; pass its `family` "
-            f"({', '.join(list_decodable())}), or describe it with `contract=FILE`"
+            f"({', '.join(list_decodable())}), or describe it with `contract=FILE`, a file "
+            "that `posedeploy contract new FAMILY` starts"
         )
     takes_joints = poses_of(spec.family).CONTRACT is None
     if takes_joints != (spec.joints is not None):

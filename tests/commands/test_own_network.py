@@ -124,3 +124,23 @@ def test_an_export_remarks_on_what_is_probably_a_mistake(
 ) -> None:
     (folder / "net.toml").write_text(contract)
     assert message in done(*EXPORT).stderr.replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_the_example_finds_a_person_from_its_checkpoint_to_the_drawing(folder: Path, done: Invoke) -> None:
+    example = Path(__file__).parents[2] / "examples" / "top_down_heatmap.py"
+    torch.manual_seed(0)
+    names: dict[str, object] = {}
+    exec(compile(example.read_bytes(), example, "exec"), names)
+    build = names["build"]
+    assert callable(build)
+    torch.save(build().state_dict(), folder / "net.pth")
+    done("export", "net.pth", "--network", f"{example}:build", "--to", "torchscript", "-o", "out")
+    done(*PREDICT)
+    (person,) = json.loads(Path("poses/poses.json").read_text())["annotations"]
+    assert len(person["keypoints"]) == 3 * 17 and len(list(Path("poses").glob("photo.*"))) == 1
+
+
+def test_the_command_writes_a_contract_for_a_family(folder: Path, done: Invoke) -> None:
+    (folder / "net.toml").write_text(done("contract", "new", "heatmap").stdout)
+    assert 'heatmaps = "heatmaps"' in (folder / "net.toml").read_text()

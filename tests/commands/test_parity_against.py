@@ -52,12 +52,13 @@ def mirror_maps(model: onnx.ModelProto) -> None:
             constant.CopyFrom(numpy_helper.from_array(array[..., ::-1].copy(), constant.name))
 
 
+@pytest.mark.slow
 def test_an_int8_file_is_compared_with_its_float_original(done: Invoke) -> None:
     options = ("--budget", "2px", "--images", "photo.png", "--json", "p.json")
     result = done("parity", *INT8_FILE, *FLOAT_FILE, *options)
     assert "int8.onnx: within budget, compared with float.onnx" in words(result.stdout)
     (entry,) = json.loads(Path("p.json").read_text())["results"]
-    assert entry["poses"]["people"] == 7 * PEOPLE
+    assert entry["poses"]["people"] == PEOPLE * len(entry["poses"]["images"]) > 0
     assert entry["against"]["outputs"] == {"heatmaps": "heatmaps", "pafs": "pafs"}
     assert entry["against"]["path"] == "float.onnx" and len(entry["against"]["model_sha256"]) == 1
     assert entry["reference"] is None
@@ -77,6 +78,7 @@ def test_outputs_are_compared_without_any_description(done: Invoke) -> None:
     assert "keypoints: not compared" in shown and "renamed.onnx: within tolerance of float.onnx" in shown
 
 
+@pytest.mark.slow
 def test_a_difference_is_outside_the_tolerance_and_says_what_is_not_measured(invoke: Invoke) -> None:
     change("float.onnx", "mirrored.onnx", mirror_maps)
     result = invoke("parity", "mirrored.onnx", "--contract", "float.toml", "--against", "float.onnx")
