@@ -15,7 +15,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy import plugins
-from posedeploy.api.parity_case import list_peak_outputs
+from posedeploy.api.decoding_pair import list_peak_outputs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.inputs import (

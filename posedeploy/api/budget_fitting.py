@@ -13,9 +13,9 @@ from pathlib import Path
 from posedeploy.api.budget_inputs import HeldOutInputs, build_held_out_inputs
 from posedeploy.api.budget_reference import compare_jpegs, describe_held_out
 from posedeploy.api.budget_trials import BudgetTrials, Trial, move_trial, open_trial
+from posedeploy.api.decoding_pair import build_decode
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.open_models import open_pytorch_runner
-from posedeploy.api.parity_case import build_decode
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.backends import Target
 from posedeploy.benchmarks import timing

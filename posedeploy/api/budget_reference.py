@@ -8,10 +8,10 @@ import numpy as np
 
 from posedeploy.api.budget_inputs import HeldOutInputs
 from posedeploy.api.budget_trials import measured_choice
-from posedeploy.api.parity_case import build_pairing
+from posedeploy.api.decoding_pair import build_pairing
 from posedeploy.benchmarks.ambiguity import decode_sides
+from posedeploy.benchmarks.image_comparison import select_image
 from posedeploy.benchmarks.keypoints import find_visible
-from posedeploy.benchmarks.parity import select_image
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.decoders import Decode

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from posedeploy import files
 from posedeploy.api.budget_inputs import HeldOutInputs
-from posedeploy.api.parity_case import build_pairing, list_peak_outputs
+from posedeploy.api.decoding_pair import build_pairing, list_peak_outputs
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.parity import PairedInputs, Parity, compare_outputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,23 +10,20 @@ from pathlib import Path
 from typing import TypeAlias
 
 from posedeploy import artifact_files
+from posedeploy.api.decoding_pair import DecodingPair, UndecodableError, pair_decodings
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
-from posedeploy.benchmarks.parity import PairedInputs, Pairing, Parity, compare_outputs
+from posedeploy.benchmarks.parity import PairedInputs, Parity, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
-from posedeploy.decoders import Decode, decoder_of, has_heatmaps
-from posedeploy.families import decoder_poses_of, has_decoding, poses_of
-from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec
-from posedeploy.types import Artifact, Camera, ModelSpec, OnProgress, Ranges, RunOptions
+from posedeploy.types import Artifact, ModelSpec, OnProgress, Ranges, RunOptions
 
-logger = logging.getLogger(__name__)
 BuildPairs: TypeAlias = Callable[[ModelSpec, Ranges], PairedInputs]
 """Returns the inputs for an artifact with this spec, within these ranges of its runner."""
 
@@ -36,7 +32,9 @@ BuildPairs: TypeAlias = Callable[[ModelSpec, Ranges], PairedInputs]
 class ParityCase:
     """An artifact with its recorded outputs, and the settings that decide on them.
 
-    precision: the one whose tolerances hold. model_sha256: the hash of each file; empty if there is no file.
+    precision: the one whose tolerances hold. runs_again: whether the candidate also ran on
+    ``NetworkInput.as_reference``, where it is set. model_sha256: the hash of each file; empty if there is no
+    file.
     """
 
     label: str
@@ -45,9 +43,10 @@ class ParityCase:
     precision: str
     pairs: PairedInputs
     tolerance: Tolerance
-    decode: Decode | None
+    decodings: DecodingPair
     budget: Budget | None
     on_progress: OnProgress
+    runs_again: bool = True
     model_sha256: Mapping[str, str] = field(default_factory=dict)
 
     def report_steps(self, activity: str) -> Callable[[int, int | None], None]:
@@ -55,24 +54,19 @@ class ParityCase:
         return report_steps(self.on_progress, f"{activity} {Path(self.label).name}")
 
     def compare(self, reference: Runner, floor: NoiseFloor | None) -> Parity:
-        """Compare the candidate with a reference, with a tolerance of at least the noise floor."""
-        parity = compare_outputs(
-            self.label,
-            reference,
-            self.candidate,
-            self.pairs,
-            tolerance=self.tolerance,
-            decode=self.decode,
-            peaks=list_peak_outputs(self.spec),
-            floor=floor,
-            pairing=build_pairing(self.spec) if self.decode is not None else None,
-            on_progress=self.report_steps("comparing"),
-        )
+        """Compare the candidate with a reference, with a tolerance of at least the noise floor.
+
+        If the candidate's description does not decode its outputs, the reference's is used.
+        """
+        sides = (reference, self.candidate, self.pairs, floor)
+        try:
+            parity = self.compare_runners(*sides, decodings=self.decodings)
+        except UndecodableError:
+            parity = self.compare_runners(*sides)
         return replace(
             parity,
             input_specs=self.spec.inputs,
             output_specs=self.spec.outputs,
-            budget=self.budget,
             model_sha256=self.model_sha256,
         )
 
@@ -93,6 +87,38 @@ class ParityCase:
         expected, actual = reference.run(reference_input.tensors), self.candidate.run(candidate_input.tensors)
         return find_cause(reference, spec, reference_input, expected, actual)
 
+    def compare_runners(
+        self,
+        reference: Runner,
+        candidate: Runner,
+        pairs: PairedInputs,
+        floor: NoiseFloor | None = None,
+        decodings: DecodingPair | None = None,
+    ) -> Parity:
+        """Compare two runners by the tolerance and the budget of this case.
+
+        Args:
+            decodings: None decodes both sides like the reference.
+
+        Raises:
+            UndecodableError: the candidate's description does not decode its outputs.
+        """
+        decodings = decodings or self.decodings.without_candidate()
+        parity = compare_outputs(
+            self.label,
+            reference,
+            candidate,
+            pairs,
+            tolerance=self.tolerance,
+            decode=decodings.decode,
+            decode_candidate=decodings.decode_candidate,
+            peaks=decodings.peaks,
+            floor=floor,
+            pairing=decodings.pairing,
+            on_progress=self.report_steps("comparing"),
+        )
+        return replace(parity, budget=self.budget)
+
 
 def run_artifact(
     artifact: Artifact,
@@ -100,10 +126,14 @@ def run_artifact(
     settings: ParityOptions,
     build_pairs: BuildPairs,
     on_progress: OnProgress,
+    reference: ModelSpec,
 ) -> ParityCase:
     """Run an artifact on all inputs.
 
     It runs before the reference, because TF32 is a setting of the process.
+
+    Args:
+        reference: the description of the reference.
 
     Raises:
         PoseDeployError: the artifact does not run with these options, or there are no inputs for it.
@@ -112,7 +142,8 @@ def run_artifact(
         spec = resolve_spec(artifact, runner)
         adapted = adapt_runner(runner, spec)
         pairs = build_pairs(spec, adapted.ranges)
-        case = record_outputs(replace(artifact, spec=spec), adapted, pairs, settings, on_progress)
+        described = replace(artifact, spec=spec)
+        case = record_outputs(described, adapted, pairs, settings, on_progress, reference)
     return replace(case, model_sha256=artifact_files.hashes_of(artifact))
 
 
@@ -122,18 +153,24 @@ def record_outputs(
     pairs: PairedInputs,
     settings: ParityOptions,
     on_progress: OnProgress,
+    reference: ModelSpec,
+    *,
+    runs_again: bool = True,
 ) -> ParityCase:
     """Run a candidate on all inputs.
 
     Args:
         artifact: with the spec of its tensors.
         runner: with the tensors that decoding needs.
+        reference: the description of the reference.
+        runs_again: whether the runner also takes inputs that are prepared by the reference's contract.
 
     Raises:
         InputError: the network does not have what the user's budget limits.
     """
-    spec, decode = artifact.spec, build_decode(artifact.spec)
+    spec = artifact.spec
     precision = coarsest_precision(runner.runtime_info.precision, artifact.precision)
+    decodings = pair_decodings(reference, spec)
     case = ParityCase(
         label=str(artifact.path),
         spec=spec,
@@ -141,31 +178,18 @@ def record_outputs(
         precision=precision,
         pairs=pairs,
         tolerance=settings.tolerance(precision),
-        decode=decode,
-        budget=settings.budget_for(spec, precision, has_poses=decode is not None),
+        decodings=decodings,
+        budget=settings.budget_for(spec, precision, has_poses=decodings.decode is not None),
         on_progress=on_progress,
+        runs_again=runs_again,
     )
     report = case.report_steps("running")
     for number, (_, candidate_input) in enumerate(pairs):
         case.candidate.run(candidate_input.tensors)
+        if runs_again and candidate_input.as_reference is not None:
+            case.candidate.run(candidate_input.as_reference.tensors)
         report(number + 1, len(pairs))
     return case
-
-
-def build_decode(spec: ModelSpec) -> Decode | None:
-    """Return the published decoding of a network; None, with the reason logged, if it is unknown."""
-    if not has_decoding(spec.family) or (spec.contract is None and spec.joints is None):
-        return None
-    if missing := find_missing_description(spec):
-        logger.info(f"only outputs are compared, not keypoints: {missing}")
-        return None
-    return decoder_of(spec, Camera())
-
-
-def build_pairing(spec: ModelSpec) -> Pairing:
-    """Return how the people of a network are compared one by one."""
-    refine = decoder_of(spec, Camera(), refine=True) if has_heatmaps(spec.family) else None
-    return Pairing(spec.keypoint_names, refine, spec.skeleton)
 
 
 def widen_tolerance(tolerance: Tolerance, settings: ParityOptions, floor: NoiseFloor) -> Tolerance:
@@ -183,13 +207,3 @@ def widen_tolerance(tolerance: Tolerance, settings: ParityOptions, floor: NoiseF
 
 def _widen(tolerance: float, noise: float) -> float:
     return max(tolerance, FLOAT64_FACTOR * noise) if math.isfinite(noise) else tolerance
-
-
-def list_peak_outputs(spec: ModelSpec) -> list[str]:
-    """Return the outputs whose peaks the family's decoding selects, or by which it decides who is a
-    person."""
-    if not has_decoding(spec.family):
-        return []
-    decoder = decoder_poses_of(spec.family)
-    roles = (*poses_of(spec.family).PEAK_ROLES, *(decoder.DECISION_ROLES if decoder is not None else ()))
-    return [spec.roles[role] for role in roles if role in spec.roles]

@@ -14,6 +14,7 @@ from posedeploy.benchmarks.hard_images import HardImage, generate_hard_images, p
 from posedeploy.benchmarks.hard_joints import build_hard_joint_inputs, generate_hard_people
 from posedeploy.benchmarks.inputs import (
     NetworkInput,
+    add_reference_form,
     build_image_input,
     build_image_inputs,
     build_noise_input,
@@ -129,7 +130,8 @@ def make_pairs(
 ) -> list[tuple[NetworkInput, NetworkInput]]:
     """Return images with their names as inputs in the forms of the reference and of the candidate."""
     references = build_image_inputs(match_candidate(reference, candidate), named)
-    return list(zip(references, build_image_inputs(candidate, named), strict=True))
+    candidates = add_reference_form(reference, candidate, build_image_inputs(candidate, named))
+    return list(zip(references, candidates, strict=True))
 
 
 def _reject_images(images: Sequence[Path], why: str) -> None:
@@ -145,7 +147,7 @@ def _make_pair(
         build_image_input(spec, image.name, image.image, image.box)
         for spec in (match_candidate(reference, candidate), candidate)
     )
-    return first, second
+    return first, *add_reference_form(reference, candidate, [second])
 
 
 def _compress(spec: ModelSpec, original: NetworkInput) -> NetworkInput:

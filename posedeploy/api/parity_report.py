@@ -16,6 +16,7 @@ from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.output_parity import OutputParity
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.text_files import format_json
 from posedeploy.types import StrPath
 
@@ -113,6 +114,19 @@ def _entry(result: Parity) -> dict[str, Any]:
         "budget": result.budget and asdict(result.budget),
         "paired": result.paired and describe_pairs(result.paired) | {"images": _counts(result.paired)},
         "cause": result.cause and asdict(result.cause),
+        "stages": [_stage(stage) for stage in result.stages],
+    }
+
+
+def _stage(stage: StageParity) -> dict[str, Any]:
+    return {
+        "stage": stage.stage,
+        "status": stage.status,
+        "differences": stage.differences,
+        "max_relative": stage.max_relative,
+        "paired": stage.paired and describe_pairs(stage.paired),
+        "failures": stage.failures,
+        "note": stage.note,
     }
 
 

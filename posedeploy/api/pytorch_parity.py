@@ -11,17 +11,19 @@ from typing import cast
 
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_pytorch_runner
-from posedeploy.api.parity_case import ParityCase, list_peak_outputs, run_artifact, widen_tolerance
+from posedeploy.api.parity_case import ParityCase, run_artifact, widen_tolerance
 from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.saved_reference import save_reference
+from posedeploy.api.stage_comparison import compare_stages
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.caching_runner import CachingRunner
+from posedeploy.benchmarks.image_comparison import select_image
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import PairedInputs, Parity, ReferenceInfo, select_image
+from posedeploy.benchmarks.parity import PairedInputs, Parity, ReferenceInfo
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
@@ -56,15 +58,16 @@ def compare_with_pytorch(
         )
         return inputs[0].pairs
 
-    case = run_artifact(artifact, options, settings, build_pairs, on_progress)
+    case = run_artifact(artifact, options, settings, build_pairs, on_progress, model.spec)
     finish = partial(_finish, settings.save_reference, model, case)
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
     with _open_cached(model, on_cpu) as reference:
         runtime_info = case.candidate.runtime_info
         is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
         if (is_plain or case.budget is not None) and not settings.noise_floor:
-            result = case.compare(reference, None)
-            if result.passed or case.tolerance.is_fixed or case.budget is not None:
+            result = _add_stages(model.spec, case, reference, case.compare(reference, None))
+            is_decided = case.tolerance.is_fixed or case.budget is not None
+            if result.passed or is_decided or not result.differs_in_network:
                 return finish(reference, result)
         on_device = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
         return _NoiseCase(case, model, inputs[0], settings, finish).compare(reference, on_device)
@@ -72,9 +75,10 @@ def compare_with_pytorch(
 
 def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner, result: Parity) -> Parity:
     """Write the inputs and the reference's outputs to ``path``, if the user asked for it, and return the
-    result with the cause of the differences, if there are any and it is known."""
+    result with its stages, and with the cause of the differences, if there are any and it is known."""
     if path is not None:
         save_reference(path, model, case.pairs, reference, result)
+    result = _add_stages(model.spec, case, reference, result)
     result = replace(result, reference=_describe_reference(model, reference))
     return result if result.passed else replace(result, cause=case.find_cause(model.spec, reference, result))
 
@@ -88,6 +92,14 @@ def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
         mesh_sha256=model.mesh_sha256,
         runtime_info=reference.runtime_info,
     )
+
+
+def _add_stages(spec: ModelSpec, case: ParityCase, reference: Runner, result: Parity) -> Parity:
+    """Return the result with its stages, if it has none yet."""
+    if result.stages:
+        return result
+    case = replace(case, tolerance=result.tolerance)
+    return replace(result, stages=compare_stages(case, spec, reference, result))
 
 
 @contextmanager
@@ -156,11 +168,11 @@ class _NoiseCase:
         ``other`` defaults to ``reference``. Keypoints within the noise floor are ambiguous. The result is
         None without inputs or a decoding.
         """
-        decode = self.case.decode
+        decode = self.case.decodings.decode
         if decode is None or not pairs:
             return None
         images: list[ImageParity] = []
-        bounds = bound_noise(list_peak_outputs(self.case.spec), floor) if floor is not None else {}
+        bounds = bound_noise(self.case.decodings.peaks, floor) if floor is not None else {}
         for first, second in pairs:
             expected, outputs = reference.run(first.tensors), (other or reference).run(second.tensors)
             for index, placement in enumerate(first.placements):

@@ -9,6 +9,7 @@ from pathlib import Path
 from posedeploy.api.collected_outputs import CollectedRunner
 from posedeploy.api.parity_case import record_outputs, run_artifact, widen_tolerance
 from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.stage_comparison import compare_stages
 from posedeploy.api.stored_inputs import StoredPairs, select_inputs
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.parity import Parity, ReferenceInfo
@@ -56,24 +57,27 @@ def compare_with_reference(
     """
     on_progress(f"loading {artifact.path} and {path}", None)
     reference = open_reference(path)
+    document = reference.document
     _check_checkpoint(artifact, reference)
 
     def build_pairs(spec: ModelSpec, ranges: Ranges) -> StoredPairs:
         return select_inputs(artifact, reference, spec, ranges)
 
     if collected is None:
-        case = run_artifact(artifact, options, settings, build_pairs, on_progress)
+        case = run_artifact(artifact, options, settings, build_pairs, on_progress, document.spec)
     else:
         pairs = build_pairs(artifact.spec, {})
         with CollectedRunner(artifact, pairs, collected) as collector:
-            case = record_outputs(artifact, collector, pairs, settings, on_progress)
-    document = reference.document
+            case = record_outputs(
+                artifact, collector, pairs, settings, on_progress, document.spec, runs_again=False
+            )
     device = "cpu" if collected is not None or options.device != "cuda" else "cuda"
     floor = _saved_floor(document.floor, case.precision, device)
     if floor is not None:
         case = replace(case, tolerance=widen_tolerance(case.tolerance, settings, floor))
     with StoredRunner(reference) as runner:
         result = case.compare(runner, floor)
+        result = replace(result, stages=compare_stages(case, document.spec, runner, result))
     if floor is None and result.budget is None and not result.passed:
         result = replace(result, floor_note=_describe_missing_floor(case.precision, device))
     saved = ReferenceInfo(checkpoint=document.checkpoint, checkpoint_sha256=document.checkpoint_sha256)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
+from posedeploy.benchmarks.inputs import NetworkInput, add_reference_form, build_image_input
 from posedeploy.benchmarks.reference_file import ReferenceFile, StoredInput
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
@@ -33,7 +33,10 @@ class StoredPairs:
     def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
         for number in self._numbers:
             stored = self._reference.read(number)
-            yield NetworkInput(stored.name, stored.inputs), _candidate_input(stored, self._spec)
+            theirs = _candidate_input(stored, self._spec)
+            (theirs,) = add_reference_form(self._reference.document.spec, self._spec, [theirs])
+            placements = (theirs.as_reference or theirs).placements
+            yield NetworkInput(stored.name, stored.inputs, placements), theirs
 
 
 def select_inputs(

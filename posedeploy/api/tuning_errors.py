@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from random import Random
 
+from posedeploy.api.decoding_pair import build_decode
 from posedeploy.api.open_models import open_pytorch_runner
-from posedeploy.api.parity_case import build_decode
 from posedeploy.api.tuning_candidates import OpenCandidate
 from posedeploy.api.tuning_inputs import ErrorInputs
 from posedeploy.benchmarks.ambiguity import DecodedPair
+from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.inputs import with_fixed_size
-from posedeploy.benchmarks.parity import Pairing, select_image
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
 from posedeploy.errors import InputError
 from posedeploy.runtimes.adapted import adapt_runner

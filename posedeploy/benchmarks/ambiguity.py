@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -30,6 +31,8 @@ MIN_BOUND = 1e-4
 """The minimum bound, relative to the largest value of a map: the tolerance of FP32."""
 BOUND_FACTOR = 4.0
 """The bound in units of the RMS noise at peaks, which noise hardly ever exceeds."""
+CandidateSide: TypeAlias = tuple[Decode, Placed]
+"""The decoding of the candidate, and the placement of the image in its input."""
 
 
 def bound_noise(maps: Collection[str], floor: NoiseFloor | None) -> dict[str, float]:
@@ -85,13 +88,16 @@ def decode_sides(
     placement: Placed,
     tolerance: Tolerance,
     bounds: Mapping[str, float],
+    of_candidate: CandidateSide | None = None,
 ) -> DecodedPair:
     """Decode the outputs of both models for one image and find the ambiguous points.
 
     Args:
         bounds: as for ``compare_image``.
+        of_candidate: the decoding and the placement of the candidate; None if they are the same.
     """
-    reference, candidate = decode(expected, placement), decode(actual, placement)
+    decode_candidate, candidate_placement = of_candidate or (decode, placement)
+    reference, candidate = decode(expected, placement), decode_candidate(actual, candidate_placement)
     differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
     if not bounds or not (differing.any() or missing.any()):
         return DecodedPair(reference, candidate)

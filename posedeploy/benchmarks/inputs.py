@@ -25,7 +25,9 @@ class NetworkInput:
 
     placements: the placement of each image or person of the batch; empty if unknown. image: what the tensors
     were made of: (H, W, 3) uint8, or (batch, H, W, 3) with the image of each place; None for other inputs.
-    box: (4,) px of the person whose crop it is; None for the whole image.
+    box: (4,) px of the person whose crop it is; None for the whole image. as_reference: the same image,
+    prepared as the reference's contract requires, in the form that this network takes; None if that gives
+    the same tensors.
     """
 
     name: str
@@ -33,6 +35,7 @@ class NetworkInput:
     placements: tuple[Placed, ...] = ()
     image: Array | None = None
     box: Array | None = None
+    as_reference: NetworkInput | None = None
 
 
 def with_fixed_size(
@@ -233,6 +236,29 @@ def image_in_place(image: Array, place: int) -> Array:
         chosen: Array = image[place]
         return chosen
     return image if place % 2 == 0 else image[:, ::-1]
+
+
+def add_reference_form(
+    reference: ModelSpec, candidate: ModelSpec, inputs: Sequence[NetworkInput]
+) -> list[NetworkInput]:
+    """Return a candidate's inputs with ``as_reference``, where the contract of the reference gives others."""
+    if reference.contract is None or candidate.contract is None:
+        return [*inputs]
+    kept = {name: getattr(candidate.contract, name) for name in ("height", "width", "embedded")}
+    contract = replace(reference.contract, **kept)
+    if contract == candidate.contract:
+        return [*inputs]
+    return [_with_reference_form(each, replace(candidate, contract=contract)) for each in inputs]
+
+
+def _with_reference_form(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
+    if network_input.image is None:
+        return network_input
+    form = build_image_input(spec, network_input.name, network_input.image, network_input.box)
+    is_same = form.placements == network_input.placements and all(
+        np.array_equal(array, network_input.tensors[name]) for name, array in form.tensors.items()
+    )
+    return network_input if is_same else replace(network_input, as_reference=form)
 
 
 def build_people_inputs(

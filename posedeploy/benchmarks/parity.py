@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-import numpy as np
-
-from posedeploy.benchmarks.ambiguity import DecodedPair, bound_noise, decode_sides
+from posedeploy.benchmarks.ambiguity import bound_noise
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.diagnosis import Cause
+from posedeploy.benchmarks.image_comparison import Pairing, PoseDecoding
 from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.keypoints import ImageParity, PoseParity, compare_poses
+from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import DifferenceLimits, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
-from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison, pair_people
+from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
+from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
 from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInputs
 from posedeploy.decoders import Decode
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, Placed, PlacedJoints, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.types import Array, RuntimeInfo, Tensors, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,8 @@ class Parity:
     tolerance. model_sha256: the hash of each file of the candidate. cause: the mistake that explains the
     differences; None if none was looked for or found. reference: the model in PyTorch that it was compared
     with. against: the artifact that it was compared with instead. illustrations: the inputs with the largest
-    differences, for pictures.
+    differences, for pictures. stages: preprocessing, network and decoding, each judged alone; empty if they
+    were not compared.
     """
 
     label: str
@@ -87,12 +88,18 @@ class Parity:
     reference: ReferenceInfo | None = None
     against: AgainstInfo | None = None
     illustrations: Illustrations | None = field(default=None, repr=False)
+    stages: tuple[StageParity, ...] = ()
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
-        """A message for each difference above its budget, or else its tolerance, and the cause if known."""
-        messages = self._differences()
-        return (*messages, str(self.cause)) if messages and self.cause is not None else messages
+        """A message for each difference above its budget, or else its tolerance, with the stage and the cause
+        if they are known."""
+        of_stages = [message for stage in self.stages for message in stage.failures]
+        messages = (*self._differences(), *of_stages)
+        if not messages:
+            return ()
+        faults = [fault for stage in self.stages if (fault := stage.describe_fault()) is not None]
+        return (*messages, *faults, *([] if self.cause is None else [str(self.cause)]))
 
     def _differences(self) -> tuple[str, ...]:
         if self.budget is not None and self.paired is not None:
@@ -111,6 +118,16 @@ class Parity:
     def passed(self) -> bool:
         """Whether every difference is within the budget, or else its tolerance."""
         return not self.failures
+
+    @property
+    def differences_pass(self) -> bool:
+        """Whether outputs and poses are within the budget, or else the tolerance, whatever the stages are."""
+        return not self._differences()
+
+    @property
+    def differs_in_network(self) -> bool:
+        """Whether the network differs on the reference's input, so that the noise floor matters."""
+        return any(stage.stage == "network" and stage.status == "different" for stage in self.stages)
 
     @property
     def verdict(self) -> str:
@@ -177,47 +194,6 @@ class PairedInputs(Protocol):
     def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]: ...
 
 
-@dataclass(frozen=True)
-class Pairing:
-    """The comparison of the people of one image, one by one.
-
-    names: the names of the keypoints. refine: the decoding with positions between the cells of heatmaps; None
-    takes the published positions, for a network without heatmaps. skeleton: the bones, for pictures.
-    """
-
-    names: tuple[str, ...]
-    refine: Decode | None = None
-    skeleton: tuple[tuple[int, int], ...] = ()
-
-    def refined(
-        self, sides: DecodedPair, expected: Tensors, actual: Tensors, placement: Placed
-    ) -> DecodedPair:
-        """Return the sides with refined positions. Refinement changes neither the people nor their order, so
-        that the ambiguous points hold."""
-        if self.refine is None:
-            return sides
-        return replace(
-            sides, reference=self.refine(expected, placement), candidate=self.refine(actual, placement)
-        )
-
-    def compare(
-        self, image: str, sides: DecodedPair, expected: Tensors, actual: Tensors, placement: Placed
-    ) -> ImagePairs:
-        """Return the people of both models with refined positions, matched and measured."""
-        return self.pair(image, self.refined(sides, expected, actual, placement), placement)
-
-    def pair(self, image: str, sides: DecodedPair, placement: Placed) -> ImagePairs:
-        """Return the people of both models, matched and measured; ``sides`` are refined."""
-        pairs = pair_people(
-            image, sides.reference, sides.candidate, self.names, sides.ambiguous, sides.ambiguous_missed
-        )
-        if not isinstance(placement, PlacedJoints):
-            return pairs
-        # The 2D keypoints are inputs of the network, the same for both models.
-        in_mm = {measure: values for measure, values in pairs.values.items() if measure.endswith("mm")}
-        return replace(pairs, values=in_mm)
-
-
 def compare_outputs(
     label: str,
     reference: Runner,
@@ -226,6 +202,7 @@ def compare_outputs(
     *,
     tolerance: Tolerance,
     decode: Decode | None = None,
+    decode_candidate: Decode | None = None,
     peaks: Collection[str] = (),
     floor: NoiseFloor | None = None,
     pairing: Pairing | None = None,
@@ -235,6 +212,7 @@ def compare_outputs(
 
     Args:
         decode: the conversion of the outputs and the placement of one image to poses; None if unknown.
+        decode_candidate: that of the candidate; None if it is the same.
         peaks: the outputs whose peaks the decoding selects, so that keypoints can be ambiguous.
         floor: the noise floor for the tolerance.
         pairing: the comparison of people one by one, in addition to ``decode``; None leaves that out.
@@ -247,48 +225,36 @@ def compare_outputs(
     paired: list[ImagePairs] = []
     bounds = bound_noise(peaks, floor)
     worst = WorstInputs(tolerance)
+    poses = decode and PoseDecoding(decode=decode, decode_candidate=decode_candidate, pairing=pairing)
     for number, (reference_input, candidate_input) in enumerate(pairs):
         expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
         for name, array in outputs.items():
             counterpart = _find_reference(label, name, array, expected)
             difference = measure_difference(candidate_input.name, counterpart, array)
             differences.setdefault(name, []).append(difference)
-        if decode is not None:
-            for index, placement in enumerate(candidate_input.placements):
-                image_outputs = select_image(expected, index), select_image(outputs, index)
-                sides = decode_sides(decode, *image_outputs, placement, tolerance, bounds)
-                images.append(
-                    compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)
-                )
-                if pairing is not None:
-                    name = candidate_input.name
-                    name = name if len(candidate_input.placements) == 1 else f"{name} ({index + 1})"
-                    sides = pairing.refined(sides, *image_outputs, placement)
-                    paired.append(pairing.pair(name, sides, placement))
-                    worst.add(name, candidate_input, index, image_outputs, sides, paired[-1])
+        if poses is not None:
+            both = (expected, outputs)
+            for image in poses.compare(reference_input, candidate_input, both, tolerance, bounds):
+                images.append(image.parity)
+                if image.pairs is not None:
+                    paired.append(image.pairs)
+                    worst.add(
+                        image.name, candidate_input, image.index, image.outputs, image.sides, image.pairs
+                    )
         if decode is None or pairing is None:
             worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
         on_progress(number + 1, len(pairs))
     compared = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
-    poses = PoseParity(tuple(images)) if decode is not None else None
     return Parity(
         label,
         candidate.runtime_info,
         compared,
-        poses,
+        PoseParity(tuple(images)) if decode is not None else None,
         tolerance,
         floor=floor,
         paired=PoseComparison(tuple(paired)) if decode is not None and pairing is not None else None,
         illustrations=Illustrations(worst.sorted(), *((pairing.names, pairing.skeleton) if pairing else ())),
     )
-
-
-def select_image(outputs: Tensors, index: int) -> Tensors:
-    """Return the outputs of one image of a batch, with FP64 as FP32, so that decoding rounds alike."""
-    return {
-        name: array[index : index + 1].astype(np.float32 if array.dtype == np.float64 else array.dtype)
-        for name, array in outputs.items()
-    }
 
 
 def _find_reference(label: str, name: str, array: Array, expected: Tensors) -> Array:

@@ -15,6 +15,7 @@ from posedeploy.commands.parity_tables import (
     parity_heading,
     parity_table,
     poses_line,
+    stage_lines,
     verdict_line,
 )
 from posedeploy.console.output import check_json, fail, inform, out, write_json
@@ -79,7 +80,7 @@ def _show(result: Parity) -> None:
     out.print(poses_line(result), markup=False)
     if (pairs := paired_table(result)) is not None:
         out.print(pairs)
-    for line in (*filter(None, [paired_line(result)]), *noise_lines(result)):
+    for line in (*filter(None, [paired_line(result)]), *noise_lines(result), *stage_lines(result)):
         out.print(line, markup=False)
     out.print(verdict_line(result), soft_wrap=True)
     out.print()

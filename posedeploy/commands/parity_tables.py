@@ -10,6 +10,7 @@ from rich.table import Table
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.console.tables import create_table, format_runtime
 from posedeploy.printable import counted, printable
 
@@ -131,3 +132,27 @@ def _format_movement(poses: PoseParity) -> str:
         text += f", vertices by {poses.median_vertices_mm:.2g} mm"
     total = poses.keypoints + poses.unmatched_keypoints
     return f"{text}; {poses.unmatched_keypoints} of {total} keypoints are unmatched"
+
+
+def stage_lines(result: Parity) -> list[str]:
+    """Return the verdicts on the stages: one line if there is nothing to explain, else a line for each."""
+    if any(stage.differences or stage.failures or stage.note for stage in result.stages):
+        return [_describe_stage(stage) for stage in result.stages]
+    verdicts = [f"{stage.stage} {stage.status}" for stage in result.stages]
+    return [f"stages: {', '.join(verdicts)}"] if verdicts else []
+
+
+def _describe_stage(stage: StageParity) -> str:
+    measured = [] if stage.max_relative is None else [f"{stage.max_relative:.1e} of the largest value"]
+    if stage.paired is not None:
+        measured += [
+            f"{PAIRED_ROWS[measure][1] * summary.p95.value:.3g} {measure.removeprefix('joint_')} at the 95th "
+            "percentile"
+            for measure, summary in stage.paired.summaries.items()
+            if measure in ("px", "joint_mm")
+        ]
+        if stage.paired.unmatched_keypoints:
+            measured.append(f"{counted(stage.paired.unmatched_keypoints, 'unmatched keypoint')}")
+    line = f"{stage.stage}: {stage.status}" + (f" ({', '.join(measured)})" if measured else "")
+    reasons = "; ".join((*stage.differences, *stage.failures, *filter(None, [stage.note])))
+    return printable(f"{line}: {reasons}" if reasons else line)

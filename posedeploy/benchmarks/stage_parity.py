@@ -1,0 +1,38 @@
+"""The stages of a candidate, each judged on the input of the same stage of the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from posedeploy.benchmarks.pose_comparison import PoseComparison
+
+StageName: TypeAlias = Literal["preprocessing", "network", "decoding"]
+StageStatus: TypeAlias = Literal["same", "within limits", "different", "not compared"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageParity:
+    """One stage of a candidate, where the other stages are those of the reference.
+
+    status: ``same`` means no difference, ``within limits`` one that passes. differences: between the
+    descriptions of this stage, such as "color_order is 'RGB' instead of 'BGR'". max_relative: of the outputs,
+    as in ``OutputParity.rtol``; paired: the effect of this stage alone on the poses. Both are None if there
+    is nothing to measure. failures: faults that neither the outputs nor the poses show. note: why the
+    stage was not compared.
+    """
+
+    stage: StageName
+    status: StageStatus
+    differences: tuple[str, ...] = ()
+    max_relative: float | None = None
+    paired: PoseComparison | None = None
+    failures: tuple[str, ...] = ()
+    note: str = ""
+
+    def describe_fault(self) -> str | None:
+        """Return a sentence that names this stage as responsible, with the differences in its description;
+        None if it passes, or if its description has no differences."""
+        if self.status != "different" or not self.differences:
+            return None
+        return f"the difference is in the {self.stage}: {', '.join(self.differences)}"
