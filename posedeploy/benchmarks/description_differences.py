@@ -24,7 +24,7 @@ MAX_KEYPOINTS = 3
 
 
 def list_preprocessing_differences(reference: ModelSpec, candidate: ModelSpec) -> tuple[str, ...]:
-    """Return a phrase for each difference in preprocessing, such as ``fit is 'crop' instead of 'pad'``.
+    """Return a phrase for each difference in preprocessing, such as ``contract.fit is crop instead of pad``.
 
     Sizes and embedded steps do not count, because an export may change them.
     """
@@ -99,8 +99,14 @@ def _describe(name: str, theirs: object, ours: object) -> str:
 
 def _shorten(value: object) -> str | None:
     """Return the text of a value; None if it is too long to be shown."""
-    text = "unset" if value is None or value == () else printable(str(value))
+    text = "unset" if value is None or value == () else _format(value)
     return text if len(text) <= MAX_LENGTH else None
+
+
+def _format(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_format, value))})"
+    return f"{value:g}" if isinstance(value, float) else printable(str(value))
 
 
 def _roles(reference: ModelSpec, candidate: ModelSpec) -> Iterator[str]:

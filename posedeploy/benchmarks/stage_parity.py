@@ -16,7 +16,7 @@ class StageParity:
     """One stage of a candidate, where the other stages are those of the reference.
 
     status: ``same`` means no difference, ``within limits`` one that passes. differences: between the
-    descriptions of this stage, such as "color_order is 'RGB' instead of 'BGR'". max_relative: of the outputs,
+    descriptions of this stage, such as "contract.fit is crop instead of pad". max_relative: of the outputs,
     as in ``OutputParity.rtol``; paired: the effect of this stage alone on the poses. Both are None if there
     is nothing to measure. failures: faults that neither the outputs nor the poses show. note: why the
     stage was not compared.

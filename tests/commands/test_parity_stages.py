@@ -91,11 +91,6 @@ FAULTS = {
         lambda spec: spec.update(roles={"hm": "hm"}),
         "no output of the description has the role depth, so its poses have no 3D positions",
     ),
-    "family": (
-        "decoding",
-        lambda spec: spec.update(family="mobile-human-pose"),
-        "the difference is in the decoding: family is mobile-human-pose instead of pose-hg-3d",
-    ),
     "colors": (
         "preprocessing",
         _contract(color_order="RGB"),
