@@ -18,8 +18,8 @@ from posedeploy.api.budget_trials import (
     measured_choice,
     move_trial,
 )
+from posedeploy.api.decoding_pair import build_decode
 from posedeploy.api.open_models import open_pytorch_runner
-from posedeploy.api.parity_case import build_decode
 from posedeploy.backends import Target
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.calibration.held_out import MIN_IMAGES, PARTS, is_held_out
