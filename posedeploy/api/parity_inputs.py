@@ -14,7 +14,6 @@ from posedeploy.benchmarks.hard_images import HardImage, generate_hard_images, p
 from posedeploy.benchmarks.hard_joints import build_hard_joint_inputs, generate_hard_people
 from posedeploy.benchmarks.inputs import (
     NetworkInput,
-    add_reference_form,
     build_image_input,
     build_image_inputs,
     build_noise_input,
@@ -26,6 +25,7 @@ from posedeploy.benchmarks.inputs import (
     with_end_of_ranges,
     with_fixed_size,
 )
+from posedeploy.benchmarks.reference_form import add_reference_form
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_several
@@ -130,8 +130,11 @@ def make_pairs(
 ) -> list[tuple[NetworkInput, NetworkInput]]:
     """Return images with their names as inputs in the forms of the reference and of the candidate."""
     references = build_image_inputs(match_candidate(reference, candidate), named)
-    candidates = add_reference_form(reference, candidate, build_image_inputs(candidate, named))
-    return list(zip(references, candidates, strict=True))
+    candidates = build_image_inputs(candidate, named)
+    return [
+        (first, add_reference_form(reference, candidate, second))
+        for first, second in zip(references, candidates, strict=True)
+    ]
 
 
 def _reject_images(images: Sequence[Path], why: str) -> None:
@@ -147,7 +150,7 @@ def _make_pair(
         build_image_input(spec, image.name, image.image, image.box)
         for spec in (match_candidate(reference, candidate), candidate)
     )
-    return first, *add_reference_form(reference, candidate, [second])
+    return first, add_reference_form(reference, candidate, second)
 
 
 def _compress(spec: ModelSpec, original: NetworkInput) -> NetworkInput:

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from posedeploy.benchmarks.inputs import NetworkInput, add_reference_form, build_image_input
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.benchmarks.reference_file import ReferenceFile, StoredInput
+from posedeploy.benchmarks.reference_form import add_reference_form
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
 from posedeploy.printable import counted, listed
@@ -33,8 +34,7 @@ class StoredPairs:
     def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
         for number in self._numbers:
             stored = self._reference.read(number)
-            theirs = _candidate_input(stored, self._spec)
-            (theirs,) = add_reference_form(self._reference.document.spec, self._spec, [theirs])
+            theirs = _candidate_input(stored, self._spec, self._reference.document.spec)
             placements = (theirs.as_reference or theirs).placements
             yield NetworkInput(stored.name, stored.inputs, placements), theirs
 
@@ -108,11 +108,12 @@ def _describe_shapes(stored: StoredInput) -> str:
     return ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in stored.inputs.items())
 
 
-def _candidate_input(stored: StoredInput, spec: ModelSpec) -> NetworkInput:
+def _candidate_input(stored: StoredInput, spec: ModelSpec, reference: ModelSpec) -> NetworkInput:
     if _is_image(spec, stored):
         assert stored.image is not None, "checked above"
         fixed = replace(spec, inputs=(replace(spec.inputs[0], shape=_shape(spec, stored)),))
-        return build_image_input(fixed, stored.name, stored.image, stored.box)
+        own = build_image_input(fixed, stored.name, stored.image, stored.box)
+        return add_reference_form(reference, fixed, own)
     joints = stored.joints
     people = () if joints is None else tuple(joints[index : index + 1] for index in range(len(joints)))
     return NetworkInput(stored.name, _renamed(spec, stored), tuple(map(PlacedJoints, people)))

@@ -238,29 +238,6 @@ def image_in_place(image: Array, place: int) -> Array:
     return image if place % 2 == 0 else image[:, ::-1]
 
 
-def add_reference_form(
-    reference: ModelSpec, candidate: ModelSpec, inputs: Sequence[NetworkInput]
-) -> list[NetworkInput]:
-    """Return a candidate's inputs with ``as_reference``, where the contract of the reference gives others."""
-    if reference.contract is None or candidate.contract is None:
-        return [*inputs]
-    kept = {name: getattr(candidate.contract, name) for name in ("height", "width", "embedded")}
-    contract = replace(reference.contract, **kept)
-    if contract == candidate.contract:
-        return [*inputs]
-    return [_with_reference_form(each, replace(candidate, contract=contract)) for each in inputs]
-
-
-def _with_reference_form(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
-    if network_input.image is None:
-        return network_input
-    form = build_image_input(spec, network_input.name, network_input.image, network_input.box)
-    is_same = form.placements == network_input.placements and all(
-        np.array_equal(array, network_input.tensors[name]) for name, array in form.tensors.items()
-    )
-    return network_input if is_same else replace(network_input, as_reference=form)
-
-
 def build_people_inputs(
     spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES, *, seed: int
 ) -> list[NetworkInput]:
