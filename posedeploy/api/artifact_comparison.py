@@ -153,7 +153,7 @@ class _Reference:
             case,
             precision=precision,
             tolerance=settings.tolerance(precision),
-            budget=settings.budget_for(case.spec, precision, has_poses=case.decode is not None),
+            budget=settings.budget_for(case.spec, precision, has_poses=case.decodings.decode is not None),
         )
 
 

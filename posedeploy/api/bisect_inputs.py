@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posedeploy.api.bisect_report import OutputDifference
-from posedeploy.api.parity_case import build_decode, build_pairing, list_peak_outputs
+from posedeploy.api.decoding_pair import build_decode, build_pairing, list_peak_outputs
 from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.ambiguity import bound_noise, decode_sides
 from posedeploy.benchmarks.array_differences import relative_differences, rms
+from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.parity import Pairing, select_image
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.benchmarks.tolerances import default_tolerance
 from posedeploy.bisection.reference_graph import run_network

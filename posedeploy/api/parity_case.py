@@ -126,14 +126,14 @@ def run_artifact(
     settings: ParityOptions,
     build_pairs: BuildPairs,
     on_progress: OnProgress,
-    reference: ModelSpec,
+    reference: ModelSpec | None = None,
 ) -> ParityCase:
     """Run an artifact on all inputs.
 
     It runs before the reference, because TF32 is a setting of the process.
 
     Args:
-        reference: the description of the reference.
+        reference: the description of the reference; None decodes both sides by that of the candidate.
 
     Raises:
         PoseDeployError: the artifact does not run with these options, or there are no inputs for it.
@@ -153,7 +153,7 @@ def record_outputs(
     pairs: PairedInputs,
     settings: ParityOptions,
     on_progress: OnProgress,
-    reference: ModelSpec,
+    reference: ModelSpec | None = None,
     *,
     runs_again: bool = True,
 ) -> ParityCase:
@@ -162,7 +162,7 @@ def record_outputs(
     Args:
         artifact: with the spec of its tensors.
         runner: with the tensors that decoding needs.
-        reference: the description of the reference.
+        reference: the description of the reference; None decodes both sides by that of the candidate.
         runs_again: whether the runner also takes inputs that are prepared by the reference's contract.
 
     Raises:
@@ -170,7 +170,7 @@ def record_outputs(
     """
     spec = artifact.spec
     precision = coarsest_precision(runner.runtime_info.precision, artifact.precision)
-    decodings = pair_decodings(reference, spec)
+    decodings = pair_decodings(reference or spec, spec)
     case = ParityCase(
         label=str(artifact.path),
         spec=spec,
