@@ -14,7 +14,7 @@ from posedeploy.benchmarks.description_differences import (
 from posedeploy.benchmarks.image_comparison import Pairing
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
 from posedeploy.errors import InputError
-from posedeploy.families import has_decoding, poses_of
+from posedeploy.families import decoder_poses_of, has_decoding, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.types import Array, Camera, ModelSpec, Placed, Poses, Tensors
 
@@ -144,7 +144,10 @@ def build_pairing(spec: ModelSpec) -> Pairing:
 
 
 def list_peak_outputs(spec: ModelSpec) -> list[str]:
-    """Return the outputs whose peaks the family's decoding selects."""
+    """Return the outputs whose peaks the family's decoding selects, or by which it decides who is a
+    person."""
     if not has_decoding(spec.family):
         return []
-    return [spec.roles[role] for role in poses_of(spec.family).PEAK_ROLES if role in spec.roles]
+    decoder = decoder_poses_of(spec.family)
+    roles = (*poses_of(spec.family).PEAK_ROLES, *(decoder.DECISION_ROLES if decoder is not None else ()))
+    return [spec.roles[role] for role in roles if role in spec.roles]
