@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posedeploy.api.parity_case import list_peak_outputs
+from posedeploy.api.decoding_pair import list_peak_outputs
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import InputError
