@@ -58,7 +58,7 @@ def write_template(name: str) -> str:
         remark = f" (nearest: {nearest[0]})" if nearest else ""
         raise InputError(
             f"no family and no preset is called {name!r}{remark}; the families are "
-            f" {', '.join(list_decodable())}, and the presets {', '.join(list_presets())}"
+            f"{', '.join(list_decodable())}, and the presets {', '.join(list_presets())}"
         )
     sections = (_head(name), _keypoints(name), _input(name), _outputs(name), _decoding(name))
     return "\n\n".join("\n".join(lines) for section in sections if (lines := [*section])) + "\n"
