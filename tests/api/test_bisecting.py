@@ -121,9 +121,8 @@ def test_an_fp16_overflow_is_found_where_it_begins(tmp_path: Path) -> None:
 
 
 def spread_channels(network: nn.Module) -> None:
-    """Give one channel a range that leaves few integers to the others."""
-    network.get_parameter("blocks.1.norm.weight")[0] = 300.0
-    network.get_parameter("blocks.2.conv.weight")[:, 0] /= 300.0
+    """Give one channel of the last block a range that leaves few integers to the others."""
+    network.get_parameter("blocks.2.norm.weight")[0] = 300.0
 
 
 @pytest.mark.slow
@@ -134,7 +133,8 @@ def test_a_layer_that_is_hard_to_quantize_ranks_first(target: str, tmp_path: Pat
     model = load_checkpoint(checkpoint, network=network)
     [artifact] = pd.export(model, target, tmp_path / "out", options=pd.ExportOptions(precision="int8"))
     report = pd.bisect(artifact, network=network)
-    assert report.ranking[0].layer.module in ("blocks.1.conv", "blocks.2.conv")
+    # The operators of this block write this range, and the resize reads it.
+    assert report.ranking[0].layer.module.startswith(("blocks.2", "resize"))
     assert report.ranking[0].alone.rms < report.difference.rms
     assert report.ranking[-1].together.rms < 0.2 * report.difference.rms
 
