@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -120,20 +121,20 @@ def compare(
         )
     if save_reference is not None:
         plugins.load("posedeploy.api.saved_reference:check_output", "reference")(Path(save_reference))
-    compare_one = _comparison(stored, collected, options, args, on_progress)
-    if against is not None:
-        (source,) = _list_artifacts(against)
-        compare_one = _comparison_with(open_against(source, args, other_contract), options, on_progress)
     results: list[Parity] = []
     errors: dict[str, str] = {}
-    for artifact in opened:
-        run_options = RunOptions(device, precision, threads)
-        try:
-            results.append(compare_one(artifact, run_options))
-        except PoseDeployError as error:
-            errors[str(artifact.path)] = str(error)
-            if len(errors) == len(opened) and len(set(errors.values())) == 1:
-                raise
+    with _comparison(stored, collected, options, args, on_progress) as compare_one:
+        if against is not None:
+            (source,) = _list_artifacts(against)
+            compare_one = _comparison_with(open_against(source, args, other_contract), options, on_progress)
+        for artifact in opened:
+            run_options = RunOptions(device, precision, threads)
+            try:
+                results.append(compare_one(artifact, run_options))
+            except PoseDeployError as error:
+                errors[str(artifact.path)] = str(error)
+                if len(errors) == len(opened) and len(set(errors.values())) == 1:
+                    raise
     compared = replace(inputs, artifacts=tuple(opened)) if against is None else None
     return ParityReport(tuple(results), errors, compared=compared)
 
@@ -152,23 +153,26 @@ def _check_not_run(options: RunOptions, runtime: str | None) -> None:
             )
 
 
+@contextmanager
 def _comparison(
     reference: Path | None,
     collected: Path | None,
     options: ParityOptions,
     args: ModelArgs,
     on_progress: OnProgress,
-) -> Callable[[Artifact, RunOptions], Parity]:
-    """Return the function that compares an artifact with the reference file, or else with PyTorch."""
+) -> Iterator[Callable[[Artifact, RunOptions], Parity]]:
+    """Yield the function that compares an artifact with the reference file, or else with PyTorch."""
     if reference is not None:
         compare_with_reference = plugins.load(
             "posedeploy.api.reference_comparison:compare_with_reference", "reference"
         )
-        return lambda artifact, run: compare_with_reference(
+        yield lambda artifact, run: compare_with_reference(
             artifact, run, options, reference, collected, on_progress
         )
+        return
     compare_with_pytorch = plugins.load("posedeploy.api.pytorch_parity:compare_with_pytorch")
-    return lambda artifact, run: compare_with_pytorch(artifact, run, options, args, on_progress)
+    with plugins.load("posedeploy.api.reference_runners:ReferenceRunners")() as runners:
+        yield lambda artifact, run: compare_with_pytorch(artifact, run, options, args, on_progress, runners)
 
 
 def _comparison_with(

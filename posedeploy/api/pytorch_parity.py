@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import cast
 
 from posedeploy.api.model_args import ModelArgs
-from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.parity_case import ParityCase, run_artifact, widen_tolerance
 from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
+from posedeploy.api.reference_runners import ReferenceRunners
 from posedeploy.api.saved_reference import save_reference
 from posedeploy.api.stage_comparison import compare_stages
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
@@ -22,16 +22,20 @@ from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.image_comparison import select_image
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
+from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import PairedInputs, Parity, ReferenceInfo
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, first_line
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
-from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, Model, ModelSpec, OnProgress, Precision, Ranges, RunOptions
+
+NEAR = 4.0
+"""Differences up to this multiple of their limits may be noise that few runs did not show."""
+MAX_NEAR = 2
+"""The number of inputs that are then run more often."""
 
 
 def compare_with_pytorch(
@@ -40,12 +44,19 @@ def compare_with_pytorch(
     settings: ParityOptions,
     args: ModelArgs,
     on_progress: OnProgress = ignore_progress,
+    runners: ReferenceRunners | None = None,
 ) -> Parity:
     """Compare one artifact with its checkpoint.
 
     An FP32 candidate on a CPU that is within the tolerance of PyTorch on the CPU passes. Otherwise, the noise
     floor is measured. If it exceeds the tolerance, PyTorch in FP64 is the reference.
+
+    Args:
+        runners: the runners of PyTorch that other artifacts share; None opens some for this artifact.
     """
+    if runners is None:
+        with ReferenceRunners() as runners:
+            return compare_with_pytorch(artifact, options, settings, args, on_progress, runners)
     on_progress(f"loading {artifact.path} and its checkpoint", None)
     model = load_reference_model(artifact, settings.checkpoint, args)
     inputs: list[ParityInputs] = []
@@ -61,7 +72,7 @@ def compare_with_pytorch(
     case = run_artifact(artifact, options, settings, build_pairs, on_progress, model.spec)
     finish = partial(_finish, settings.save_reference, model, case)
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
-    with _open_cached(model, on_cpu) as reference:
+    with runners.open(model, on_cpu) as reference:
         runtime_info = case.candidate.runtime_info
         is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
         if (is_plain or case.budget is not None) and not settings.noise_floor:
@@ -70,7 +81,7 @@ def compare_with_pytorch(
             if result.passed or is_decided or not result.differs_in_network:
                 return finish(reference, result)
         on_device = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
-        return _NoiseCase(case, model, inputs[0], settings, finish).compare(reference, on_device)
+        return _NoiseCase(case, model, inputs[0], settings, runners, finish).compare(reference, on_device)
 
 
 def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner, result: Parity) -> Parity:
@@ -102,12 +113,6 @@ def _add_stages(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pa
     return replace(result, stages=compare_stages(case, spec, reference, result))
 
 
-@contextmanager
-def _open_cached(model: Model, options: RunOptions) -> Iterator[CachingRunner]:
-    with open_pytorch_runner(model, options) as runner:
-        yield CachingRunner(adapt_runner(runner, model.spec))
-
-
 @dataclass(frozen=True)
 class _NoiseCase:
     """A case that is judged above the noise of PyTorch."""
@@ -116,6 +121,7 @@ class _NoiseCase:
     model: Model
     inputs: ParityInputs
     settings: ParityOptions
+    runners: ReferenceRunners
     finish: Callable[[Runner, Parity], Parity]
 
     def compare(self, reference: CachingRunner, options: RunOptions) -> Parity:
@@ -126,18 +132,47 @@ class _NoiseCase:
             note = f"no noise floor: PyTorch has no counterpart to the reported precision {reported!r}"
             return self._compare(reference, note)
         try:
-            with _open_cached(in_float64(self.model), options) as exact:
+            with self.runners.open(in_float64(self.model), options, "fp64") as exact:
                 floor = self._floor(exact, options, precision)
                 floor = replace(floor, jpeg=self._compare_poses(reference, self.inputs.jpegs))
-                case = replace(
-                    self.case, tolerance=widen_tolerance(self.case.tolerance, self.settings, floor)
-                )
-                if floor.exceeds(case.tolerance):
-                    result = replace(case.compare(exact, floor), reference_precision="fp64")
-                    return self.finish(exact, result)
+                result, judge = self._judge(reference, exact, floor)
+                near = result.inputs_near_limits(NEAR) if not self.case.tolerance.is_fixed else []
+                if near:
+                    more = self._measure_more(exact, options, precision, near[:MAX_NEAR])
+                    result, judge = self._judge(reference, exact, floor.extended(more))
+                return self.finish(judge, result)
         except (DeviceError, _UnmeasurableError) as error:
             return self._compare(reference, f"no noise floor: {first_line(error)}")
-        return self.finish(reference, case.compare(reference, floor))
+
+    def _judge(
+        self, reference: CachingRunner, exact: CachingRunner, floor: NoiseFloor
+    ) -> tuple[Parity, CachingRunner]:
+        """Return the comparison above a noise floor, and the reference that it needs."""
+        case = replace(self.case, tolerance=widen_tolerance(self.case.tolerance, self.settings, floor))
+        if floor.exceeds(case.tolerance):
+            return replace(case.compare(exact, floor), reference_precision="fp64"), exact
+        return case.compare(reference, floor), reference
+
+    def _measure_more(
+        self, exact: CachingRunner, options: RunOptions, precision: str, numbers: Sequence[int]
+    ) -> NoiseFloor:
+        """Measure the noise on the inputs with these numbers by more runs: few can be small by chance."""
+        tensors = [pair[0].tensors for number, pair in enumerate(self.case.pairs) if number in numbers]
+        with self._open(options, precision) as runner:
+            report = self.case.report_steps("measuring the noise floor of PyTorch for")
+            expected = [exact.run(each) for each in tensors]
+            return measure_noise(
+                expected, runner, tensors, precision, options.device, report, seed=1, count=MORE_RUNS
+            )
+
+    @contextmanager
+    def _open(self, options: RunOptions, precision: str) -> Iterator[CachingRunner]:
+        """Open PyTorch in a precision."""
+        with (
+            _convert_errors(self.model),
+            self.runners.open(*_in_precision(self.model, options, precision), precision) as runner,
+        ):
+            yield runner
 
     def _compare(self, reference: CachingRunner, note: str) -> Parity:
         """Compare without a noise floor, and note why there is none."""
@@ -146,10 +181,7 @@ class _NoiseCase:
     def _floor(self, exact: CachingRunner, options: RunOptions, precision: str) -> NoiseFloor:
         inputs = self.inputs.noise_floor_inputs
         tensors = [each.tensors for each in inputs]
-        with (
-            _convert_errors(self.model),
-            _open_cached(*_in_precision(self.model, options, precision)) as runner,
-        ):
+        with self._open(options, precision) as runner:
             report = self.case.report_steps("measuring the noise floor of PyTorch for")
             expected = [exact.run(each) for each in tensors]
             floor = measure_noise(expected, runner, tensors, precision, options.device, report)

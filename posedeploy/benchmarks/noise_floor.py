@@ -21,6 +21,8 @@ from posedeploy.types import Array, Tensors
 
 RUNS = 3
 """Runs per input: the first on the input itself, the others on inputs one rounding step away."""
+MORE_RUNS = 12
+"""The runs of an input on which the candidate differs by little more than the floor of ``RUNS`` runs."""
 PEAK = 0.25
 """Elements of at least this share of the largest value of an output belong to a peak."""
 FLOAT64_FACTOR = 2.0
@@ -81,6 +83,11 @@ class NoiseFloor:
     jpeg: PoseParity | None = None
     pose_noise: PoseNoise | None = None
 
+    def extended(self, other: NoiseFloor) -> NoiseFloor:
+        """Return the floor with the runs of another one on some of its inputs."""
+        outputs = {name: noise.maximum_with(other.outputs[name]) for name, noise in self.outputs.items()}
+        return replace(self, outputs=outputs, runs=self.runs + other.runs)
+
     def with_poses(self, poses: PoseParity | None) -> NoiseFloor:
         """Return the floor with the comparison of poses, and its noise."""
         if poses is None:
@@ -116,23 +123,26 @@ def measure_noise(
     precision: str,
     device: str = "CPU",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    seed: int = 0,
+    count: int | None = None,
 ) -> NoiseFloor:
     """Measure the noise floor of a network on some inputs.
 
     One run is one sample of the rounding errors, which can be small by chance. Each input is therefore run
-    ``RUNS`` times, all but the first with every element one rounding step up or down, which changes all later
-    roundings: Monte Carlo arithmetic (Parker, 1997) with the last bit of the input as the source of
+    ``count`` times, all but the first with every element one rounding step up or down, which changes all
+    later roundings: Monte Carlo arithmetic (Parker, 1997) with the last bit of the input as the source of
     randomness. Integer inputs are run once.
 
     Args:
         exact: the outputs of the network in FP64 on the unmodified inputs.
         runner: the same network in this precision and on this device.
+        seed: of the rounding steps. count: runs per input; None means ``RUNS``.
     """
-    random = np.random.RandomState(0)
+    random = np.random.RandomState(seed)
     runs = [
         (expected, perturbed)
         for expected, tensors in zip(exact, inputs, strict=True)
-        for perturbed in _perturb(tensors, precision, random)
+        for perturbed in _perturb(tensors, precision, random, count or RUNS)
     ]
     outputs: dict[str, OutputNoise] = {}
     for number, (expected, tensors) in enumerate(runs):
@@ -150,11 +160,13 @@ def _measure_output(exact: Array, array: Array) -> OutputNoise:
     return OutputNoise(float(differences.max(initial=0.0)), rms(differences), rms(differences[is_peak]))
 
 
-def _perturb(tensors: Tensors, precision: str, random: np.random.RandomState) -> Iterator[Tensors]:
+def _perturb(
+    tensors: Tensors, precision: str, random: np.random.RandomState, count: int
+) -> Iterator[Tensors]:
     """Yield the tensors, then copies with each element one rounding step up or down."""
     yield tensors
     if any(np.issubdtype(array.dtype, np.floating) for array in tensors.values()):
-        for _ in range(RUNS - 1):
+        for _ in range(count - 1):
             yield {name: _perturb_array(array, precision, random) for name, array in tensors.items()}
 
 

@@ -151,6 +151,19 @@ class Parity:
             return DifferenceLimits(self.tolerance.rtol, self.tolerance.rtol)
         return self.floor.limits(output, self.tolerance)
 
+    def inputs_near_limits(self, factor: float) -> list[int]:
+        """Return the numbers of the inputs on which an output exceeds its limits, the worst first; none if
+        an output exceeds them by more than ``factor``."""
+        excess: dict[int, float] = {}
+        for output in self.outputs:
+            limits = self.limits(output.name)
+            for number, each in enumerate(output.differences):
+                ratio = max(each.max_relative / limits.largest, each.rms_relative / limits.rms)
+                excess[number] = max(excess.get(number, 0.0), ratio)
+        if not max(excess.values(), default=0.0) <= factor:
+            return []
+        return sorted((number for number in excess if excess[number] > 1), key=lambda number: -excess[number])
+
     def _failure(self, output: OutputParity) -> str:
         limits, noise = self.limits(output.name), self.noise(output.name)
         if not output.rtol <= limits.largest:

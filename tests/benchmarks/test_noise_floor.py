@@ -9,7 +9,7 @@ import pytest
 
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images, with_fixed_size
-from posedeploy.benchmarks.noise_floor import RUNS, measure_noise
+from posedeploy.benchmarks.noise_floor import RUNS, NoiseFloor, OutputNoise, measure_noise
 from posedeploy.benchmarks.tolerances import (
     QUANTIZED_TOLERANCE,
     TOLERANCES,
@@ -148,3 +148,10 @@ def test_a_full_disk_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> Non
         ),
     ):
         cached.run(tensors)
+
+
+def test_more_runs_only_raise_the_floor() -> None:
+    few = NoiseFloor("cpu", "fp32", {"a": OutputNoise(3.0, 1.0, 2.0)}, 11, 33)
+    more = NoiseFloor("cpu", "fp32", {"a": OutputNoise(2.0, 4.0, 1.0)}, 2, 24)
+    both = few.extended(more)
+    assert (both.outputs, both.inputs, both.runs) == ({"a": OutputNoise(3.0, 4.0, 2.0)}, 11, 57)
