@@ -31,11 +31,11 @@ FLOAT64_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class OutputNoise:
-    """The noise of one output, relative to its largest absolute value on the same input.
+    """The noise of one output, relative to its largest absolute value on any input.
 
     largest: the largest difference of any element. rms: the root mean square over all elements. at_peaks:
-    over those of at least ``PEAK`` of the largest value. Each is the maximum over inputs and runs, and
-    infinite if PyTorch overflows.
+    over those of at least ``PEAK`` of the largest value on the same input, relative to that value. Each is
+    the maximum over inputs and runs, and infinite if PyTorch overflows.
     """
 
     largest: float
@@ -145,19 +145,25 @@ def measure_noise(
         for perturbed in _perturb(tensors, precision, random, count or RUNS)
     ]
     outputs: dict[str, OutputNoise] = {}
+    scales = {name: max(max_absolute(each[name]) for each in exact) for name in exact[0]} if exact else {}
     for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
-            noise = _measure_output(expected[name], array)
+            noise = _measure_output(expected[name], array, scales[name])
             outputs[name] = noise.maximum_with(outputs[name]) if name in outputs else noise
         on_progress(number + 1, len(runs))
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
 
 
-def _measure_output(exact: Array, array: Array) -> OutputNoise:
-    """Return the noise of one output in one run."""
+def _measure_output(exact: Array, array: Array, scale: float) -> OutputNoise:
+    """Return the noise of one output in one run; ``scale`` is its largest value on any input."""
     differences = relative_differences(exact, array)
     is_peak = np.abs(exact) >= PEAK * max_absolute(exact)
-    return OutputNoise(float(differences.max(initial=0.0)), rms(differences), rms(differences[is_peak]))
+    factor = (max_absolute(exact) or 1.0) / (scale or 1.0)
+    return OutputNoise(
+        factor * float(differences.max(initial=0.0)),
+        factor * rms(differences),
+        rms(differences[is_peak]),
+    )
 
 
 def _perturb(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class InputDifference:
     max_absolute: the largest difference; infinite if a side has NaN or infinity. max_relative, rms_relative:
     the largest difference and the root mean square, relative to the largest value of the reference. cosine:
     the cosine similarity of the outputs; 0 if a side has NaN or infinity. worst: the element that differs
-    most.
+    most. reference_max: the largest value of the reference on this input.
     """
 
     max_absolute: float
@@ -36,6 +36,12 @@ class InputDifference:
     rms_relative: float
     cosine: float
     worst: Element
+    reference_max: float = 1.0
+
+    def relative_to(self, scale: float) -> InputDifference:
+        """Return the differences relative to this value instead of the largest on this input."""
+        factor = (self.reference_max or 1.0) / (scale or 1.0)
+        return replace(self, max_relative=self.max_relative * factor, rms_relative=self.rms_relative * factor)
 
 
 def measure_difference(name: str, reference: Array, candidate: Array) -> InputDifference:
@@ -49,7 +55,17 @@ def measure_difference(name: str, reference: Array, candidate: Array) -> InputDi
         rms(relative),
         cosine_similarity(reference.ravel(), candidate.ravel()),
         Element(name, index, float(reference[index]), float(candidate[index])),
+        max_absolute(reference),
     )
+
+
+def relative_to_largest(differences: Sequence[InputDifference]) -> tuple[InputDifference, ...]:
+    """Return the differences of an output relative to its largest value on any input.
+
+    Outputs are close to zero on a black image, where rounding errors of the layers before are not.
+    """
+    scale = max((each.reference_max for each in differences), default=0.0)
+    return tuple(each.relative_to(scale) for each in differences)
 
 
 @dataclass(frozen=True)
@@ -71,12 +87,12 @@ class OutputParity:
 
     @property
     def rtol(self) -> float:
-        """The largest difference, relative to the output's largest absolute value on the same input."""
+        """The largest difference, relative to the output's largest absolute value on any input."""
         return max(each.max_relative for each in self.differences)
 
     @property
     def rms_relative(self) -> float:
-        """The largest RMS difference, relative to the output's largest absolute value on the same input."""
+        """The largest RMS difference, relative to the output's largest absolute value on any input."""
         return max(each.rms_relative for each in self.differences)
 
     @property

@@ -14,7 +14,12 @@ from posedeploy.benchmarks.image_comparison import Pairing, PoseDecoding
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import DifferenceLimits, NoiseFloor, OutputNoise
-from posedeploy.benchmarks.output_parity import InputDifference, OutputParity, measure_difference
+from posedeploy.benchmarks.output_parity import (
+    InputDifference,
+    OutputParity,
+    measure_difference,
+    relative_to_largest,
+)
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
@@ -257,7 +262,7 @@ def compare_outputs(
         if decode is None or pairing is None:
             worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
         on_progress(number + 1, len(pairs))
-    compared = tuple(OutputParity(name, tuple(each)) for name, each in differences.items())
+    compared = tuple(OutputParity(name, relative_to_largest(each)) for name, each in differences.items())
     return Parity(
         label,
         candidate.runtime_info,
