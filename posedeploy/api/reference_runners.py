@@ -27,7 +27,7 @@ class ReferenceRunners(Closable):
         """Open the runner of a model, or return the one that already runs this model.
 
         Args:
-            arithmetic: that of ``model.module``, which tells it from others of the same checkpoint.
+            arithmetic: that of ``model.module``, which distinguishes modules of one checkpoint.
         """
         if options.device != "cpu":
             with open_pytorch_runner(model, options) as runner:
