@@ -143,7 +143,7 @@ class Parity:
         else:
             comparison = f"{'within' if self.passed else 'over'} budget, compared with {reference}"
         precision = self.reference_precision
-        is_known = to_torch_precision(precision) is not None or is_quantized(precision)
+        is_known = precision == "fp64" or to_torch_precision(precision) is not None or is_quantized(precision)
         return f"{comparison} in {precision}" if is_known else comparison
 
     def noise(self, output: str) -> OutputNoise | None:
