@@ -18,6 +18,8 @@ KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "checkpoint": ({}, "Compare with this checkpoint instead of the one in the manifest."),
     "reference": ({}, "Compare with this reference file instead of PyTorch."),
+    "against": ({}, "Compare with this artifact of the same network instead of PyTorch."),
+    "against-contract": ({}, "A TOML file that describes the other artifact, if it has no manifest."),
     "network": ({}, "FILE.py:FUNCTION of your own network. The file is executed."),
     "contract": ({}, "A TOML file that names the keypoints of a network, or describes a third-party model."),
     "family": ({}, "The family of a model that does not identify it."),

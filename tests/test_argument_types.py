@@ -15,8 +15,8 @@ from posedeploy.argument_types import annotations_of
 from posedeploy.errors import InputError
 
 FUNCTIONS = [
-    "benchmark", "compare", "evaluate", "export", "load", "load_checkpoint", "open_artifact", "open_runner",
-    "prepare", "report", "tune", "verify", "write_poses",
+    "benchmark", "bisect", "compare", "evaluate", "export", "load", "load_checkpoint", "open_artifact",
+    "open_runner", "prepare", "report", "tune", "verify", "write_poses",
 ]  # fmt: skip
 OPTIONS = ["ExportOptions", "PersonArgs", "PredictSettings", "RunOptions", "TensorRtOptions", "TfliteOptions"]
 

@@ -97,8 +97,7 @@ def _read_images(name: str, wanted: set[int], problems: list[str]) -> Iterator[F
 
 
 def _read_image_files(source: Images, wanted: set[int]) -> Iterator[Frame]:
-    source.inputs = tuple(path for index, path in enumerate(source.inputs) if index in wanted)
-    yield from source
+    yield from source.select(wanted)
 
 
 def _read_video_frames(source: Source, wanted: set[int]) -> Iterator[Frame]:

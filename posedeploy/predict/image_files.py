@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from posedeploy.errors import InputError, MissingPackageError
@@ -34,6 +34,15 @@ class Images(Source):
         """
         super().__init__(name, inputs, len(inputs), skipped)
         self._names = names
+
+    def select(self, positions: Collection[int]) -> Images:
+        """Return the source of the images at these positions, with their names."""
+        inputs = tuple(path for index, path in enumerate(self.inputs) if index in positions)
+        names = tuple(name for index, name in enumerate(self.frame_names) if index in positions)
+        selected = Images(self.name, inputs, None if self._names is None else names)
+        # The reasons why images are left out go to the whole source.
+        selected.problems, selected.remarks = self.problems, self.remarks
+        return selected
 
     @property
     def frame_names(self) -> tuple[str, ...]:

@@ -173,5 +173,7 @@ def test_a_camera_without_effect_is_refused(networks: Path) -> None:
 
 
 def test_a_list_is_refused_as_a_model(artifact: Artifact) -> None:
-    with pytest.raises(pd.PoseDeployError, match="a model of type list; expected an artifact"):
+    with pytest.raises(
+        pd.PoseDeployError, match="`model`: wrong type; found list of Artifact; expected Model or Artifact"
+    ):
         pd.load([artifact])  # type: ignore[arg-type]
