@@ -1,4 +1,4 @@
-"""Contract files with comments, as a start for one's own."""
+"""Contract files with all fields and comments, for users to edit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMENTS = {
     "height": "px; the size of the input that the network was trained on",
     "width": "px",
     "mean": "of pixel values from 0 to 255, in color_order; those for 0 to 1, times 255",
-    "std": "the same; a network that takes values from 0 to 1 has mean 0 and std 255",
+    "std": "also for 0 to 255; for a network that takes values from 0 to 1, mean is 0 and std is 255",
     "color_order": "RGB or BGR, as in the training",
     "fit": f"how an image becomes the input: {', '.join(get_args(Fit))}",
     "multiple": "height and width are multiples of this",
@@ -48,7 +48,7 @@ def write_template(name: str) -> str:
     """Return a contract file with comments for a family, or the file of a preset.
 
     Raises:
-        InputError: neither has this name.
+        InputError: no family and no preset has this name.
     """
     if name in list_presets():
         return read_text(preset_path(name), "a preset")
@@ -57,15 +57,15 @@ def write_template(name: str) -> str:
         nearest = get_close_matches(name.lower().replace("_", "-"), names, 1)
         remark = f" (nearest: {nearest[0]})" if nearest else ""
         raise InputError(
-            f"no family and no preset is called {name!r}{remark}; the families are "
-            f"{', '.join(list_decodable())}, and the presets {', '.join(list_presets())}"
+            f"no family or preset has the name {name!r}{remark}; the families are "
+            f"{', '.join(list_decodable())}, the presets {', '.join(list_presets())}"
         )
     sections = (_head(name), _keypoints(name), _input(name), _outputs(name), _decoding(name))
     return "\n\n".join("\n".join(lines) for section in sections if (lines := [*section])) + "\n"
 
 
 def _head(family: str) -> Iterator[str]:
-    yield "# A contract: what posedeploy must know of a network. docs/own-network.md describes the fields."
+    yield "# A contract: the description of a network. docs/own-network.md describes the fields."
     yield f"# {family}: {_task_of(family)}"
     yield _line("family", family, "whose decoding turns the outputs into poses")
     yield _line("variant", "my-network", "any name")
@@ -95,7 +95,7 @@ def _input(family: str) -> Iterator[str]:
     if contract is None:
         return
     yield "[input]"
-    yield _comment(_line("name", "data", "of the tensor in a file by others"))
+    yield _comment(_line("name", "data", "of the input tensor, for a third-party model"))
     yield _comment(_line("shape", ["batch", 3, "height", "width"], "a string is a dynamic axis"))
     for field in fields(InputContract):
         if field.name in COMMENTS:

@@ -58,7 +58,7 @@ def read(path: Path) -> ModelSpec:
     shape.
 
     Raises:
-        InputError: the file is missing (and no preset has this name) or not TOML, has unknown fields, lacks
+        InputError: no file or preset has this name, or it is not TOML, has unknown fields, lacks
             fields that its family does not have either, or has invalid values.
     """
     return _describe(read_document(path), path)

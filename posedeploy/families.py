@@ -125,8 +125,8 @@ class DecoderPoses(FamilyPoses[Placement], Protocol):
 
     @property
     def DECISION_ROLES(self) -> tuple[str, ...]:
-        """The roles of outputs besides ``PEAK_ROLES`` by which ``decode`` decides who is a person, so that
-        noise can exchange two nearly equal candidates."""
+        """The roles besides ``PEAK_ROLES`` whose outputs decide which candidates are people. Noise can
+        exchange two nearly equal candidates."""
 
     def count_keypoints(self, spec: ModelSpec) -> int | None:
         """Return the number of keypoints in the network's outputs; None if it is unknown.

@@ -16,7 +16,7 @@ def apply_described(
     """Return the description merged with the tensors of a model file, as ``contracts.apply_contract``.
 
     Raises:
-        InputError: they do not fit; for a preset, the message names those that do.
+        InputError: they do not fit; for a preset, the message lists the presets that fit.
     """
     try:
         return contracts.apply_contract(described, inputs, outputs, where)
@@ -25,7 +25,11 @@ def apply_described(
         if name not in list_presets() or described != contracts.read(preset_path(name)):
             raise
         fitting = _list_fitting(inputs, outputs)
-        remedy = f"use a preset that fits: {', '.join(fitting)}" if fitting else "no preset fits this model"
+        remedy = (
+            f"use a preset that fits: {', '.join(fitting)}"
+            if fitting
+            else "no preset fits this model: describe it in a file of `posedeploy contract new FAMILY`"
+        )
         raise InputError(f"the preset {name} does not fit: {error}; {remedy}") from error
 
 

@@ -31,13 +31,15 @@ TO_CHANNELS_LAST = tuple(int(axis) for axis in np.argsort(TO_CHANNELS_FIRST))
 
 
 def describe_like(artifact: Artifact, other: Artifact) -> Artifact:
-    """Return a third-party model without a description with the description of another file of its network:
-    the family, the keypoints, and the preprocessing as if none of it were embedded."""
+    """Return a third-party model with the description of another file of its network, if it has none.
+
+    The description is the family, the keypoints, and the preprocessing without embedded steps.
+    """
     if artifact.provenance is not None or artifact.spec.family != UNKNOWN or artifact.spec.outputs:
         return artifact
     if other.spec.family == UNKNOWN and other.spec.contract is None:
         return artifact
-    logger.info(f"{artifact.path}: nothing describes it, so it is described like {other.path}")
+    logger.info(f"{artifact.path}: no manifest and no contract; the description of {other.path} is used")
     contract = other.spec.contract and replace(other.spec.contract, embedded=())
     spec = replace(other.spec, inputs=(), outputs=(), roles={}, contract=contract)
     return replace(artifact, spec=spec)
@@ -74,7 +76,7 @@ def _common_size(reference: TensorSpec, candidate: TensorSpec) -> TensorSpec:
     """Return the candidate's input with the lengths that are fixed in the reference.
 
     Raises:
-        InputError: the two have different fixed sizes or batches.
+        InputError: their fixed sizes or batches differ.
     """
     own = (candidate.shape[0], *candidate.image_size)
     lengths = [

@@ -128,8 +128,8 @@ class _Reference:
     @property
     def _note(self) -> str:
         return (
-            f"no noise floor: only PyTorch measures it, and the reference is {self.artifact.path}; if a "
-            "difference is the rounding of this device, pass `rtol`"
+            "noise floor: not measured, because it needs PyTorch and the reference is "
+            f"{self.artifact.path}; if the difference is a rounding error of this device, pass `rtol`"
         )
 
     def _report_unmatched(self, artifact: Artifact, matched: MatchedOutputs) -> None:

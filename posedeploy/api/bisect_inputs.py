@@ -26,7 +26,7 @@ from posedeploy.runtimes.load_runner import open_runner, resolve_spec
 from posedeploy.types import Array, Artifact, Model, ModelSpec, OnProgress, RunOptions, RuntimeInfo, Tensors
 
 MEASURES = ("px", "joint_mm", "vertex_mm")
-"""The measures of poses, of which the first that the network has is used."""
+"""The measures of poses; the first one that the network has is used."""
 PEOPLE_SHARE = 0.1
 
 

@@ -1,4 +1,4 @@
-"""The tensors of an artifact that differ from PyTorch, its layers by their effect, and the JSON of both."""
+"""The result of ``bisect``: the faulty tensors of an artifact, the ranking of its layers, and the JSON."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class OutputDifference:
 
 @dataclass(frozen=True)
 class FaultyTensor:
-    """A tensor of a file that leaves the noise floor.
+    """A tensor of a file that exceeds the noise floor.
 
-    tensor, operator: in the file. operation: the one of the network whose result it is. layer: the layer that
-    computes it, with the operations up to ``operation`` that the file fuses with it. error: the RMS
-    difference from what PyTorch computes from the tensors of the file before it, relative to the RMS of that.
-    floor: the same of PyTorch with the rounding errors of the precision. limit: the largest error of a
-    correct tensor. scale_share: the share of the difference that a factor and an offset of each channel
+    tensor, operator: in the file. operation: the operation of the network whose result it is. layer: the
+    layer that computes it, with the operations up to ``operation`` that the file fuses with it. error: the
+    RMS difference from the values that PyTorch computes from the preceding tensors of the file, relative to
+    their RMS. floor: the same for PyTorch with the rounding errors of the precision. limit: the largest error
+    of a correct tensor. scale_share: the share of the difference that a factor and an offset of each channel
     explain, 0 to 1.
     """
 
@@ -60,13 +60,15 @@ class FaultyTensor:
 
     @property
     def hint(self) -> str:
-        """What the difference looks like; empty if it resembles nothing known."""
+        """The likely cause of the difference; empty if it is unknown."""
         if not math.isfinite(self.error):
-            return "it has NaN or infinity: values are too large for its precision"
+            return "the tensor has NaN or infinity: values exceed the range of its precision"
         if self.layer.operator.startswith("upsample") or self.layer.operator == "grid_sampler":
-            return "it is resized otherwise: compare align_corners and the rounding of positions"
+            return "the resize differs: compare align_corners and the rounding of positions"
         if self.scale_share >= EXPLAINED:
-            return "each channel has another scale or offset: other BatchNorm statistics, or another bias"
+            return (
+                "the scale or offset of each channel differs: compare the BatchNorm statistics and the bias"
+            )
         return ""
 
 
@@ -74,8 +76,8 @@ class FaultyTensor:
 class RankedLayer:
     """A layer by its effect on the outputs.
 
-    error: the largest own error of its tensors. alone: what remains of the difference at the outputs if this
-    layer is put back to FP32. together: if all layers before it in the ranking are too.
+    error: the largest own error of its tensors. alone: the remaining difference of the outputs if only this
+    layer is put back to FP32. together: the same if all layers before it in the ranking are put back too.
     """
 
     layer: Operation
@@ -109,7 +111,7 @@ class BisectReport:
 
     @property
     def first(self) -> FaultyTensor | None:
-        """The first tensor that leaves the noise floor; None if none does."""
+        """The first tensor that exceeds the noise floor; None if none does."""
         return self.faults[0] if self.faults else None
 
     @property
@@ -131,24 +133,24 @@ class BisectReport:
 
     @property
     def passed(self) -> bool:
-        """Whether no tensor leaves the noise floor, and no fusion changes the outputs."""
+        """Whether no tensor exceeds the noise floor, and no fusion changes the outputs."""
         return not self.faults and not self.is_fusion
 
     @property
     def verdict(self) -> str:
         """The conclusion in one line."""
         if self.first is not None:
-            return f"the result of {self.first.layer} is the first that leaves the noise floor"
+            return f"the result of {self.first.layer} is the first one above the noise floor"
         if self.is_fusion:
             return (
-                "no tensor leaves the noise floor if all are outputs, and then the difference disappears: "
-                "the runtime fuses operators wrongly"
+                "no tensor exceeds the noise floor if all are outputs, and the difference disappears; "
+                "the cause is an operator fusion of the runtime"
             )
         if self.precision == "int8":  # whose outputs have no default tolerance
-            return "no tensor leaves the noise floor of int8"
+            return "no tensor exceeds the noise floor of int8"
         outputs = "within" if self.is_within_tolerance else "outside"
         return (
-            f"no tensor leaves the noise floor; the outputs are {outputs} the tolerance of {self.precision}"
+            f"no tensor exceeds the noise floor; the outputs are {outputs} the tolerance of {self.precision}"
         )
 
     def to_json(self) -> str:

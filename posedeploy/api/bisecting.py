@@ -51,7 +51,7 @@ def bisect(
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> BisectReport:
-    """Find the first tensor inside an artifact that leaves the noise floor of PyTorch, and rank its layers.
+    """Find the first tensor inside an artifact that exceeds the noise floor of PyTorch, and rank its layers.
 
     Every tensor of the file becomes an output, and is compared with the result of the operation that it
     belongs to, computed by PyTorch from the tensors of the file before it. So each layer has an error of its

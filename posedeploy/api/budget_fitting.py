@@ -103,7 +103,7 @@ def fit_budget(
     decode = build_decode(prepared.spec)
     assert decode is not None, "the caller checked the budget"
     with ExitStack() as opened:
-        # In the folder of the export, where the next export removes what a killed one left.
+        # In the folder of the export, where the next export removes the files of a killed one.
         trial_folder = tempfile.TemporaryDirectory(prefix="trials-", dir=path.parent)
         folder = Path(opened.enter_context(trial_folder))
         runner = opened.enter_context(open_pytorch_runner(model, RunOptions()))

@@ -1,4 +1,4 @@
-"""The files and arguments of a comparison, as a certificate records them."""
+"""The files and arguments of a comparison, for a certificate."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from posedeploy.types import Camera, Model, ModelSpec, RunOptions
 
 logger = logging.getLogger(__name__)
 IMAGENET_RGB = (123.675, 116.28, 103.53)
-"""The mean of ImageNet in the order of channels in which it is published."""
+"""The mean of ImageNet as published, in RGB order."""
 
 
 def check_decoding(model: Model) -> None:
@@ -33,13 +33,13 @@ def check_decoding(model: Model) -> None:
     A network of an unknown family, or whose keypoints are not described, is not checked.
 
     Raises:
-        InputError: the decoding of the family refuses the input or the outputs.
+        InputError: the contract does not fit the decoding of its family.
     """
     spec = model.spec
     _report_color_order(spec)
     if not has_decoding(spec.family):
         logger.info(
-            f"the contract of {model.network} names no family, so nothing decodes its outputs into poses; "
+            f"the contract of {model.network} has no family, so its outputs are not decoded into poses; "
             f"the families are {', '.join(list_decodable())}"
         )
         return
@@ -78,18 +78,14 @@ def _report_unused_first_keypoint(spec: ModelSpec) -> None:
 
 
 def _report_color_order(spec: ModelSpec) -> None:
-    """Log that a mean in the order RGB is applied to BGR images, unless the family is published so."""
+    """Log that the RGB mean of ImageNet is applied to BGR images, unless the family was published so."""
     contract = spec.contract
-    if (
-        contract is None
-        or contract.color_order != "BGR"
-        or not np.allclose(contract.mean, IMAGENET_RGB, atol=1)
-    ):
+    if contract is None or contract.color_order != "BGR":
         return
     published = poses_of(spec.family).CONTRACT if has_decoding(spec.family) else None
     is_published = published is not None and published.color_order == "BGR"
     if not is_published and np.allclose(contract.mean, IMAGENET_RGB, atol=1):
         logger.info(
-            "mean is that of ImageNet in the order RGB, and color_order is BGR; if the network was trained "
-            'on RGB images, write color_order = "RGB" under [input]'
+            "mean is the ImageNet mean in RGB order, but color_order is BGR; if the network was trained on "
+            'RGB images, write color_order = "RGB" under [input]'
         )

@@ -83,7 +83,7 @@ def _list_lost_roles(reference: ModelSpec, candidate: ModelSpec) -> Iterator[str
     for role, content in ((family.DEPTH_ROLE, "3D positions"), (family.MESH_ROLE, "mesh")):
         name = reference.roles.get(role or "")
         if name in [tensor.name for tensor in candidate.outputs] and role not in candidate.roles:
-            yield f"no output of the description has the role {role}, so its poses have no {content}"
+            yield f"the description has no output with the role {role}, so its poses have no {content}"
 
 
 def _single(spec: ModelSpec, decode: Decode | None) -> DecodingPair:
@@ -108,8 +108,8 @@ class _Guard:
                 raise UndecodableError(f"the description has {theirs} keypoints instead of {ours}")
             if self.reference.unit != self.candidate.unit:
                 raise UndecodableError(
-                    f"the poses of the description are in {self.candidate.unit}, those of the checkpoint in "
-                    f"{self.reference.unit}"
+                    f"the poses are in {self.candidate.unit} instead of {self.reference.unit} as for the "
+                    "checkpoint"
                 )
             try:
                 poses = decode(outputs, placement)
@@ -144,8 +144,8 @@ def build_pairing(spec: ModelSpec) -> Pairing:
 
 
 def list_peak_outputs(spec: ModelSpec) -> list[str]:
-    """Return the outputs whose peaks the family's decoding selects, or by which it decides who is a
-    person."""
+    """Return the outputs whose peaks the family's decoding selects, or whose values decide which candidates
+    are people."""
     if not has_decoding(spec.family):
         return []
     decoder = decoder_poses_of(spec.family)

@@ -156,7 +156,7 @@ def _make_pair(
 def _compress(spec: ModelSpec, original: NetworkInput) -> NetworkInput:
     """Return the input of the images as JPEG."""
     image = original.image
-    assert image is not None, "made of images"
+    assert image is not None, "the inputs are images"
     if image.ndim == 3:
         compressed = round_trip_jpeg(image, JPEG_QUALITY)
     else:

@@ -77,12 +77,12 @@ class Recovery:
             )
         if self._trained is None:
             minutes = prepared.options.recover
-            assert minutes is not None, "the export recovers accuracy"
+            assert minutes is not None, "convert is only called with recover"
             schedule = Schedule(60 * minutes, prepared.options.recover_steps)
             self._trained = recover(prepared, training, validation, schedule)
         trained = replace(prepared, module=self._trained.network)
         with ExitStack() as opened:
-            # In the folder of the export, where the next export removes what a killed one left.
+            # In the folder of the export, where the next export removes the files of a killed one.
             folder = tempfile.TemporaryDirectory(prefix="trials-", dir=path.parent)
             folders = Path(opened.enter_context(folder))
             runner = opened.enter_context(open_pytorch_runner(self._model, RunOptions()))
@@ -123,7 +123,7 @@ class Recovery:
         self, convert: Converter, prepared: Prepared, target: Target, path: Path, reference: CachingRunner
     ) -> tuple[RecoveryMeasure, Conversion]:
         """Write and measure a file with all layers in INT8."""
-        assert self._held_out is not None, "the caller builds them"
+        assert self._held_out is not None, "convert builds them first"
         path.parent.mkdir()
         conversion = convert(replace(prepared, write_quantized=write_all_quantized), path)
         prepared.on_progress("measuring the file", None)
@@ -168,7 +168,7 @@ class _Part(Sequence[Tensors]):
 
 
 def build_recovery(model: Model, options: ExportOptions) -> Recover | None:
-    """Return what recovers the accuracy of an export; None without `recover`.
+    """Return the function that trains the weights of an export; None without `recover`.
 
     Raises:
         InputError: the options do not allow it.

@@ -29,8 +29,8 @@ def compare_stages(
 ) -> tuple[StageParity, ...]:
     """Compare each stage of a candidate.
 
-    Only a stage whose description differs from that of the checkpoint is measured, so that a correct artifact
-    costs nothing.
+    Only a stage whose description differs from that of the checkpoint is measured, so a correct artifact
+    needs no additional runs.
 
     Args:
         case: with the tolerance of ``result``.
@@ -53,7 +53,7 @@ def _compare_preprocessing(case: ParityCase, reference: ModelSpec) -> StageParit
     if not any(theirs.as_reference for _, theirs in case.pairs):
         return StageParity(stage="preprocessing", status="same", differences=differences, note=NO_EFFECT)
     if not case.runs_again:
-        return _not_compared("preprocessing", "the artifact is not run here", differences)
+        return _not_compared("preprocessing", "the artifact did not run on this machine", differences)
     pairs = _ChangedPairs(case.pairs, lambda _, theirs: (theirs.as_reference or theirs, theirs))
     return _judge("preprocessing", case.compare_runners(case.candidate, case.candidate, pairs), differences)
 
@@ -67,7 +67,7 @@ def _compare_network(case: ParityCase, reference: Runner, result: Parity, *, is_
     if not is_changed and case.decodings.decode_candidate is None:
         return _judge("network", result)
     if is_changed and not case.runs_again:
-        return _not_compared("network", "the artifact is not run here")
+        return _not_compared("network", "the artifact did not run on this machine")
     pairs = _ChangedPairs(case.pairs, lambda ours, theirs: (ours, theirs.as_reference or theirs))
     return _judge("network", case.compare_runners(reference, case.candidate, pairs, result.floor))
 

@@ -23,8 +23,8 @@ SEED = 20181129
 class NetworkInput:
     """One input of a network.
 
-    placements: the placement of each image or person of the batch; empty if unknown. image: what the tensors
-    were made of: (H, W, 3) uint8, or (batch, H, W, 3) with the image of each place; None for other inputs.
+    placements: the placement of each image or person of the batch; empty if unknown. image: the source of the
+    tensors: (H, W, 3) uint8, or (batch, H, W, 3) with the image of each place; None for other inputs.
     box: (4,) px of the person whose crop it is; None for the whole image. as_reference: the same image,
     prepared as the reference's contract requires, in the form that this network takes; None if that gives
     the same tensors.

@@ -32,7 +32,7 @@ _Rank: TypeAlias = tuple[int, float, int, int]
 class WorstInput:
     """An input with large differences.
 
-    image: (H, W, 3) uint8 BGR, made smaller if it was large; None for an input without an image. scale: px of
+    image: (H, W, 3) uint8 BGR, scaled down if it was large; None for an input without an image. scale: px of
     ``image`` per px of the original. reference, candidate: the poses in px of the original; None without a
     decoding. pairs: their differences. maps: for each output that is a map, (rows, columns) the largest
     difference of its channels, relative to the largest value of the output.

@@ -41,7 +41,7 @@ class NoisyFp32:
         self._random = torch.Generator().manual_seed(0)
 
     def __call__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return the result of the changed operands."""
+        """Return the result for the changed operands."""
         return function(*tree_map(self._change, args), **kwargs)
 
     def _change(self, value: Any) -> Any:
@@ -72,7 +72,7 @@ class Int8:
     output channel of weights."""
 
     def __call__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return the result of rounded operands."""
+        """Return the result for rounded operands."""
         if operator_name(function) in LAYERS and len(args) > 1:
             args = (_round_activations(args[0]), _round_weights(args[1]), *args[2:])
         return function(*args, **kwargs)

@@ -89,7 +89,7 @@ def find_matches(
 def _pair(
     results: Sequence[Array], values: Sequence[Array], names: Sequence[str], matches: Sequence[Match]
 ) -> dict[str, Match]:
-    """Return the pairs of which each is the most similar partner of the other."""
+    """Return the pairs of mutually most similar partners."""
     table = np.array([[relative_difference(result, each) for each in values] for result in results])
     pairs = {}
     for row, name in enumerate(names):

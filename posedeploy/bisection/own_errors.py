@@ -45,7 +45,7 @@ class OwnError:
 
     @property
     def is_faulty(self) -> bool:
-        """Whether the tensor leaves the noise floor."""
+        """Whether the tensor exceeds the noise floor."""
         return not self.error <= self.limit
 
 

@@ -34,7 +34,7 @@ def bisect(
 ) -> None:
     """Find the first tensor of an artifact that differs from PyTorch, and rank the layers by their effect.
 
-    Exit with status 1 if a tensor leaves the noise floor.
+    Exit with status 1 if the error of a tensor exceeds the noise floor, or a fusion changes the outputs.
 
     Example: posedeploy bisect out/human.xml
     """

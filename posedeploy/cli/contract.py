@@ -21,7 +21,7 @@ def new(
         str, typer.Argument(help="A family or a preset that `posedeploy families` lists.", show_default=False)
     ],
 ) -> None:
-    """Write a contract with comments to the standard output, as a start for your own.
+    """Write a contract with all fields and comments to standard output, to edit for your network.
 
     Example: posedeploy contract new heatmap > my_net.toml
     """

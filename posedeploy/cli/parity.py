@@ -107,7 +107,7 @@ def parity(
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="Write a certificate for verify, and next to it a page with its content (.html).",
+            help="Write a certificate that verify can check, and an HTML page with its content next to it.",
             show_default=False,
         ),
     ] = None,

@@ -45,7 +45,7 @@ def _summary_lines(report: BisectReport) -> Iterator[str]:
     )
     yield f"on {report.input}, the outputs differ from PyTorch by {_format(report.difference)}"
     if _format(report.with_intermediates) != _format(report.difference):
-        yield f"with all tensors as outputs, by {_format(report.with_intermediates)}"
+        yield f"if all tensors are outputs, the difference is {_format(report.with_intermediates)}"
 
 
 def _fault_table(fault: FaultyTensor) -> Table:
@@ -87,7 +87,7 @@ def _ranking_table(report: BisectReport) -> Table:
 
 
 def _shorten(name: str) -> str:
-    """Return the end of a tensor's name: TFLite files have the paths of several modules in it."""
+    """Return the end of a tensor's name. Names in TFLite files contain the paths of several modules."""
     name = printable(name.partition(";;")[0])
     return name if len(name) <= MAX_NAME else f"...{name[3 - MAX_NAME :]}"
 
@@ -95,5 +95,5 @@ def _shorten(name: str) -> str:
 def _format(difference: OutputDifference) -> str:
     if difference.poses is None:
         return f"{difference.rms:.1e}"
-    lost = f", {difference.unmatched} lost" if difference.unmatched else ""
-    return f"{difference.poses:.2g} {difference.unit}{lost}"
+    unmatched = f", {difference.unmatched} unmatched" if difference.unmatched else ""
+    return f"{difference.poses:.2g} {difference.unit}{unmatched}"

@@ -39,7 +39,7 @@ def check_outputs(
     """Check, before the comparison, that all files can be written.
 
     Args:
-        is_against: another artifact is the reference, which certificates do not record.
+        is_against: the reference is another artifact; certificates do not support that.
     """
     if certificate is not None and is_against:
         raise InputError(
@@ -47,13 +47,13 @@ def check_outputs(
             "the two, or write --json or --junit"
         )
     if certificate is None and not pictures:
-        raise InputError("--no-pictures: there is no page; also pass --certificate FILE.json")
+        raise InputError("--no-pictures: only valid with --certificate; also pass --certificate FILE.json")
     check_json(json)
     page = page_path(certificate) if certificate is not None else None
     outputs = [each.absolute() for each in (json, certificate, page, junit) if each is not None]
     for number, path in enumerate(outputs):
         if path in outputs[:number]:
-            raise OutputError(f"{path}: two results would have this name; pass different files")
+            raise OutputError(f"{path}: two output files have this path; pass different files")
     if certificate is not None:
         plugins.module("jinja2", "report")
         check_certificate_path(certificate)
@@ -87,4 +87,6 @@ def _show(result: Parity) -> None:
     for failure in result.failures:
         fail(f"{result.label}: {failure}")
     if result.failures and result.cause is None:
-        out.print(f"to find the layer: posedeploy bisect {result.label}", markup=False, soft_wrap=True)
+        out.print(
+            f"find the faulty layer with: posedeploy bisect {result.label}", markup=False, soft_wrap=True
+        )

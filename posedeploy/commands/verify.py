@@ -1,4 +1,4 @@
-"""``posedeploy verify``: the differences between a certificate and now."""
+"""``posedeploy verify``: the result of checking a certificate."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def _summarize(verification: Verification) -> list[str]:
     changed = counted(len(verification.changes), "value")
     lines.append(
         f"numbers: {verification.numbers} compared, {changed} changed; {largest} "
-        f"({verification.max_change:g}% passes)"
+        f"(at most {verification.max_change:g}% passes)"
     )
     return lines

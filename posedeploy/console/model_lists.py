@@ -1,4 +1,4 @@
-"""The models in the arguments of a command: files, folders, and what a shell's pattern adds to them."""
+"""The models in the arguments of a command: files, folders, and the expansions of shell patterns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posedeploy.types import RunOptions
 
 
 def models_in(folder: Path) -> list[Path]:
-    """Return the model files of a folder by name; an empty list if it has none or is no folder."""
+    """Return the model files of a folder, sorted by name; an empty list if it has none or is not a folder."""
     return sorted(path for path in folder.glob("*") if is_model(path)) if folder.is_dir() else []
 
 
@@ -36,7 +36,7 @@ def list_models(paths: Sequence[Path], device: str = "cpu", runtime: str | None 
     others = [path for path in expanded if not _may_be_model(path)]
     if len(others) == len(expanded):
         raise InputError(
-            f"no model among {listed(list(map(str, others)))}; pass model files, checkpoints or folders"
+            f"{listed(list(map(str, others)))}: not models; pass model files, checkpoints or folders"
         )
     if others:
         warn(f"left out, because they are not models: {listed(list(map(str, others)))}")
@@ -61,7 +61,7 @@ def _expand(path: Path, device: str, runtime: str | None) -> list[Path]:
 
 
 def _may_be_model(path: Path) -> bool:
-    """Return whether a file may be a model or a checkpoint; a missing one may, so that it is reported."""
+    """Return whether a file may be a model or a checkpoint; true if it is missing, to report it later."""
     if is_model(path) or is_sample(path) or not path.exists():
         return True
     kind = kind_of_file(path)

@@ -35,6 +35,11 @@ def error(value: float | None) -> str:
     return _format(value, lambda number: f"{number:.3g}" if number == 0 or number >= 1e-3 else "< 0.001")
 
 
+def error_in_text(value: float | None) -> str:
+    """Format a difference for a sentence: tiny ones as ``below 0.001``."""
+    return error(value).replace("< ", "below ")
+
+
 def percent(share: float | None) -> str:
     """Format a share from 0 to 1 in percent: ``1.4%``."""
     return _format(share, lambda number: f"{100 * number:.3g}%")

@@ -28,7 +28,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """A chart of ``width`` x ``height`` px. limit: the position and the text of the limit; None for none."""
+    """A chart of ``width`` x ``height`` px. limit: its position and text; None without a limit."""
 
     width: float
     height: float

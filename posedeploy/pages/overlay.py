@@ -1,4 +1,4 @@
-"""Two skeletons over one another as SVG, in px of a picture or of a view of 3D positions."""
+"""Two overlaid skeletons as SVG, in px of a picture or of a view of 3D positions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Side: TypeAlias = Literal["reference", "candidate"]
 """The CSS class of a skeleton: PyTorch, or the artifact."""
 Point: TypeAlias = tuple[float, float]
 MARGIN = 0.08
-"""Free space around a view, relative to its side."""
+"""The margin of a view, relative to its side."""
 MIN_ZOOM_PX, ZOOM_SHARE = 16.0, 0.05
 """The side of the enlarged part of a picture: at least this, and at least this share of its longer side."""
 
@@ -39,7 +39,7 @@ class Overlay:
     """Skeletons in a box of ``width`` x ``height``.
 
     title: what it shows. picture: the image behind them as a data URI; empty for none. zoom: left, top and
-    side of the part that is enlarged; None for none.
+    side of the part that is enlarged; None without one.
     """
 
     title: str

@@ -15,6 +15,7 @@ FILTERS = (
     formats.interval,
     formats.ratio,
     formats.error,
+    formats.error_in_text,
     formats.percent,
     formats.file_size,
     formats.commands,

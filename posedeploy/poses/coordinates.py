@@ -181,7 +181,7 @@ def _scale_to_mm(
 
 
 def _with_depth(poses: Poses, points_mm: Array) -> Poses:
-    """Return the poses with the (keypoints, 3) positions of the only person; nobody stays nobody."""
+    """Return the poses with the (keypoints, 3) positions of the only person; unchanged without one."""
     joints = np.concatenate(
         [np.repeat(points_mm[None], len(poses), axis=0), poses.keypoints[..., 2:]], axis=2
     )

@@ -1,4 +1,4 @@
-"""What the decoders of networks on a person's box share: the usual preprocessing, keypoints and positions."""
+"""Shared by the decoders of networks on a person's box: preprocessing, keypoints, positions, poses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTRACT = InputContract(
     fit="affine", margin=1.25,
 )  # fmt: skip
 JOINT_SETS = by_number("coco-17", "mpii", "mano", "halpe26", "mediapipe33", "wholebody133")
-"""The keypoints that a number of outputs stands for, unless the contract names others."""
+"""The keypoint sets, one for each number of keypoints, unless the contract describes others."""
 
 
 def describe_unknown_keypoints(spec: ModelSpec) -> str | None:
@@ -23,7 +23,7 @@ def describe_unknown_keypoints(spec: ModelSpec) -> str | None:
         return None
     outputs = ", ".join(map(str, spec.outputs)) or "unknown"
     return (
-        f"the number of keypoints of this {spec.family} network is unknown, since its outputs are {outputs}; "
+        f"the number of keypoints of this {spec.family} network is unknown from its outputs {outputs}; "
         'write keypoint_set = "coco-17", or keypoint_names, in a `contract` file'
     )
 
@@ -32,7 +32,7 @@ def select_output(outputs: Tensors, spec: ModelSpec, role: str) -> Array:
     """Return the output with a role.
 
     Raises:
-        InputError: there is none, or the keypoints of the network are unknown.
+        InputError: no output has the role, or the keypoints of the network are unknown.
     """
     if missing := describe_unknown_keypoints(spec):
         raise InputError(missing)
@@ -48,15 +48,17 @@ def select_output(outputs: Tensors, spec: ModelSpec, role: str) -> Array:
 def in_image(fractions: Array, spec: ModelSpec, placement: Placement) -> Array:
     """Return (…, 2) x, y in px of the image, from fractions of the width and height of the crop.
 
-    With UDP, 0 and 1 are the centers of the outermost pixels of the input, else its edges.
+    With UDP, 0 and 1 are the centers of the outermost pixels of the input; otherwise its edges.
     """
     udp = spec.contract is not None and spec.contract.fit == "affine-udp"
     return placement.to_image(fractions * (np.array(placement.input_size) - udp))
 
 
 def to_poses(pixels: Array, scores: Array, is_found: Array) -> Poses:
-    """Return one person: (keypoints, 2) px, (keypoints,) scores, and whether each keypoint was found. The
-    person's score is the mean of those of the keypoints found; nobody without any."""
+    """Return one person from (keypoints, 2) px, (keypoints,) scores and whether each keypoint is present.
+
+    The person's score is the mean of those of the present keypoints. Without any, no person is returned.
+    """
     keypoints = np.concatenate([pixels, scores[:, None]], axis=1).astype(np.float64)
     keypoints[~is_found] = -1
     if not is_found.any():

@@ -16,10 +16,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class About:
-    """What is known of the networks of a preset.
-
-    weights_page: where people get the weights.
-    """
+    """The networks of a preset and their licenses. weights_page: the page that links to the weights."""
 
     networks: str
     code_license: str
@@ -53,15 +50,15 @@ def preset_path(name: str) -> Path:
 
 
 def resolve_contract(path: Path) -> Path:
-    """Return the file of a preset for its name, unless there is a file of that name; otherwise the path.
+    """Return the file of the preset with this name, if no file has the same name; otherwise the path.
 
     Raises:
-        InputError: the path looks like the name of a preset, and there is neither.
+        InputError: the path looks like the name of a preset, but neither a file nor a preset has this name.
     """
     if str(path) in list_presets() and not path.is_file():
         return preset_path(str(path))
     if len(path.parts) == 1 and not path.suffix and not path.exists():
         raise InputError(
-            f"{path}: no such file, and no preset has this name; the presets are {', '.join(list_presets())}"
+            f"{path}: no file or preset has this name; the presets are {', '.join(list_presets())}"
         )
     return path

@@ -93,7 +93,7 @@ def test_a_correct_artifact_is_not_accused(target: str, tmp_path: Path) -> None:
     report = examine(tmp_path, keep, target)
     assert report.passed
     assert not report.ranking
-    assert report.verdict == "no tensor leaves the noise floor; the outputs are within the tolerance of fp32"
+    assert report.verdict == "no tensor exceeds the noise floor; the outputs are within the tolerance of fp32"
 
 
 @pytest.mark.slow

@@ -199,9 +199,12 @@ def test_a_certificate_that_cannot_be_checked_is_refused(
         ),
         (("--junit", "out"), "--junit out: a folder; pass a file"),
         (("--junit", "net.py"), "--junit net.py: exists and is not JUnit XML; pass another file"),
-        (("--no-pictures",), "--no-pictures: there is no page; also pass --certificate FILE.json"),
-        (("--certificate", "n.json", "--json", "n.json"), "n.json: two results would have this name"),
-        (("--certificate", "n.json", "--junit", "n.html"), "n.html: two results would have this name"),
+        (
+            ("--no-pictures",),
+            "--no-pictures: only valid with --certificate; also pass --certificate FILE.json",
+        ),
+        (("--certificate", "n.json", "--json", "n.json"), "n.json: two output files have this path"),
+        (("--certificate", "n.json", "--junit", "n.html"), "n.html: two output files have this path"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_before_the_comparison(

@@ -55,7 +55,7 @@ def test_a_family_added_after_the_export_decodes_the_outputs(
     folder: Path, done: Invoke, refused: Callable[..., str], option: str
 ) -> None:
     (folder / "net.toml").write_text(INPUT + '[outputs]\nheatmaps = "maps"\n')
-    assert "the contract of net.py:build names no family" in done(*EXPORT).stderr.replace("\n", " ")
+    assert "the contract of net.py:build has no family" in done(*EXPORT).stderr.replace("\n", " ")
     assert "pass its --family (light" in refused(*PREDICT)
     (folder / "added.toml").write_text(f"{FAMILY}skeleton = [[0, 1], [1, 4]]\n{OUTPUTS}")
     done(*PREDICT, option, "pose-hg-3d" if option == "--family" else "added.toml")
@@ -116,7 +116,7 @@ def test_a_contract_that_does_not_fit_is_refused_before_the_export(
     ("contract", "message"),
     [
         (f"{FAMILY}skeleton = [[1, 2]]{INPUT}{OUTPUTS}", "no limb in skeleton has keypoint 0"),
-        (INPUT + OUTPUTS, "mean is that of ImageNet in the order RGB, and color_order is BGR"),
+        (INPUT + OUTPUTS, "mean is the ImageNet mean in RGB order, but color_order is BGR"),
     ],
 )
 def test_an_export_remarks_on_what_is_probably_a_mistake(

@@ -67,7 +67,7 @@ def test_an_int8_file_is_compared_with_its_float_original(done: Invoke) -> None:
 def test_a_file_without_a_description_is_described_like_the_other(done: Invoke) -> None:
     change("float.onnx", "renamed.onnx", rename_outputs)
     result = done("parity", "renamed.onnx", *FLOAT_FILE, columns=120)
-    assert "renamed.onnx: nothing describes it, so it is described like float.onnx" in result.stderr
+    assert "renamed.onnx: no manifest and no contract; the description of float.onnx is used" in result.stderr
     assert "renamed.onnx: within tolerance of float.onnx" in words(result.stdout)
     assert "people matched" in result.stdout
 
@@ -85,7 +85,7 @@ def test_a_difference_is_outside_the_tolerance_and_says_what_is_not_measured(inv
     shown = words(result.stdout)
     assert result.exit_code == 1, result.output
     assert "mirrored.onnx: outside tolerance of float.onnx" in shown
-    assert "no noise floor: only PyTorch measures it, and the reference is float.onnx" in shown
+    assert "noise floor: not measured, because it needs PyTorch and the reference is float.onnx" in shown
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ FAULTS = {
     "no depth": (
         "decoding",
         lambda spec: spec.update(roles={"hm": "hm"}),
-        "no output of the description has the role depth, so its poses have no 3D positions",
+        "the description has no output with the role depth, so its poses have no 3D positions",
     ),
     "colors": (
         "preprocessing",

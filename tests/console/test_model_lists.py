@@ -52,5 +52,5 @@ def test_one_file_is_never_left_out(folder: Path) -> None:
 
 
 def test_no_model_among_several_files_is_an_error(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"no model among .*notes\.txt, .*a\.bin; pass model files, ch"):
+    with pytest.raises(InputError, match=r"notes\.txt, .*a\.bin: not models; pass model files, ch"):
         list_models([folder / "notes.txt", folder / "a.bin"])

@@ -1,4 +1,4 @@
-"""The version of the code that made a certificate, and of the packages that can change its numbers."""
+"""The version of the code that writes a certificate, and of the packages that can change its numbers."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def list_packages() -> dict[str, str]:
 
 @cache
 def _list_packages() -> dict[str, str]:
-    """Return the same; looking for packages that are not installed takes time."""
+    """Return the same; cached, because the search for packages that are not installed takes time."""
     versions = {name: plugins.version_of(name) for name in (*BASE_PACKAGES, *plugins.EXTRAS_OF_PACKAGE)}
     return {name: version for name, version in sorted(versions.items()) if version is not None}

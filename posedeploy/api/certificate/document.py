@@ -19,7 +19,7 @@ from posedeploy.text_files import convert, parse_json
 FORMAT, VERSION = "posedeploy.certificate", 1
 WHAT = "a certificate"
 MAX_WHOLE = 2.0**53
-"""Larger numbers are kept as they are, because their digits depend on the parser."""
+"""Larger floats are not normalized to integers, because their digits depend on the parser."""
 HINT = "write one with `posedeploy parity MODEL --certificate FILE.json`"
 
 
@@ -106,7 +106,7 @@ def read_certificate(path: Path) -> CertificateDocument:
     """Read a certificate and check its digest.
 
     Raises:
-        InputError: it cannot be read, is no certificate, has another version, or was changed.
+        InputError: it cannot be read, is not a certificate, has another version, or was changed.
     """
     content = parse_json(read_bytes(path, WHAT, MAX_TEXT_BYTES), path, WHAT, dict[str, Any], hint=HINT)
     try:
@@ -146,6 +146,6 @@ def _check_results(parity: Mapping[str, Any]) -> None:
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise ValueError("`parity.results` is not a list of objects")
     if not all(isinstance(each.get("label"), str) for each in results):
-        raise ValueError("the field label of a result is not a string")
+        raise ValueError("`label` of an object in `parity.results` is not a string")
     if not isinstance(errors, dict):
         raise ValueError("`parity.errors` is not an object")

@@ -14,17 +14,17 @@ from posedeploy.api.certificate.numbers import Change, compare_limited, count_nu
 from posedeploy.api.certificate.verification import Finding, Verification
 from posedeploy.api.parity_report import ParityReport
 
-OF_REFERENCE = (
+REFERENCE_FIELDS = (
     ("checkpoint_sha256", "the checkpoint"),
     ("network_sha256", "the file of the network"),
     ("mesh_sha256", "the mesh"),
 )
-OF_MACHINE = ("cpu", "physical_cores", "system", "python")
-OF_RUNTIME = ("runtime", "device", "precision", "threads")
+MACHINE_FIELDS = ("cpu", "physical_cores", "system", "python")
+RUNTIME_FIELDS = ("runtime", "device", "precision", "threads")
 
 
 def list_differences(document: CertificateDocument) -> Iterator[Finding]:
-    """Yield the differences of code and packages, which are no failures."""
+    """Yield the differences of code and packages; they are not failures."""
     code, packages = describe_code(), list_packages()
     if code != document.code:
         before = f"{document.code.release} ({document.code.sha256[:12]}...)"
@@ -76,7 +76,7 @@ def judge(verification: Verification, report: ParityReport, artifacts: Sequence[
 
 def _compare_machines(then: Any, now: Mapping[str, Any]) -> Iterator[Finding]:
     then = then if isinstance(then, Mapping) else {}
-    for name in OF_MACHINE:
+    for name in MACHINE_FIELDS:
         if then.get(name) != now[name]:
             text = f"{name.replace('_', ' ')}: {then.get(name)} then, {now[name]} now"
             yield Finding("machine", text, False)
@@ -85,28 +85,28 @@ def _compare_machines(then: Any, now: Mapping[str, Any]) -> Iterator[Finding]:
 def _compare_runs(
     artifact: Path, then: Mapping[str, Any] | None, now: Mapping[str, Any] | None, report: ParityReport
 ) -> Iterator[Finding]:
-    """Yield the difference if an artifact ran on one of both occasions only."""
+    """Yield the difference if an artifact ran only once: either for the certificate or now."""
     if then is not None:
         reason = report.errors.get(str(artifact), "it did not run")
-        yield Finding("verdict", f"{artifact}: did not run now, and ran then: {reason}", True)
+        yield Finding("verdict", f"{artifact}: did not run now, but ran for the certificate: {reason}", True)
     elif now is not None:
-        yield Finding("verdict", f"{artifact}: runs now, and did not run then", True)
+        yield Finding("verdict", f"{artifact}: runs now, but did not run for the certificate", True)
 
 
 def _compare_results(artifact: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]:
     if bool(then.get("passed")) != now["passed"]:
         states = [("passes" if each.get("passed") else "does not pass") for each in (now, then)]
-        message = f"{artifact}: {states[0]} now, and {states[1]} in the certificate"
+        message = f"{artifact}: {states[0]} now, but {states[1]} in the certificate"
         failures = now["failures"]
         yield Finding("verdict", f"{message}: {failures[0]}" if failures else message, True)
-    yield from _compare_fields(artifact, then, now, "runtime_info", OF_RUNTIME)
+    yield from _compare_fields(artifact, then, now, "runtime_info", RUNTIME_FIELDS)
     yield from _compare_references(artifact, then.get("reference"), now["reference"])
 
 
 def _compare_fields(
     artifact: Path, then: Mapping[str, Any], now: Mapping[str, Any], field: str, names: Sequence[str]
 ) -> Iterator[Finding]:
-    """Yield the fields of what ran that differ, which are no failures."""
+    """Yield the differing fields of the runtime; they are not failures."""
     before = then.get(field)
     before = before if isinstance(before, Mapping) else {}
     for name in names:
@@ -118,13 +118,13 @@ def _compare_fields(
 def _compare_references(artifact: Path, then: Any, now: Any) -> Iterator[Finding]:
     if not isinstance(then, Mapping) or not isinstance(now, Mapping):
         return
-    for name, what in OF_REFERENCE:
+    for name, what in REFERENCE_FIELDS:
         before, after = then.get(name), now.get(name)
         if before != after:
             yield Finding(
                 "reference",
-                f"{artifact}: {what} changed: its SHA-256 is {str(after)[:12]}..., and "
-                f"{str(before)[:12]}... in the certificate",
+                f"{artifact}: {what} changed: its SHA-256 is {str(after)[:12]}..., expected "
+                f"{str(before)[:12]}...; restore the recorded file, or write a new certificate",
                 True,
             )
 
@@ -132,10 +132,10 @@ def _compare_references(artifact: Path, then: Any, now: Any) -> Iterator[Finding
 def _describe_excess(change: Change, max_change: float) -> str:
     share = 100 * (change.share or 0.0)
     return (
-        f"{change.name} is {_shown(change.now)} now, and {_shown(change.recorded)} in the certificate: a "
-        f"change of {share:.3g}% of its limit, and at most {max_change:g}% passes"
+        f"{change.name} is {_format_number(change.now)} now, but {_format_number(change.recorded)} in the "
+        f"certificate: a change of {share:.3g}% of its limit, and at most {max_change:g}% passes"
     )
 
 
-def _shown(value: Any) -> str:
+def _format_number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else "not a finite number"

@@ -19,22 +19,10 @@ MAX_NAMES = 5
 
 
 @dataclass(frozen=True)
-class Located:
-    """The recorded files of one comparison, where they are now.
+class FileSearch:
+    """The search for the recorded files.
 
-    paths: each file. problems: a message for each file that is missing or differs.
-    """
-
-    paths: Mapping[RecordedFile, Path]
-    problems: tuple[str, ...]
-    checked: int = 0
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where recorded files are searched for.
-
-    folder: the folder of the certificate. other: a folder that replaces it. chosen: the paths that the user
+    folder: the folder of the certificate. other: a folder to search first. chosen: the paths that the user
     passed, by role. images: the paths that the user passed for the images.
     """
 
@@ -70,8 +58,8 @@ class Places:
         path = next((each for each in self.candidates(entry) if each.exists()), None)
         if path is None:
             raise InputError(
-                f"the images of the certificate: {self.folder / recorded} does not exist; pass the image or "
-                "the folder as `images`"
+                f"{self.folder / recorded}: the images of the certificate do not exist; pass the image or "
+                "the folder of the images as `images`"
             )
         return path
 
@@ -83,32 +71,34 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def check_artifact(recorded: RecordedFile, places: Places) -> tuple[Path | None, list[str]]:
+def check_artifact(recorded: RecordedFile, search: FileSearch) -> tuple[Path | None, list[str]]:
     """Return the path of an artifact, None if it is missing, and a message for each file that differs."""
-    path = places.find(recorded)
+    path = search.find(recorded)
     if path is None:
-        return None, [_missing(recorded, places)]
+        return None, [_describe_missing(recorded, search)]
     problems = []
     for name, digest in recorded.files.items():
         each = path.with_name(name) if name != PurePosixPath(recorded.path).name else path
         if not _is_file(each):
-            problems.append(f"{each}: missing, and part of the artifact {path}")
-        elif reason := _difference(each, digest):
+            problems.append(
+                f"{each}: this file of the artifact {path.name} does not exist; copy it next to it"
+            )
+        elif reason := _describe_difference(each, digest):
             problems.append(reason)
     return path, problems
 
 
-def check_file(recorded: RecordedFile, places: Places) -> tuple[Path | None, list[str]]:
-    """Return the path of another file, None if it is missing, and a message if it differs."""
-    path = places.find(recorded)
+def check_file(recorded: RecordedFile, search: FileSearch) -> tuple[Path | None, list[str]]:
+    """Return the path of a file that is no artifact, None if it is missing, and a message if it differs."""
+    path = search.find(recorded)
     if path is None:
-        return None, [_missing(recorded, places)]
-    reason = _difference(path, recorded.sha256)
+        return None, [_describe_missing(recorded, search)]
+    reason = _describe_difference(path, recorded.sha256)
     return path, [reason] if reason else []
 
 
 def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> list[str]:
-    """Return messages on images that are missing, that differ, and that are not in the certificate."""
+    """Return messages about images that are missing, that differ, and that are not in the certificate."""
     try:
         source = open_several(images)
     except PoseDeployError as error:
@@ -120,7 +110,7 @@ def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> li
     problems = [
         reason
         for name, path in present.items()
-        if name in expected and (reason := _difference(path, expected[name]))
+        if name in expected and (reason := _describe_difference(path, expected[name]))
     ]
     if missing:
         problems.append(
@@ -135,19 +125,22 @@ def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> li
     return problems
 
 
-def _difference(path: Path, recorded: str) -> str:
-    """Return why a file is not the recorded one; '' if it is."""
+def _describe_difference(path: Path, recorded: str) -> str:
+    """Return a message if a file is not the recorded one; '' if it is."""
     try:
         digest = files.sha256(path)
     except OSError as error:
-        return f"{path}: cannot be read ({error.strerror})"
+        return f"{path}: cannot be read ({error.strerror}); allow reading it, or pass another copy"
     if digest == recorded:
         return ""
-    return f"{path}: changed: its SHA-256 is {digest[:12]}..., and {recorded[:12]}... in the certificate"
+    return (
+        f"{path}: changed: its SHA-256 is {digest[:12]}..., expected {recorded[:12]}...; restore the "
+        "recorded file, or write a new certificate"
+    )
 
 
-def _missing(recorded: RecordedFile, places: Places) -> str:
+def _describe_missing(recorded: RecordedFile, search: FileSearch) -> str:
     role = recorded.role.replace("_", " ")
     parameter = "folder" if recorded.role == "artifact" else recorded.role
-    wanted = next(iter(places.candidates(recorded)))
+    wanted = next(iter(search.candidates(recorded)))
     return f"{wanted}: the {role} of the certificate does not exist; pass `{parameter}`"

@@ -1,4 +1,4 @@
-"""The numbers of two comparisons of the same artifact: which changed, and by how much of their limits."""
+"""The changes of numbers between two comparisons of the same artifact, in shares of their limits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NOT_COMPARED = frozenset(
     {"label", "model_sha256", "runtime_info", "reference", "input_specs", "output_specs"}
 )
 """Fields of a result that describe what ran, and are compared in another way or not at all."""
-OF_POSES = (("error_px", "px"), ("error_mm", "mm"), ("error_vertices_mm", "mm"))
+POSE_LIMITS = (("error_px", "px"), ("error_mm", "mm"), ("error_vertices_mm", "mm"))
 """The errors of ``poses`` with the field of ``tolerance`` that limits them."""
-OF_PAIRS = (("px", "px"), ("joint_mm", "mm"), ("vertex_mm", "mm"))
+PAIRED_LIMITS = (("px", "px"), ("joint_mm", "mm"), ("vertex_mm", "mm"))
 """The measures of ``paired`` with the field of ``budget`` that limits them."""
 
 
 @dataclass(frozen=True)
-class Limited:
+class LimitedNumber:
     """A number that decides about a verdict, and its limit; None stands for infinity or NaN."""
 
     name: str
@@ -40,47 +40,49 @@ class Change:
     share: float | None = None
 
 
-def list_limited(result: Mapping[str, Any]) -> list[Limited]:
+def list_limited(result: Mapping[str, Any]) -> list[LimitedNumber]:
     """Return the numbers of a result of ``parity --json`` that decide about its verdict."""
     budget = result.get("budget")
     if isinstance(budget, Mapping) and isinstance(result.get("paired"), Mapping):
-        return list(_of_budget(budget, result["paired"]))
+        return list(_list_budget_numbers(budget, result["paired"]))
     numbers = []
-    for output in _objects(result.get("outputs")):
+    for output in _list_objects(result.get("outputs")):
         for kind in ("max_relative", "rms_relative"):
             name = f"{output.get('name')}: {kind}"
-            numbers.append(Limited(name, _number(output, kind), _number(output, f"{kind}_tolerance")))
+            numbers.append(
+                LimitedNumber(name, _get_number(output, kind), _get_number(output, f"{kind}_tolerance"))
+            )
     poses, tolerance = result.get("poses"), result.get("tolerance")
     if isinstance(poses, Mapping) and isinstance(tolerance, Mapping):
         numbers += [
-            Limited(f"poses: {name}", _number(poses, name), _number(tolerance, unit))
-            for name, unit in OF_POSES
+            LimitedNumber(f"poses: {name}", _get_number(poses, name), _get_number(tolerance, unit))
+            for name, unit in POSE_LIMITS
             if name in poses
         ]
     return numbers
 
 
-def _of_budget(budget: Mapping[str, Any], paired: Mapping[str, Any]) -> Iterator[Limited]:
-    unmatched = _number(budget, "unmatched_percent")
+def _list_budget_numbers(budget: Mapping[str, Any], paired: Mapping[str, Any]) -> Iterator[LimitedNumber]:
+    unmatched = _get_number(budget, "unmatched_percent")
     if unmatched is not None:
-        yield Limited("poses: unmatched_share", _number(paired, "unmatched_share"), unmatched / 100)
+        yield LimitedNumber("poses: unmatched_share", _get_number(paired, "unmatched_share"), unmatched / 100)
     measures = paired.get("measures")
     measures = measures if isinstance(measures, Mapping) else {}
-    for name, unit in OF_PAIRS:
-        limit, summary = _number(budget, unit), measures.get(name)
+    for name, unit in PAIRED_LIMITS:
+        limit, summary = _get_number(budget, unit), measures.get(name)
         if limit is not None and isinstance(summary, Mapping):
-            yield Limited(f"poses: {name} at the 95th percentile", _p95(summary), limit)
-    oks, summary = _number(budget, "oks"), measures.get("oks")
+            yield LimitedNumber(f"poses: {name} at the 95th percentile", _get_p95(summary), limit)
+    oks, summary = _get_number(budget, "oks"), measures.get("oks")
     if oks is not None and isinstance(summary, Mapping):
-        yield Limited("poses: oks at the 95th percentile", _p95(summary), max(1 - oks, 1e-3))
+        yield LimitedNumber("poses: oks at the 95th percentile", _get_p95(summary), max(1 - oks, 1e-3))
 
 
-def _p95(summary: Mapping[str, Any]) -> float | None:
+def _get_p95(summary: Mapping[str, Any]) -> float | None:
     shown = summary.get("p95")
-    return _number(shown, "value") if isinstance(shown, Mapping) else None
+    return _get_number(shown, "value") if isinstance(shown, Mapping) else None
 
 
-def _number(values: Mapping[str, Any], name: str) -> float | None:
+def _get_number(values: Mapping[str, Any], name: str) -> float | None:
     value = values.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -90,21 +92,23 @@ def _number(values: Mapping[str, Any], name: str) -> float | None:
         return None
 
 
-def _objects(values: Any) -> list[Mapping[str, Any]]:
+def _list_objects(values: Any) -> list[Mapping[str, Any]]:
     return [each for each in values if isinstance(each, Mapping)] if isinstance(values, list) else []
 
 
 def compare_limited(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Return every number that decides about the verdict, with its change in shares of its limit.
 
-    The share is infinite if only one of both is a number, or exists in one of both results only.
+    The share is infinite if only one of the two is a number, or if only one of the results has the number.
     """
     before = {each.name: each for each in list_limited(recorded)}
     after = {each.name: each for each in list_limited(now)}
-    return [_change(name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])]
+    return [
+        _compare_numbers(name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])
+    ]
 
 
-def _change(name: str, before: Limited | None, after: Limited | None) -> Change:
+def _compare_numbers(name: str, before: LimitedNumber | None, after: LimitedNumber | None) -> Change:
     old, new = (each.value if each is not None else None for each in (before, after))
     if before is None or after is None or (old is None) != (new is None):
         return Change(name, old, new, math.inf)

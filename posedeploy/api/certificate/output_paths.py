@@ -23,8 +23,8 @@ def check_certificate_path(path: Path) -> None:
     """Check, before the comparison, that a certificate and its page can be written.
 
     Raises:
-        OutputError: the name does not end in ``.json``, one of both is a folder or a special file, another
-            file has this name, or the folder cannot be written.
+        OutputError: the name does not end in ``.json``, a path is a folder or a special file, a file that is
+            not a certificate has this name, or the folder cannot be written.
     """
     if path.suffix.lower() != SUFFIX:
         kind = "a folder" if path.is_dir() else "the name does not end in .json"
@@ -58,7 +58,7 @@ def _check_output(parameter: str, path: Path, mark: bytes, what: str) -> None:
 
 
 def _contains(path: Path, mark: bytes) -> bool:
-    """Return whether a file is empty or has the mark near its beginning."""
+    """Return whether a file is empty or contains the mark in its first ``HEAD_BYTES``."""
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)

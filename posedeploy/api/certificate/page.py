@@ -24,7 +24,7 @@ SHOWN = frozenset(
         "budget", "paired", "cause",
     }
 )  # fmt: skip
-"""The fields of a result with a place of their own on the page. Others are shown as they are."""
+"""The fields of a result that a section of the page shows. The others are listed after the sections."""
 HEADINGS: Mapping[str, tuple[str, str]] = {
     "px": ("Errors of keypoints", "px"),
     "joint_mm": ("Errors of 3D joints, relative to the root", "mm"),
@@ -44,7 +44,7 @@ class SizedHistogram:
 
 @dataclass(frozen=True)
 class ResultView:
-    """What the page shows of one artifact. more: the fields without a place of their own."""
+    """The part of the page about one artifact. more: the fields that no section shows."""
 
     row: ParityRow
     content: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Pictures of the worst inputs, as the page of a certificate embeds them."""
+"""The pictures of the worst inputs for the page of a certificate."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class MapPicture:
 
 @dataclass(frozen=True)
 class InputPictures:
-    """What the page shows of one input.
+    """The part of the page about one input.
 
-    summary: its differences in words. equal_maps: the outputs without any difference. mesh: vertices colored
-    by their error, whose largest is ``mesh_mm``; empty without a mesh.
+    summary: its differences in words. equal_maps: the outputs without any difference. mesh: the picture of
+    the vertices, colored by their error; empty without a mesh. mesh_mm: the largest error.
     """
 
     name: str
@@ -60,7 +60,7 @@ def draw_input(worst: WorstInput, shown: Illustrations, *, with_image: bool) -> 
     """Return the pictures of one input.
 
     Args:
-        with_image: embed the image itself; else, skeletons and maps are shown without it.
+        with_image: embed the image; otherwise, skeletons and maps are shown without it.
     """
     mesh, mesh_mm = _draw_mesh(worst)
     return InputPictures(
@@ -83,7 +83,7 @@ def _summarize(pairs: ImagePairs) -> str:
         [f"{counted(pairs.unmatched_keypoints, 'unmatched keypoint')}"] if pairs.unmatched_keypoints else []
     )
     shown = [
-        f"{formats.error(float(values.max()))} {LARGEST[measure]}"
+        f"{formats.error_in_text(float(values.max()))} {LARGEST[measure]}"
         for measure, values in pairs.values.items()
         if measure in LARGEST and len(values)
     ]
@@ -129,7 +129,7 @@ def _points(person: Array, scale: float) -> list[Point | None]:
 
 
 def _find_worst_keypoint(reference: Poses, candidate: Poses) -> Point | None:
-    """Return the keypoint of the candidate that differs most; one that only one side has comes first."""
+    """Return the keypoint with the largest difference; a keypoint that only one model finds comes first."""
     pairs = match_people(reference, candidate).pairs
     if not len(pairs):
         return None

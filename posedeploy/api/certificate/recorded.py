@@ -1,4 +1,4 @@
-"""The files and the arguments of a comparison, as a certificate records them."""
+"""Convert the files and the arguments of a comparison to the form that a certificate records."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def describe_files(report: ParityReport, comparison: Comparison, folder: Path) -
         ArtifactError: the same of a file of an artifact.
     """
     hashes = {result.label: result.model_sha256 for result in report.results}
-    artifacts = [_artifact(each, hashes.get(str(each.path)), folder) for each in comparison.artifacts]
-    files = [_input_file(each, folder) for each in comparison.files if each.role != "checkpoint"]
-    return [*artifacts, *_checkpoints(report, folder), *files]
+    artifacts = [_record_artifact(each, hashes.get(str(each.path)), folder) for each in comparison.artifacts]
+    files = [_record_input(each, folder) for each in comparison.files if each.role != "checkpoint"]
+    return [*artifacts, *_record_checkpoints(report, folder), *files]
 
 
-def _artifact(artifact: Artifact, hashes: Mapping[str, str] | None, folder: Path) -> RecordedFile:
+def _record_artifact(artifact: Artifact, hashes: Mapping[str, str] | None, folder: Path) -> RecordedFile:
     recorded = dict(hashes or artifact_files.hashes_of(artifact))
     for name in target_named(artifact.target).file_names(artifact.path.stem):
         file = artifact.path.with_name(name)
@@ -65,7 +65,7 @@ def _artifact(artifact: Artifact, hashes: Mapping[str, str] | None, folder: Path
     return RecordedFile(role="artifact", path=path, name=str(artifact.path), files=recorded)
 
 
-def _checkpoints(report: ParityReport, folder: Path) -> list[RecordedFile]:
+def _record_checkpoints(report: ParityReport, folder: Path) -> list[RecordedFile]:
     """Return each checkpoint once, with the hash of the one that was loaded."""
     files: dict[tuple[str, str], RecordedFile] = {}
     for reference in filter(None, (result.reference for result in report.results)):
@@ -78,12 +78,12 @@ def _checkpoints(report: ParityReport, folder: Path) -> list[RecordedFile]:
     return list(files.values())
 
 
-def _input_file(file: InputFile, folder: Path) -> RecordedFile:
+def _record_input(file: InputFile, folder: Path) -> RecordedFile:
     try:
         digest, state = hash_file(file.path)
     except OSError as error:
         raise InputError(f"{file.path}: cannot be read ({error.strerror}); compare again") from error
     if state != file.state:
-        raise InputError(f"{file.path}: it changed since it was compared; compare again")
+        raise InputError(f"{file.path}: the file changed after it was compared; compare again")
     path = printable(relative_path(file.path, folder))
     return RecordedFile(role=file.role, path=path, name=file.name, sha256=digest)

@@ -14,7 +14,7 @@ from posedeploy.errors import InputError
 
 
 def parse_arguments(arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the recorded arguments of ``compare``, whose types were checked.
+    """Return the recorded arguments of ``compare``, with their types checked.
 
     Args:
         name: of the certificate, for messages.
@@ -27,8 +27,8 @@ def parse_arguments(arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
     for argument, value in arguments.items():
         if argument not in types:
             raise InputError(
-                f"{name}: this release of posedeploy does not know the recorded argument `{argument}`; "
-                "install the release that the certificate names"
+                f"{name}: the recorded argument `{argument}` does not exist in this release of posedeploy; "
+                "install the release that is recorded as `code.release`"
             )
         try:
             values[argument] = msgspec.convert(value, types[argument])

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from posedeploy.api.certificate.document import CertificateDocument, RecordedFile, read_certificate
 from posedeploy.api.certificate.judging import judge, list_differences
-from posedeploy.api.certificate.locate import Places, check_artifact, check_file, check_images
+from posedeploy.api.certificate.locate import FileSearch, check_artifact, check_file, check_images
 from posedeploy.api.certificate.repeat import parse_arguments
 from posedeploy.api.certificate.verification import Finding, Verification
 from posedeploy.api.compared_files import FILE_ARGUMENTS, Role, file_of
@@ -67,18 +67,18 @@ def verify(
         "network": file_of("network", network) if network is not None else None,
     }  # fmt: skip
     chosen = {cast(Role, role): Path(value) for role, value in passed.items() if value is not None}
-    places = Places(path.parent, optional_path(folder), chosen, list_paths(images))
+    search = FileSearch(path.parent, optional_path(folder), chosen, list_paths(images))
     arguments = parse_arguments(document.arguments, str(path))
     _check_network(document, arguments, network)
     findings = list(list_differences(document))
-    paths, problems, checked = _locate(document, arguments, places)
+    paths, problems, checked = _locate(document, arguments, search)
     findings += [Finding("file", problem, is_failure=True) for problem in problems]
     verification = Verification(
         certificate=path, document=document, findings=tuple(findings), files=checked, max_change=max_change
     )
     if problems:
         return verification
-    report = compare(paths, **_with_paths(arguments, places, network), on_progress=on_progress)
+    report = compare(paths, **_with_paths(arguments, search, network), on_progress=on_progress)
     return judge(verification, report, paths)
 
 
@@ -94,7 +94,7 @@ def _check_network(document: CertificateDocument, arguments: Mapping[str, Any], 
 
 
 def _locate(
-    document: CertificateDocument, arguments: Mapping[str, Any], places: Places
+    document: CertificateDocument, arguments: Mapping[str, Any], search: FileSearch
 ) -> tuple[list[Path], list[str], int]:
     """Return the paths of the artifacts, a message for each file that is missing or differs, and the number
     of files that were compared."""
@@ -104,25 +104,25 @@ def _locate(
     checked = len(images)
     for recorded in document.files:
         if recorded.role == "artifact":
-            path, reasons = check_artifact(recorded, places)
+            path, reasons = check_artifact(recorded, search)
             artifacts += [path] if path is not None else []
             checked += len(recorded.files)
         elif recorded.role in ("image", "checkpoint"):  # a checkpoint is hashed when it is loaded
             continue
         else:
-            _, reasons = check_file(recorded, places)
+            _, reasons = check_file(recorded, search)
             checked += 1
         problems += reasons
     if arguments.get("images") is not None:
-        problems += check_images(images, places.find_images(arguments["images"]))
+        problems += check_images(images, search.find_images(arguments["images"]))
     return artifacts, problems, checked
 
 
-def _with_paths(arguments: Mapping[str, Any], places: Places, network: str | None) -> dict[str, Any]:
+def _with_paths(arguments: Mapping[str, Any], search: FileSearch, network: str | None) -> dict[str, Any]:
     """Return the arguments with the paths where the files are now."""
     values = dict(arguments)
     if values.get("images") is not None:
-        values["images"] = places.find_images(values["images"])
+        values["images"] = search.find_images(values["images"])
     for name in FILE_ARGUMENTS:
         recorded = values.get(name)
         if recorded is None or recorded == "sample":
@@ -130,7 +130,7 @@ def _with_paths(arguments: Mapping[str, Any], places: Places, network: str | Non
         if name == "network":
             values[name] = network
         else:
-            values[name] = places.find(RecordedFile(role=cast(Role, name), path=recorded)) or recorded
-    if "checkpoint" in places.chosen:
-        values["checkpoint"] = places.chosen["checkpoint"]
+            values[name] = search.find(RecordedFile(role=cast(Role, name), path=recorded)) or recorded
+    if "checkpoint" in search.chosen:
+        values["checkpoint"] = search.chosen["checkpoint"]
     return values

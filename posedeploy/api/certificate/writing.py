@@ -40,11 +40,11 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
     """Return the content of a certificate in this folder, with its digest, as plain values.
 
     Raises:
-        InputError: a file of the comparison changed since, or the report has no record of the comparison.
+        InputError: a file changed after the comparison, or the report has no record of its comparison.
     """
     if report.compared is None:
         raise InputError(
-            "this report does not record its comparison, so it has no certificate; use the report that "
+            "no certificate can be written: this report has no record of its comparison; use the report that "
             "`posedeploy.compare` returns"
         )
     document = CertificateDocument(
@@ -61,7 +61,7 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
         parity=report.to_document(),
         histograms=tuple(count_errors(result) for result in report.results),
     )
-    # As a reader gets it: infinity is null, tuples are lists.
+    # The digest is computed from the parsed JSON, in which infinity is null and tuples are lists.
     content: dict[str, Any] = json.loads(encode_json(replace(document)))
     return {**content, "sha256": digest_of(content)}
 

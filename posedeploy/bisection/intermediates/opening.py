@@ -61,7 +61,7 @@ class OpenedFile:
         """Return the outputs of the network, and all tensors of floating point, in order.
 
         Args:
-            spec: the spec of the artifact, by which inputs and outputs are converted.
+            spec: the spec of the artifact, for the conversion of inputs and outputs.
         """
         results = adapt_runner(self.runner, spec).run(tensors)
         outputs = {each.name: results[each.name] for each in spec.outputs}

@@ -105,7 +105,7 @@ def test_maps_are_drawn_whatever_their_values_and_size(values: Array) -> None:
 
 def test_equal_maps_are_named_and_not_drawn() -> None:
     page = page_of(report_of(people(), people(), maps={"heatmaps": np.zeros((4, 4), np.float32)}))
-    assert "Equal: heatmaps" in page and "data:image/png" not in page
+    assert "Outputs without a difference: heatmaps" in page and "data:image/png" not in page
 
 
 @pytest.mark.parametrize(
