@@ -1,7 +1,7 @@
 """Differences between two descriptions of one network: that of its artifact and that of its checkpoint.
 
-An artifact is described by its manifest or by a ``contract`` file. Both can be edited, so that the artifact
-prepares images or decodes outputs in another way than the checkpoint.
+A manifest or a ``contract`` file describes an artifact. Users can edit both, so the artifact can prepare
+images or decode outputs in another way than the checkpoint.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def list_preprocessing_differences(reference: ModelSpec, candidate: ModelSpec) -
 def list_decoding_differences(reference: ModelSpec, candidate: ModelSpec) -> tuple[str, ...]:
     """Return a phrase for each difference in decoding that can move or rename keypoints.
 
-    Names of keypoints count in COCO's spelling, and only if both descriptions have them.
+    Names of keypoints are compared in COCO's spelling, and only if both descriptions have them.
     """
     special = {"roles", "keypoint_names", "skeleton", *NOT_DECODING}
     differences = [
@@ -52,7 +52,7 @@ def list_decoding_differences(reference: ModelSpec, candidate: ModelSpec) -> tup
 def find_skeleton_difference(reference: ModelSpec, candidate: ModelSpec) -> str | None:
     """Return a sentence about bones that only one description has; None if there are none.
 
-    A description without a skeleton has no difference, nor one with other keypoints.
+    Descriptions without a skeleton, or with other keypoints, are not compared.
     """
     if not reference.skeleton or not candidate.skeleton or len(_names(reference)) != len(_names(candidate)):
         return None
@@ -63,10 +63,10 @@ def find_skeleton_difference(reference: ModelSpec, candidate: ModelSpec) -> str 
     parts = [
         f"{what} {', '.join('-'.join(bone) for bone in bones[:MAX_KEYPOINTS])}"
         + (" and others" if len(bones) > MAX_KEYPOINTS else "")
-        for what, bones in (("has the bone", extra), ("lacks the bone", missing))
+        for what, bones in (("has the bone", extra), ("does not have the bone", missing))
         if bones
     ]
-    return f"the skeleton is not that of the checkpoint: it {' and '.join(parts)}"
+    return f"the skeleton differs from that of the checkpoint: it {' and '.join(parts)}"
 
 
 def order_by_names(reference: ModelSpec, candidate: ModelSpec) -> tuple[int, ...] | None:
@@ -127,7 +127,7 @@ def _keypoints(reference: ModelSpec, candidate: ModelSpec) -> Iterator[str]:
     for index in others[:MAX_KEYPOINTS]:
         yield f"keypoint {index} is {printable(theirs[index])} instead of {printable(ours[index])}"
     if len(others) > MAX_KEYPOINTS:
-        yield f"{len(others) - MAX_KEYPOINTS} more keypoints have other names"
+        yield f"the names of {len(others) - MAX_KEYPOINTS} more keypoints differ"
 
 
 def _names(spec: ModelSpec) -> Sequence[str]:

@@ -1,5 +1,5 @@
-"""Images that reveal wrong exports: plain colors, noise, nobody, a crowd, and people of extreme places and
-sizes."""
+"""Images that reveal wrong exports: plain colors, noise, nobody, a crowd, and people at the border or of
+extreme sizes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from posedeploy.synthetic import MAX_SIDE, MIN_SIDE, generate_scene
 from posedeploy.types import Array, ModelSpec
 
 CROWD = 8
-"""The number of people of a crowd."""
+"""The number of people in a crowd."""
 CUTOUT_SCENE, CUTOUT_SIDE = 7, 320
 """The scene that the single person is cut out of, and the side of its image in px."""
 CHANGED_SCALE = 1.5
 """The size of images of extreme aspect ratio, relative to the input: they must be resized."""
 ASPECT = 6
-"""The extreme aspect ratio."""
+"""The ratio of the sides of wide and tall images."""
 
 
 @dataclass(frozen=True)
 class HardImage:
-    """One image, or one of each place of a batch.
+    """One image, or one image for each place of a batch.
 
     image: (H, W, 3) uint8 BGR, or (batch, H, W, 3). box: (4,) x, y, width and height in px of the person, for
     a single-person network; None for the whole image.
@@ -39,7 +39,7 @@ class HardImage:
 
 
 def generate_hard_images(spec: ModelSpec) -> list[HardImage]:
-    """Return the hard images of a spec on images with a fixed size, the same in every run."""
+    """Return the hard images for a spec with a fixed size, the same in every run."""
     height, width = (min(max(MIN_SIDE, length), MAX_SIDE) for length in get_image_size(spec))
     nobody = generate_scene(SEED, 0, (width, height), 0).image
     person = _paste_person(nobody, 0.8, (0.5, 0.5))
@@ -110,10 +110,10 @@ def _paste_person(backdrop: Array, height: float, center: tuple[float, float]) -
 
 
 def pack_images(images: Sequence[HardImage], batch: int) -> list[HardImage]:
-    """Return the images in batches that have another image in each place, as far as the images suffice.
+    """Return the images in batches with another image in each place; images repeat if there are too few.
 
-    Images of another size than the first, and boxes, are inputs of their own, which alternate the image and
-    its mirror.
+    Images whose size differs from that of the first, and images with a box, stay single; building their input
+    alternates the image with its mirror.
     """
     if batch == 1:
         return list(images)

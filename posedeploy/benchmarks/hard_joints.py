@@ -14,7 +14,7 @@ TINY_PX, HUGE_PX = 3.0, 1e5
 
 
 def generate_hard_people(spec: ModelSpec) -> dict[str, Array]:
-    """Return the (joints, 3) joints of each kind of person, x px, y px and score, the same in every run.
+    """Return (joints, 3) x px, y px and score for each kind of person, the same in every run.
 
     Joints that lie at one point or on a line along an axis are not included, because ``prepare_joints``
     refuses them.
@@ -43,7 +43,7 @@ def generate_hard_people(spec: ModelSpec) -> dict[str, Array]:
 
 
 def build_hard_joint_inputs(spec: ModelSpec, batches: tuple[int, int]) -> list[NetworkInput]:
-    """Return inputs of hard people for a network on 2D joints.
+    """Return the inputs of all kinds of people for a network on 2D joints.
 
     Args:
         batches: the smallest and the largest batch. The largest also has the same person in each place.

@@ -1,4 +1,4 @@
-"""The outputs of two files of one network, matched where their names differ."""
+"""Match the outputs of two files of one network, whose names can differ."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ class MatchedOutputs:
 
 
 def match_outputs(candidate: FileOutputs, reference: FileOutputs) -> MatchedOutputs:
-    """Return the outputs of both files that are the same: of the same role, or else of the same name, or else
-    the only ones of their shape.
+    """Match outputs by their role, otherwise by their name, otherwise by their shape if it is unique.
 
     Raises:
         InputError: several outputs of one shape could be the same, a matched pair has different shapes, or
@@ -53,8 +52,8 @@ def match_outputs(candidate: FileOutputs, reference: FileOutputs) -> MatchedOutp
     for name, other in names.items():
         if not _is_compatible(own[name], others[other]):
             raise InputError(
-                f"{candidate.path}: its output {own[name]} does not fit the output {others[other]} of "
-                f"{reference.path}; pass two files of one network, or name the outputs in contracts"
+                f"{candidate.path}: the output {own[name]} does not fit the output {others[other]} of "
+                f"{reference.path}; pass two files of one network, or describe the outputs in contracts"
             )
     if not names:
         raise InputError(
@@ -70,7 +69,7 @@ def match_outputs(candidate: FileOutputs, reference: FileOutputs) -> MatchedOutp
 
 
 _ADVICE = (
-    "name the same roles under [outputs] in a contract of each file, and pass them as `contract` and "
+    "write the same roles under [outputs] in a contract of each file, and pass them as `contract` and "
     "`against_contract`"
 )
 
@@ -88,8 +87,8 @@ def _match_shapes(
             yield tensor.name, fitting[0].name
         elif fitting:
             raise InputError(
-                f"{candidate.path}: {_list(rivals)} may be {_list(fitting)} of {reference.path} in any "
-                f"order; {_ADVICE}"
+                f"{candidate.path}: outputs of one shape cannot be matched: {_list(rivals)} with "
+                f"{_list(fitting)} of {reference.path}; {_ADVICE}"
             )
 
 
@@ -106,7 +105,7 @@ def _list(tensors: tuple[TensorSpec, ...] | list[TensorSpec]) -> str:
 
 
 class RenamedRunner(Runner):
-    """A runner with some outputs of another one under other names. The owner of the other one closes it.
+    """A runner that renames and selects outputs of another runner. The owner of the other runner closes it.
 
     Args:
         names: the names in ``runner`` by the new names.

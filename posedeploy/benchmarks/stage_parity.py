@@ -1,4 +1,4 @@
-"""The stages of a candidate, each judged on the input of the same stage of the reference."""
+"""The stages of a candidate, each compared on the input of the same stage of the reference."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ StageStatus: TypeAlias = Literal["same", "within limits", "different", "not comp
 class StageParity:
     """One stage of a candidate, where the other stages are those of the reference.
 
-    status: ``same`` means no difference, ``within limits`` one that passes. differences: between the
+    status: ``same`` means no difference, ``within limits`` a difference that passes. differences: between the
     descriptions of this stage, such as "contract.fit is crop instead of pad". max_relative: of the outputs,
-    as in ``OutputParity.rtol``; paired: the effect of this stage alone on the poses. Both are None if there
-    is nothing to measure. failures: faults that neither the outputs nor the poses show. note: why the
-    stage was not compared.
+    as in ``OutputParity.rtol``. paired: the effect of this stage alone on the poses. Both are None if nothing
+    was measured. failures: faults without an effect on outputs and poses. note: why the stage was not compared.
     """
 
     stage: StageName
@@ -31,8 +30,10 @@ class StageParity:
     note: str = ""
 
     def describe_fault(self) -> str | None:
-        """Return a sentence that names this stage as responsible, with the differences in its description;
-        None if it passes, or if its description has no differences."""
+        """Return a sentence with the differences in the description of this stage, if it does not pass.
+
+        None if it passes, or if its description has no differences.
+        """
         if self.status != "different" or not self.differences:
             return None
         return f"the difference is in the {self.stage}: {', '.join(self.differences)}"

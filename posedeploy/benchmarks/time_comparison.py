@@ -185,10 +185,10 @@ def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
 
 
 def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
-    """Return the first comparison that has a verdict, or else the first one with a reason for none.
+    """Return the first comparison with a verdict; without one, the first with a reason.
 
-    If one thread did the whole work, processor time must not contradict wall time: then other processes, and
-    not the network, made the difference.
+    If all work ran on one thread and processor time contradicts wall time, there is no verdict, because the
+    difference can come from other processes.
     """
     if contradiction := _contradiction(comparisons):
         return contradiction
@@ -209,8 +209,11 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
 
 
 def _contradiction(comparisons: Sequence[TimeComparison]) -> TimeComparison | None:
-    """Return wall time with an interval that also covers that of processor time, if wall time has a verdict
-    and the two intervals do not overlap; else None."""
+    """Return the comparison of wall time with a reason against its verdict; None without a contradiction.
+
+    The times contradict each other if wall time has a verdict and the two intervals do not overlap. The
+    interval of the result covers both.
+    """
     wall, cpu = comparisons[0], comparisons[-1]
     if wall.verdict not in ("slower", "faster") or wall.interval is None or cpu.interval is None:
         return None
@@ -218,8 +221,8 @@ def _contradiction(comparisons: Sequence[TimeComparison]) -> TimeComparison | No
         return None
     covering = min(wall.interval[0], cpu.interval[0]), max(wall.interval[1], cpu.interval[1])
     reason = (
-        f"wall time changed by a factor of {wall.ratio:.3f} and processor time by {cpu.ratio:.3f}, so other "
-        "processes delayed one of them; measure on an idle machine"
+        f"wall time changed by a factor of {wall.ratio:.3f}, but processor time by {cpu.ratio:.3f}, because "
+        "other processes delayed the runs; measure on an idle machine"
     )
     return replace(wall, interval=covering, reason=reason)
 

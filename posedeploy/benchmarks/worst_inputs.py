@@ -18,7 +18,7 @@ from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array, Poses, Tensors
 
 COUNT = 3
-"""The inputs that are kept."""
+"""The number of inputs that are kept."""
 MAX_PICTURE_PX = 720
 """The longer side of a picture."""
 UNITS: Mapping[str, str] = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm"}
@@ -59,8 +59,8 @@ class Illustrations:
 class WorstInputs:
     """Keeps the ``COUNT`` inputs with the largest differences; memory does not grow with their number.
 
-    Unmatched keypoints count most, then differences relative to their tolerance. Among equal inputs, those
-    with people and those that were added last are kept, which are the user's images.
+    Inputs with more unmatched keypoints rank first, then those with larger differences relative to their
+    tolerance. Among equal inputs, those with people and those that were added last (the user's images) are kept.
     """
 
     def __init__(self, tolerance: Tolerance) -> None:

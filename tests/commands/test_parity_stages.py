@@ -73,8 +73,8 @@ FAULTS = {
     "skeleton": (
         "decoding",
         _bend_skeleton,
-        "the skeleton is not that of the checkpoint: it has the bone head_top-right_ankle and lacks the bone "
-        "right_ankle-right_knee",
+        "the skeleton differs from that of the checkpoint: it has the bone head_top-right_ankle and does not "
+        "have the bone right_ankle-right_knee",
     ),
     "number of keypoints": (
         "decoding",
