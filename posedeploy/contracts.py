@@ -104,7 +104,7 @@ def add_description(spec: ModelSpec, path: Path, where: str) -> ModelSpec:
         recorded = getattr(spec.contract, name)
         if written[name] not in (None, recorded):
             raise InputError(
-                f"{path}: [input] has {name} = {_toml(written[name])}, and {where} was made with "
+                f"{path}: [input] has {name} = {_toml(written[name])}, but {where} was exported with "
                 f"{_toml(recorded)}; remove the line, or correct the contract and export the network again"
             )
     return add_family(spec, _describe(document, path), where)

@@ -163,7 +163,7 @@ def _check_pairs(pairs: Pairs, key: str, what: str, count: int, where: str) -> N
         raise InputError(f"{where}: {key} without keypoint_names; write the names of the {what} too")
     if key == "skeleton" and indices and min(indices) >= 1 and max(indices) == count:
         raise InputError(
-            f"{where}: {key} has the number {count} and no 0, and {what} are counted from 0 to {count - 1}; "
+            f"{where}: {key} has the number {count} and no 0, but {what} are counted from 0 to {count - 1}; "
             "subtract 1 from each number"
         )
     for number, (first, second) in enumerate(pairs):

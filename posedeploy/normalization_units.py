@@ -24,7 +24,7 @@ def check_units(mean: Sequence[float] | None, std: Sequence[float] | None, where
     if max(std) >= MAX_OF_UNIT_RANGE:
         if mean is not None and not has_pixel_mean and any(mean):
             raise InputError(
-                f"{where}: the mean {_bracket(mean)} is for pixel values from 0 to 1, and the std "
+                f"{where}: the mean {_bracket(mean)} is for pixel values from 0 to 1, but the std "
                 f"{_bracket(std)} for 0 to 255; write mean = {_bracket([255 * value for value in mean])}"
             )
         return

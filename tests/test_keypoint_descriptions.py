@@ -64,7 +64,7 @@ def test_a_skeleton_of_the_published_network_has_no_limbs(tmp_path: Path) -> Non
         ),
         (
             "skeleton = [[3, 6], [2, 3]]",
-            "has the number 6 and no 0, and .* from 0 to 5; subtract 1",
+            "has the number 6 and no 0, but .* from 0 to 5; subtract 1",
         ),
         ("skeleton = [[2, 2]]", "expected two different keypoints"),
         ("skeleton = [[0, 1]]", "1 limb in skeleton, and the network's 10 PAF channels are 5 pairs"),

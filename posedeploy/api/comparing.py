@@ -192,7 +192,7 @@ def _check_against(
     """Check that no argument needs PyTorch, if an artifact is the reference."""
     if against is None:
         if contract is not None:
-            raise InputError(f"`against_contract={contract}`: it describes `against`; pass that too")
+            raise InputError(f"`against_contract={contract}`: only valid with `against`; pass it too")
         return
     described = {
         "reference": reference,
@@ -206,7 +206,7 @@ def _check_against(
     for name, value in described.items():
         if value is not None:
             raise InputError(
-                f"`against` and `{name}`: an artifact is the reference, and PyTorch is not used; leave out "
+                f"`against` and `{name}` exclude each other: with `against`, PyTorch is not used; leave out "
                 "one of the two"
             )
 

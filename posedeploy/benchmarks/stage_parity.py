@@ -18,7 +18,8 @@ class StageParity:
     status: ``same`` means no difference, ``within limits`` a difference that passes. differences: between the
     descriptions of this stage, such as "contract.fit is crop instead of pad". max_relative: of the outputs,
     as in ``OutputParity.rtol``. paired: the effect of this stage alone on the poses. Both are None if nothing
-    was measured. failures: faults without an effect on outputs and poses. note: why the stage was not compared.
+    was measured. failures: faults without an effect on outputs and poses. note: the reason if the stage was
+    not compared.
     """
 
     stage: StageName

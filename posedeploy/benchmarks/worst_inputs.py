@@ -60,7 +60,8 @@ class WorstInputs:
     """Keeps the ``COUNT`` inputs with the largest differences; memory does not grow with their number.
 
     Inputs with more unmatched keypoints rank first, then those with larger differences relative to their
-    tolerance. Among equal inputs, those with people and those that were added last (the user's images) are kept.
+    tolerance. Among equal inputs, those with people and those that were added last (the user's images) rank
+    first.
     """
 
     def __init__(self, tolerance: Tolerance) -> None:

@@ -121,7 +121,7 @@ def check(spec: ModelSpec, where: str) -> None:
         values is not None and values % each
     ):  # fmt: skip
         raise InputError(
-            f"{where}: keypoints is {keypoints}, and columns has {each} values for each keypoint "
+            f"{where}: keypoints is {keypoints}, but columns has {each} values for each keypoint "
             f"({', '.join(options.columns)}); correct columns under [decoding]"
         )
     total = len(spec.keypoint_names) + options.auxiliary
@@ -129,7 +129,7 @@ def check(spec: ModelSpec, where: str) -> None:
         actual = _count_values(spec.output_of(role))
         if actual not in (None, expected):
             raise InputError(
-                f"{where}: {role} is {spec.output_of(role)}; expected {counted(expected, 'value')}; "
+                f"{where}: {role} is {spec.output_of(role)}, expected {counted(expected, 'value')}; "
                 "correct the name under [outputs], or remove it"
             )
 

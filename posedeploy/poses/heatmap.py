@@ -89,8 +89,8 @@ def check(spec: ModelSpec, where: str) -> None:
         return
     if len(maps.shape) != 4:
         raise InputError(
-            f"{where}: heatmaps is {maps}; heatmap expects (1, keypoints, height, width), a heatmap for each "
-            "keypoint"
+            f"{where}: heatmaps is {maps}, expected (1, keypoints, height, width); correct the name or the "
+            "layout under [outputs]"
         )
     (height, width), (high, wide) = maps.image_size, spec.inputs[0].image_size
     if isinstance(height, str) or isinstance(width, str) or isinstance(high, str) or isinstance(wide, str):

@@ -157,7 +157,7 @@ def _image_input(spec: ModelSpec) -> tuple[InputContract, TensorSpec]:
         )
     if tensor.dtype == WIDE_INTEGER and "normalization" not in spec.contract.embedded:
         raise InputError(
-            f"the input {tensor} holds integers, and the contract normalizes the image; if the model takes "
+            f"the input {tensor} has integers, but the contract normalizes the image; if the model takes "
             'pixel values from 0 to 255, write embedded = ["normalization"] under [input]'
         )
     return spec.contract, tensor

@@ -41,14 +41,22 @@ def test_outputs_are_matched_by_role_then_name_then_shape(
 @pytest.mark.parametrize(
     ("candidate", "reference", "message"),
     [
-        (outputs("a", x=MAPS, y=MAPS), outputs("b", p=MAPS, q=MAPS), "a: x .* y .* may be p .* q .* of b in"),
+        (
+            outputs("a", x=MAPS, y=MAPS),
+            outputs("b", p=MAPS, q=MAPS),
+            "a: out.*: x .* y .* with p .* q .* of b",
+        ),
         (
             outputs("a", x=MAPS),
             outputs("b", p=MAPS, q=MAPS),
-            "cannot be matched: x .* with p .*, q .* of b; name the",
+            "matched: x .* with p .*, q .* of b; write the",
         ),
-        (outputs("a", x=MAPS, y=MAPS), outputs("b", p=MAPS), "a: x .*, y .* may be p"),
-        (outputs("a", x=MAPS), outputs("b", y=PAFS), "a and b have no output in common: x .* and y .*; name"),
+        (outputs("a", x=MAPS, y=MAPS), outputs("b", p=MAPS), "a: outputs .*: x .*, y .* with p"),
+        (
+            outputs("a", x=MAPS),
+            outputs("b", y=PAFS),
+            "a and b have no output in common: x .* and y .*; write",
+        ),
         (outputs("a", x=MAPS), outputs("b", x=PAFS), "a: the output x .* does not fit the output x .* of b"),
     ],
 )

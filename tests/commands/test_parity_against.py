@@ -95,7 +95,10 @@ def test_a_difference_is_outside_the_tolerance_and_says_what_is_not_measured(inv
         (("--reference", "r.safetensors"), "--against and --reference: an artifact is the reference"),
         (("--noise-floor",), "--against and --noise-floor: an artifact is the reference"),
         (("--save-reference", "r.safetensors"), "--against and --save-reference: an artifact"),
-        (("--certificate", "c.json"), "--certificate and --against: a certificate records"),
+        (
+            ("--certificate", "c.json"),
+            "--certificate and --against exclude each other: a certificate records",
+        ),
     ],
 )
 def test_options_that_need_pytorch_are_refused(
@@ -109,7 +112,7 @@ def test_options_that_need_pytorch_are_refused(
     [
         (("--against", "none.onnx"), "none.onnx: no such file"),
         (("--against", "sample"), "sample: a checkpoint; expected an artifact"),
-        (("--against-contract", "float.toml"), "--against-contract float.toml: it describes --against"),
+        (("--against-contract", "float.toml"), "--against-contract float.toml: only valid with --against"),
         (("--against", "float.onnx"), "the input in the contract is images int8"),
     ],
 )

@@ -113,7 +113,7 @@ def test_z_of_keypoints_without_limbs_must_be_described() -> None:
 @pytest.mark.parametrize(
     ("text", "shapes", "message"),
     [
-        (contract(), {"keypoints": (1, 17, 3)}, "1x17x3, and columns has 2 values for each"),
+        (contract(), {"keypoints": (1, 17, 3)}, "1x17x3, but columns has 2 values for each"),
         (contract('columns = ["x", "y", "score"]'), {"keypoints": (1, 34)}, "columns has 3 values for each"),
         (contract('columns = ["x", "score"]'), {"keypoints": (1, 34)}, "columns is x, score; expected x and"),
         (contract('columns = ["x", "y", "x"]'), {"keypoints": (1, 51)}, "columns is x, y, x; expected x"),

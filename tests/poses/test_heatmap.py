@@ -129,7 +129,7 @@ def test_the_number_of_maps_names_the_keypoints(joints: int, first: str, last: s
     ("text", "shape", "message"),
     [
         ("", (1, 17, 64, 64), r"net.onnx: heatmaps of 64x64 cells do not have the aspect ratio"),
-        ("", (1, 17, 384), r"net.onnx: heatmaps is heatmaps float32 1x17x384; heatmap expects"),
+        ("", (1, 17, 384), r"net.onnx: heatmaps is heatmaps float32 1x17x384, expected"),
         ('keypoint_set = "coco-17"', (1, 26, 64, 48), "17 names in keypoint_names, and the network has 26"),
         ('keypoint_set = "coco-18"', (1, 18, 64, 48), "keypoint_set: unknown set 'coco-18'; the sets are"),
         ("skeleton = [[0, 17]]", (1, 17, 64, 48), r"skeleton\[0\] is \[0, 17\]; expected two"),

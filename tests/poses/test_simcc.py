@@ -65,12 +65,12 @@ def test_vectors_without_a_value_above_zero_are_missing_keypoints() -> None:
             "",
             {"simcc_x": (1, 17, 400), "simcc_y": (1, 17, 512)},
             "net.onnx: simcc_x has 400 elements for an input width of 192 px, a split ratio of 2.08333, and "
-            "split_ratio is 2, which gives 384; correct split_ratio",
+            "split_ratio is 2, which requires 384; correct split_ratio",
         ),
         (
             "[decoding]\nsplit_ratio = 3",
             SHAPES,
-            "simcc_x has 384 elements for an input width of 192 px, a split ratio of 2, and split_ratio is 3",
+            "simcc_x has 384 elements for an input width of 192 px, a split ratio of 2, but split_ratio is 3",
         ),
         (
             '[outputs]\nsimcc_x = "simcc_y"\nsimcc_y = "simcc_x"',
@@ -86,7 +86,7 @@ def test_vectors_without_a_value_above_zero_are_missing_keypoints() -> None:
         (
             "",
             {"simcc_x": (1, 17, 384), "simcc_y": (1, 26, 512)},
-            "simcc_x has 17 keypoints and simcc_y 26; expected the same number",
+            "simcc_x has 17 keypoints, but simcc_y has 26; expected the same number",
         ),
         ("[decoding]\nsplit_ratio = 0", SHAPES, "split_ratio: Expected `float` > 0"),
     ],
