@@ -43,8 +43,8 @@ def check_outputs(
     """
     if certificate is not None and is_against:
         raise InputError(
-            "--certificate and --against exclude each other: a certificate records a comparison with PyTorch; "
-            "write --json or --junit instead of --certificate"
+            "--certificate and --against exclude each other: a certificate records a comparison with "
+            "PyTorch; write --json or --junit instead of --certificate"
         )
     if certificate is None and not pictures:
         raise InputError("--no-pictures: only valid with --certificate; also pass --certificate FILE.json")

@@ -129,7 +129,7 @@ def check(spec: ModelSpec, where: str) -> None:
         actual = _count_values(spec.output_of(role))
         if actual not in (None, expected):
             raise InputError(
-                f"{where}: {role} is {spec.output_of(role)}, expected {counted(expected, 'value')}; "
+                f"{where}: {role} is {spec.output_of(role)}; expected {counted(expected, 'value')}; "
                 "correct the name under [outputs], or remove it"
             )
 

@@ -82,8 +82,8 @@ def check(spec: ModelSpec, where: str) -> None:
     count, other = (spec.channels_of(role) for role in ROLES)
     if None not in (count, other) and count != other:
         raise InputError(
-            f"{where}: simcc_x has {count} keypoints, but simcc_y has {other}; expected the same number; correct "
-            "[outputs]"
+            f"{where}: simcc_x has {count} keypoints, but simcc_y has {other}; expected the same number; "
+            "correct [outputs]"
         )
 
 
@@ -91,8 +91,8 @@ def _check_length(length: int | str, pixels: int | str, ratio: float, where: str
     if isinstance(length, int) and isinstance(pixels, int) and length != pixels * ratio:
         raise InputError(
             f"{where} has {length} elements for an input {axis} of {pixels} px, a split ratio of "
-            f"{length / pixels:.6g}, but split_ratio is {ratio:g}, which requires {pixels * ratio:g}; correct "
-            "split_ratio under [decoding], or exchange simcc_x and simcc_y under [outputs]"
+            f"{length / pixels:.6g}, but split_ratio is {ratio:g}, which requires {pixels * ratio:g}; "
+            "correct split_ratio under [decoding], or exchange simcc_x and simcc_y under [outputs]"
         )
 
 

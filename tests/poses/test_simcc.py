@@ -64,7 +64,7 @@ def test_vectors_without_a_value_above_zero_are_missing_keypoints() -> None:
         (
             "",
             {"simcc_x": (1, 17, 400), "simcc_y": (1, 17, 512)},
-            "net.onnx: simcc_x has 400 elements for an input width of 192 px, a split ratio of 2.08333, and "
+            "net.onnx: simcc_x has 400 elements for an input width of 192 px, a split ratio of 2.08333, but "
             "split_ratio is 2, which requires 384; correct split_ratio",
         ),
         (
