@@ -34,7 +34,7 @@ def apply_described(
 
 
 def _list_fitting(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> list[str]:
-    """Return the presets that fit: those that name the outputs of the model, or else all."""
+    """Return the presets that fit; only those with the names of the outputs, if there are any."""
     fitting = [name for name in list_presets() if _fits(preset_path(name), inputs, outputs)]
     naming = [name for name in fitting if contracts.read(preset_path(name)).roles]
     return naming or fitting

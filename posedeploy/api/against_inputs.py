@@ -52,7 +52,7 @@ def build_against_inputs(
     ranges: Ranges,
     calibrations: Sequence[Calibration],
 ) -> PairedInputs:
-    """Return the inputs in the forms of both files: images, people's joints, or else noise.
+    """Return the inputs in the forms of both files: images, joints of people, or noise without either.
 
     Raises:
         InputError: the inputs of the files do not fit each other, or images cannot be used.

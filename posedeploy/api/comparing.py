@@ -161,7 +161,7 @@ def _comparison(
     args: ModelArgs,
     on_progress: OnProgress,
 ) -> Iterator[Callable[[Artifact, RunOptions], Parity]]:
-    """Yield the function that compares an artifact with the reference file, or else with PyTorch."""
+    """Yield the function that compares an artifact with the reference file or, without one, with PyTorch."""
     if reference is not None:
         compare_with_reference = plugins.load(
             "posedeploy.api.reference_comparison:compare_with_reference", "reference"

@@ -64,7 +64,7 @@ class Segment:
 
     @property
     def layer(self) -> Operation:
-        """The first operation with weights, or else the last operation."""
+        """The first operation with weights; without one, the last operation."""
         return next((each for each in self.operations if each.is_layer), self.result)
 
 

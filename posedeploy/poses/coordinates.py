@@ -139,7 +139,7 @@ def decode(outputs: Tensors, spec: ModelSpec, placement: Placement, camera: Came
 
     The score of a keypoint is 1 without a column for it. A keypoint with a negative score is missing: 0 is
     the rounded result of a sigmoid, and the position is still an estimate.
-    The person's score is the output ``presence``, from 0 to 1, or else the mean of the scores. The 3D
+    The person's score is the output ``presence``, from 0 to 1, or the mean of the scores. The 3D
     positions are those of the output ``world``, relative to the network's origin (BlazePose: the midpoint of
     the hips). Without that output, they are x, y and z relative to the pelvis or the midpoint of the hips,
     scaled to a person of 1.8 m (``body_scale.py``).
