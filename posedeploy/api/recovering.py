@@ -1,4 +1,4 @@
-"""Export with recovered accuracy: train a network for INT8, and write the better file of each target."""
+"""Export with `recover`: train a network for INT8, and write the better file of each target."""
 
 from __future__ import annotations
 

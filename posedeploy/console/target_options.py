@@ -42,7 +42,7 @@ BudgetImages: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE|DIR",
-        help="Images of people to measure the budget and the recovery on. Repeatable.",
+        help="Images of people to measure the poses on, for --budget and --recover. Repeatable.",
         show_default="a quarter of the calibration images",
     ),
 ]
@@ -57,8 +57,8 @@ Recover: TypeAlias = Annotated[
     float | None,
     typer.Option(
         metavar="MINUTES",
-        help="Train an int8 or mixed model for at most this time to bring it closer to PyTorch; the "
-        "calibration images need no labels.",
+        help="Train the weights of an int8 or mixed model for this time, on the calibration images without "
+        "labels, to bring it closer to PyTorch.",
     ),
 ]
 RecoverSteps: TypeAlias = Annotated[

@@ -27,11 +27,11 @@ class RecoveryMeasure:
 class RecoveryRecord:
     """The training of the weights of a quantized network, and the comparison that decided on its result.
 
-    method: of the training. minutes: its time limit. steps: those until the selected weights, of
-    ``total_steps``. seed: of the random inputs. images: the number of inputs that it learned from.
-    validation: the number that selected the weights. held_out: the number of inputs of ``before`` and
-    ``after``, which the training did not use. before, after: the file of this target with the original and
-    with the trained weights. is_used: whether the file has the trained weights.
+    method: of the training. minutes: its time limit. steps: the step of the selected weights, of
+    ``total_steps``. seed: of the random inputs. images: the number of training inputs. validation: the number
+    of inputs that selected the weights. held_out: the number of inputs of ``before`` and ``after``, which the
+    training did not use. before, after: the file of this target with the original and with the trained
+    weights. is_used: whether the file has the trained weights.
     """
 
     method: str
@@ -47,7 +47,7 @@ class RecoveryRecord:
     is_used: bool
 
     def __str__(self) -> str:
-        weights = "trained" if self.is_used else "original weights, because those trained are not better"
+        weights = "trained" if self.is_used else "original weights, because the trained ones are not better"
         return (
             f"{weights}: {self.steps} of {self.total_steps} steps of {self.method} on {self.images} inputs; "
             f"on {self.held_out} held-out inputs, {self.before} became {self.after}"
