@@ -91,10 +91,13 @@ def test_a_difference_is_outside_the_tolerance_and_says_what_is_not_measured(inv
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--checkpoint", "x.pth"), "--against and --checkpoint: an artifact is the reference"),
-        (("--reference", "r.safetensors"), "--against and --reference: an artifact is the reference"),
-        (("--noise-floor",), "--against and --noise-floor: an artifact is the reference"),
-        (("--save-reference", "r.safetensors"), "--against and --save-reference: an artifact"),
+        (("--checkpoint", "x.pth"), "--against and --checkpoint exclude each other: with --against, PyTorch"),
+        (
+            ("--reference", "r.safetensors"),
+            "--against and --reference exclude each other: with --against, PyTorch",
+        ),
+        (("--noise-floor",), "--against and --noise-floor exclude each other: with --against, PyTorch"),
+        (("--save-reference", "r.safetensors"), "--against and --save-reference exclude each other"),
         (
             ("--certificate", "c.json"),
             "--certificate and --against exclude each other: a certificate records",
