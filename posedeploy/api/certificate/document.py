@@ -146,6 +146,6 @@ def _check_results(parity: Mapping[str, Any]) -> None:
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise ValueError("`parity.results` is not a list of objects")
     if not all(isinstance(each.get("label"), str) for each in results):
-        raise ValueError("`label` of an object in `parity.results` is not a string")
+        raise ValueError("`parity.results` has an object whose label is not a string")
     if not isinstance(errors, dict):
         raise ValueError("`parity.errors` is not an object")
