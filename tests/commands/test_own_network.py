@@ -67,7 +67,7 @@ def test_a_family_added_after_the_export_decodes_the_outputs(
     [
         (
             f"{FAMILY}[input]\nmean = [1, 2, 128]",
-            "has mean = [1, 2, 128], and out/net.torchscript was m",
+            "has mean = [1, 2, 128], but out/net.torchscript was exp",
         ),
         (f"{FAMILY}skeleton = [[4, 5]]", "skeleton has the number 5 and no 0"),
         (f'{FAMILY}[outputs]\nhm = "map"', "no output for 'hm': expected map, found maps"),
