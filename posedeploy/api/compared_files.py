@@ -68,6 +68,12 @@ def file_of(argument: str, value: str) -> Path:
     return Path(value.rpartition(":")[0] or value) if argument == "network" else Path(value)
 
 
+def function_of(argument: str, value: str) -> str:
+    """Return the part of an argument after the path: the function of a ``network``, with its colon."""
+    file, colon, function = value.rpartition(":")
+    return colon + function if argument == "network" and file else ""
+
+
 def _list_images(images: Sequence[Path]) -> list[tuple[Role, Path, str]]:
     if not images:
         return []

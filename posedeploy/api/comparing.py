@@ -114,6 +114,7 @@ def compare(
         _check_not_run(RunOptions(device, precision, threads), runtime)
     # All are opened before any is compared, so that a missing file is reported at once.
     opened = [open_with_args(source, args) for source in _list_artifacts(artifacts)]
+    other = None if against is None else open_against(next(_list_artifacts(against)), args, other_contract)
     if save_reference is not None and len(opened) > 1:
         raise InputError(
             f"`save_reference={save_reference}`: one reference file holds the inputs of one artifact, and "
@@ -123,10 +124,7 @@ def compare(
         plugins.load("posedeploy.api.saved_reference:check_output", "reference")(Path(save_reference))
     results: list[Parity] = []
     errors: dict[str, str] = {}
-    with _comparison(stored, collected, options, args, on_progress) as compare_one:
-        if against is not None:
-            (source,) = _list_artifacts(against)
-            compare_one = _comparison_with(open_against(source, args, other_contract), options, on_progress)
+    with _comparison(stored, collected, other, options, args, on_progress) as compare_one:
         for artifact in opened:
             run_options = RunOptions(device, precision, threads)
             try:
@@ -157,11 +155,16 @@ def _check_not_run(options: RunOptions, runtime: str | None) -> None:
 def _comparison(
     reference: Path | None,
     collected: Path | None,
+    against: Artifact | None,
     options: ParityOptions,
     args: ModelArgs,
     on_progress: OnProgress,
 ) -> Iterator[Callable[[Artifact, RunOptions], Parity]]:
-    """Yield the function that compares an artifact with the reference file or, without one, with PyTorch."""
+    """Yield the function that compares an artifact with the reference file or another artifact or, without
+    these, with PyTorch."""
+    if against is not None:
+        yield lambda artifact, run: compare_with_artifact(artifact, run, options, against, on_progress)
+        return
     if reference is not None:
         compare_with_reference = plugins.load(
             "posedeploy.api.reference_comparison:compare_with_reference", "reference"
@@ -173,13 +176,6 @@ def _comparison(
     compare_with_pytorch = plugins.load("posedeploy.api.pytorch_parity:compare_with_pytorch")
     with plugins.load("posedeploy.api.reference_runners:ReferenceRunners")() as runners:
         yield lambda artifact, run: compare_with_pytorch(artifact, run, options, args, on_progress, runners)
-
-
-def _comparison_with(
-    against: Artifact, options: ParityOptions, on_progress: OnProgress
-) -> Callable[[Artifact, RunOptions], Parity]:
-    """Return the function that compares an artifact with another one."""
-    return lambda artifact, run: compare_with_artifact(artifact, run, options, against, on_progress)
 
 
 def _check_against(

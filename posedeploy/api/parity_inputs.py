@@ -28,6 +28,7 @@ from posedeploy.benchmarks.inputs import (
 from posedeploy.benchmarks.reference_form import add_reference_form
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
+from posedeploy.poses.crops import BOX_FITS
 from posedeploy.predict.image_files import open_several
 from posedeploy.predict.images import read_picture
 from posedeploy.synthetic.jpeg import round_trip_jpeg
@@ -104,7 +105,7 @@ def build_parity_inputs(
         return _without_images([build_noise_input(candidate)], 1)
     files = list_readable(images, calibration) if images else readable
     base = with_fixed_size(candidate, ranges=ranges)
-    hard = pack_images(generate_hard_images(base), int(base.inputs[0].shape[0]))
+    hard = pack_images(_list_hard_images(reference, base), int(base.inputs[0].shape[0]))
     generated = [_make_pair(reference, base, each) for each in hard]
     originals = [pair[0] for pair, image in zip(generated, hard, strict=True) if image.has_people]
     jpegs = [(each, _compress(match_candidate(reference, base), each)) for each in originals]
@@ -113,6 +114,14 @@ def build_parity_inputs(
         generated.append(_make_pair(reference, spec, image))
     pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate))
     return ParityInputs(pairs, floor_inputs, jpegs)
+
+
+def _list_hard_images(reference: ModelSpec, candidate: ModelSpec) -> list[HardImage]:
+    """Return the hard images of a candidate, which are whole images if the reference takes these."""
+    if reference.contract is None or candidate.contract is None or reference.contract.fit in BOX_FITS:
+        return generate_hard_images(candidate)
+    whole = replace(candidate.contract, fit=reference.contract.fit)
+    return generate_hard_images(replace(candidate, contract=whole))
 
 
 def _without_images(inputs: list[NetworkInput], measured: int) -> ParityInputs:

@@ -24,6 +24,7 @@ from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, measure_noise
 from posedeploy.benchmarks.parity import PairedInputs, Parity, ReferenceInfo
+from posedeploy.benchmarks.stage_parity import is_in_decoding_only
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
@@ -86,12 +87,14 @@ def compare_with_pytorch(
 
 def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner, result: Parity) -> Parity:
     """Write the inputs and the reference's outputs to ``path``, if the user asked for it, and return the
-    result with its stages, and with the cause of the differences, if there are any and it is known."""
+    result with its stages, and with the cause of the differences, if it is known and not in the decoding."""
     if path is not None:
         save_reference(path, model, case.pairs, reference, result)
     result = _add_stages(model.spec, case, reference, result)
     result = replace(result, reference=_describe_reference(model, reference))
-    return result if result.passed else replace(result, cause=case.find_cause(model.spec, reference, result))
+    if result.passed or is_in_decoding_only(result.stages):
+        return result
+    return replace(result, cause=case.find_cause(model.spec, reference, result))
 
 
 def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
@@ -161,9 +164,9 @@ class _NoiseCase:
         with self._open(options, precision) as runner:
             report = self.case.report_steps("measuring the noise floor of PyTorch for")
             expected = [exact.run(each) for each in tensors]
-            return measure_noise(
-                expected, runner, tensors, precision, options.device, report, seed=1, count=MORE_RUNS
-            )
+            others = [exact.run(each.tensors) for each in self.inputs.noise_floor_inputs]
+            measure = partial(measure_noise, seed=1, count=MORE_RUNS, others=others)
+            return measure(expected, runner, tensors, precision, options.device, report)
 
     @contextmanager
     def _open(self, options: RunOptions, precision: str) -> Iterator[CachingRunner]:

@@ -11,6 +11,7 @@ from posedeploy.benchmarks.reference_file import ReferenceFile, StoredInput
 from posedeploy.benchmarks.reference_form import add_reference_form
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
+from posedeploy.poses.crops import BOX_FITS
 from posedeploy.printable import counted, listed
 from posedeploy.types import Artifact, ModelSpec, PlacedJoints, Ranges, Tensors
 
@@ -59,7 +60,10 @@ def select_inputs(
             "file with these shapes, compare this artifact with PyTorch and pass `save_reference=FILE`"
         )
     if others:
-        logger.info(f"{counted(len(others), 'input')} of other shapes in {reference.path} are not used")
+        logger.info(
+            f"not used, because {artifact.path} does not take them: {counted(len(others), 'input')} of "
+            f"{reference.path}"
+        )
     fix = "save a reference file with other images"
     overlap.report(f"`reference={reference.path}`", len(accepted), fix)
     return StoredPairs(reference, tuple(accepted), spec)
@@ -77,9 +81,15 @@ def _is_image(spec: ModelSpec, stored: StoredInput) -> bool:
     return spec.contract is not None and stored.image is not None
 
 
+def _takes_boxes(spec: ModelSpec) -> bool:
+    return spec.contract is not None and spec.contract.fit in BOX_FITS
+
+
 def _accepts(spec: ModelSpec, ranges: Ranges, stored: StoredInput) -> bool:
     """Return whether a candidate accepts a stored input, or its image in that batch and size."""
     if _is_image(spec, stored):
+        if stored.box is not None and not _takes_boxes(spec):
+            return False
         shapes = {spec.inputs[0].name: _shape(spec, stored)}
     else:
         shapes = {name: array.shape for name, array in _renamed(spec, stored).items()}

@@ -125,6 +125,7 @@ def measure_noise(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     seed: int = 0,
     count: int | None = None,
+    others: Sequence[Tensors] = (),
 ) -> NoiseFloor:
     """Measure the noise floor of a network on some inputs.
 
@@ -137,6 +138,7 @@ def measure_noise(
         exact: the outputs of the network in FP64 on the unmodified inputs.
         runner: the same network in this precision and on this device.
         seed: of the rounding steps. count: runs per input; None means ``RUNS``.
+        others: the outputs in FP64 on other inputs, which count for the largest value of an output.
     """
     random = np.random.RandomState(seed)
     runs = [
@@ -145,13 +147,19 @@ def measure_noise(
         for perturbed in _perturb(tensors, precision, random, count or RUNS)
     ]
     outputs: dict[str, OutputNoise] = {}
-    scales = {name: max(max_absolute(each[name]) for each in exact) for name in exact[0]} if exact else {}
+    scales = _find_scales([*exact, *others])
     for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
             noise = _measure_output(expected[name], array, scales[name])
             outputs[name] = noise.maximum_with(outputs[name]) if name in outputs else noise
         on_progress(number + 1, len(runs))
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
+
+
+def _find_scales(outputs: Sequence[Tensors]) -> dict[str, float]:
+    """Return the largest absolute value of each output on any input."""
+    names = outputs[0] if outputs else ()
+    return {name: max(max_absolute(each[name]) for each in outputs) for name in names}
 
 
 def _measure_output(exact: Array, array: Array, scale: float) -> OutputNoise:

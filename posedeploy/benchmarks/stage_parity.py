@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -9,6 +10,7 @@ from posedeploy.benchmarks.pose_comparison import PoseComparison
 
 StageName: TypeAlias = Literal["preprocessing", "network", "decoding"]
 StageStatus: TypeAlias = Literal["same", "within limits", "different", "not compared"]
+PASSING: frozenset[StageStatus] = frozenset({"same", "within limits"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +40,12 @@ class StageParity:
         if self.status != "different" or not self.differences:
             return None
         return f"the difference is in the {self.stage}: {', '.join(self.differences)}"
+
+
+def is_in_decoding_only(stages: Sequence[StageParity]) -> bool:
+    """Return whether the decoding differs and the stages before it pass, so that the outputs of the network
+    are right."""
+    return bool(stages) and all(
+        stage.status == "different" if stage.stage == "decoding" else stage.status in PASSING
+        for stage in stages
+    )

@@ -17,7 +17,7 @@ from posedeploy.types import Array
 POSITIONS = 1024
 """The positions at which tensors are compared."""
 MAX_DIFFERENCE = 0.5
-"""The RMS difference of a pair, relative to the standard fault of the operation's values."""
+"""The RMS difference of a pair, relative to the std of the operation's values."""
 MIN_FINITE = 0.5
 """The least share of finite values of a tensor that is compared."""
 
@@ -102,7 +102,7 @@ def _pair(
 
 
 def relative_difference(expected: Array, values: Array) -> float:
-    """Return the RMS difference of finite values over the standard fault of the expected ones.
+    """Return the RMS difference of finite values over the std of the expected ones.
 
     It is infinite for a constant result, and with too few finite values.
     """

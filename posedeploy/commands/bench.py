@@ -45,7 +45,7 @@ def check_arguments(
 
 
 def list_or_export(folder: Path, device: str, runtime: str | None) -> list[Path]:
-    """Return the artifacts of a folder whose runtime has the device, or all if none has it.
+    """Return the artifacts of a folder that the runtime runs on the device, or all if it runs none.
 
     If the folder contains no artifacts, the built-in sample is exported into it first.
     """

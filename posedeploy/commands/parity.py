@@ -8,6 +8,7 @@ from posedeploy import plugins
 from posedeploy.api.certificate.output_paths import check_certificate_path, check_junit_path, page_path
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.bisection.intermediates.opening import OPENERS
 from posedeploy.commands.parity_tables import (
     noise_lines,
     paired_line,
@@ -86,7 +87,20 @@ def _show(result: Parity) -> None:
     out.print()
     for failure in result.failures:
         fail(f"{result.label}: {failure}")
-    if result.failures and result.cause is None:
+    if _is_for_bisect(result):
         out.print(
             f"find the faulty layer with: posedeploy bisect {result.label}", markup=False, soft_wrap=True
         )
+
+
+def _is_for_bisect(result: Parity) -> bool:
+    """Return whether ``bisect`` can find the layer: it needs a difference in the network that no known
+    mistake explains, PyTorch on this machine, and a runtime with intermediate tensors."""
+    reference = result.reference
+    return (
+        result.differs_in_network
+        and result.cause is None
+        and reference is not None
+        and reference.runtime_info is not None
+        and result.runtime_info.runtime in OPENERS
+    )

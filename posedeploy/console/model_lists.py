@@ -24,8 +24,8 @@ def models_in(folder: Path) -> list[Path]:
 def list_models(paths: Sequence[Path], device: str = "cpu", runtime: str | None = None) -> list[Path]:
     """Return the models that the arguments of a command name.
 
-    A folder stands for its model files that run on the device. Among several arguments, files that are not
-    models, such as manifests and pictures, are left out with a warning.
+    A folder stands for its model files that the runtime runs on the device. Among several arguments, files
+    that are not models, such as manifests and pictures, are left out with a warning.
 
     Raises:
         InputError: none of several arguments is a model.
@@ -44,15 +44,24 @@ def list_models(paths: Sequence[Path], device: str = "cpu", runtime: str | None 
 
 
 def select_by_device(paths: list[Path], device: str, runtime: str | None) -> list[Path]:
-    """Return the model files whose runtime has the device, or all if none has it."""
+    """Return the model files that the runtime runs on the device, or all if it runs none."""
     device = RunOptions(device).device
-    devices = {path: devices_of(open_artifact(path), runtime) for path in paths}
+    devices = {path: _devices_of(path, runtime) for path in paths}
     usable = [path for path in paths if device in devices[path]]
     for path in paths if usable else ():
-        if path not in usable:
+        if not devices[path]:
+            warn(f"{path}: left out; {runtime} does not run {target_of(path).suffix} files")
+        elif path not in usable:
             name = runtime_for(target_of(path), runtime).name
             warn(f"{path}: left out; {name} runs on {', '.join(devices[path])}, not {device}")
     return usable or paths
+
+
+def _devices_of(path: Path, runtime: str | None) -> tuple[str, ...]:
+    """Return the devices of a model file; none if the runtime does not run it."""
+    if runtime is not None and runtime not in target_of(path).runtimes:
+        return ()
+    return devices_of(open_artifact(path), runtime)
 
 
 def _expand(path: Path, device: str, runtime: str | None) -> list[Path]:

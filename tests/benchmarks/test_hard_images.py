@@ -32,6 +32,19 @@ def test_the_kind_of_network_determines_the_hard_images(tiny: Model, fit: str, n
     assert len({pair[0].tensors["data"].tobytes() for pair in inputs}) == len(inputs) == len(images)
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [("pad", "box"), ("crop", "center"), ("box", "pad")])
+def test_a_contract_of_another_kind_than_the_checkpoint_has_inputs_for_both(
+    tiny: Model, ours: str, theirs: str
+) -> None:
+    assert tiny.spec.contract is not None
+    reference, candidate = (
+        replace(tiny.spec, contract=replace(tiny.spec.contract, fit=fit)) for fit in (ours, theirs)
+    )
+    pairs = build_parity_inputs(reference, with_fixed_size(candidate, None, (96, 128)), (), {}).pairs
+    assert [pair[0].name for pair in pairs.generated] == ANY_NETWORK + WHOLE
+    assert any(pair[1].as_reference is not None for pair in pairs.generated)
+
+
 def _names(spec: ModelSpec, ranges: Ranges) -> dict[str, tuple[int, ...]]:
     pairs = build_parity_inputs(spec, spec, (), ranges).pairs
     return {reference.name: reference.tensors["data"].shape for reference, _ in pairs}

@@ -155,3 +155,15 @@ def test_more_runs_only_raise_the_floor() -> None:
     more = NoiseFloor("cpu", "fp32", {"a": OutputNoise(2.0, 4.0, 1.0)}, 2, 24)
     both = few.extended(more)
     assert (both.outputs, both.inputs, both.runs) == ({"a": OutputNoise(3.0, 4.0, 2.0)}, 11, 57)
+
+
+def test_noise_is_relative_to_the_largest_value_of_the_other_inputs_too(tiny: Model) -> None:
+    inputs = _inputs(tiny, 1)
+    with PyTorchRunner(in_float64(tiny), OPTIONS) as exact, PyTorchRunner(tiny, OPTIONS) as single:
+        expected = [exact.run(tensors) for tensors in inputs]
+        brighter = {name: 100 * array for name, array in expected[0].items()}
+        alone = measure_noise(expected, single, inputs, "fp32")
+        among = measure_noise(expected, single, inputs, "fp32", others=[brighter])
+    assert {name: noise.largest for name, noise in among.outputs.items()} == pytest.approx(
+        {name: noise.largest / 100 for name, noise in alone.outputs.items()}
+    )

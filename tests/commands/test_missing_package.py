@@ -15,6 +15,7 @@ from posedeploy.types import Array
 from tests.commands.conftest import Invoke, fill
 from tests.predict.conftest import write_image
 from tests.predict.videos import make_video, stamps_of
+from tests.support import third_party
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -178,3 +179,11 @@ def test_doctor_reports_missing_packages_with_the_command_to_install_them(run: R
     extras = ("torch", "export", "export,openvino", "tflite", "openvino", "evaluate", "window", "video")
     hints = {f"pip install 'posedeploy[{extra}]'" for extra in extras}
     assert hints <= set(shown), "on a line of its own, to be copied"
+
+
+def test_two_artifacts_are_compared_without_torch(run: Run, tmp_path: Path) -> None:
+    kind = third_party.TensorKind("float32", "NCHW")
+    third_party.write_onnx(tmp_path / "a.onnx", kind, kind)
+    process = run("parity", "a.onnx", "--against", "a.onnx")
+    assert process.returncode == 0, process.stderr
+    assert "within tolerance of a.onnx" in process.stdout

@@ -47,6 +47,7 @@ def test_other_weights_are_reported_with_the_worst_element(
     arguments = (human / "out" / "human.onnx", "--checkpoint", "other.pth", "--json", "p.json", *network)
     result = invoke("parity", *arguments)
     assert result.exit_code == 1
+    assert "find the faulty layer with: posedeploy bisect" in words(result.stdout)
     assert "outside tolerance of PyTorch" in words(result.stdout)
     assert re.search(r"human.onnx: pafs\[0, 7, 3, 5\] on [a-z ]+ is .* instead of 99: ", result.stderr)
     (entry,) = json.loads(Path("p.json").read_text())["results"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from posedeploy.api import parity_case
 from posedeploy.manifest_document import seal
 from tests.commands.conftest import Invoke, words
 from tests.support.networks import write_crop_network
@@ -120,13 +121,17 @@ QUICK = ("roles", "names", "skeleton", "colors")
     "fault", [name if name in QUICK else pytest.param(name, marks=slow) for name in FAULTS]
 )
 def test_a_fault_in_the_description_is_found_in_its_stage(
-    fault: str, single_person: Path, invoke: Invoke
+    fault: str, single_person: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage, change, message = FAULTS[fault]
+    searches = list[None]()
+    monkeypatch.setattr(parity_case, "find_cause", lambda *_: searches.append(None))
     _plant(single_person, change)
     result = invoke("parity", "hg.onnx", "--checkpoint", single_person / "hg.pth", "--json", "p.json")
     assert result.exit_code == 1, result.output
     assert message in words(result.stderr)
+    assert bool(searches) == (stage != "decoding"), "no mistake explains outputs that are right"
+    assert "posedeploy bisect" not in result.stdout
     (entry,) = json.loads(Path("p.json").read_text())["results"]
     statuses = {each["stage"]: each["status"] for each in entry["stages"]}
     assert statuses.pop(stage) == "different"

@@ -30,6 +30,12 @@ def test_a_device_selects_the_models_of_a_folder(folder: Path, capsys: pytest.Ca
     assert "b.onnx: left out; onnxruntime runs on cpu, cuda, not npu" in capsys.readouterr().err
 
 
+def test_a_runtime_selects_the_models_of_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list_models([folder], "cpu", "onnxruntime") == [folder / "b.onnx"]
+    assert "a.xml: left out; onnxruntime does not run .xml files" in capsys.readouterr().err
+    assert list_models([folder], "cpu", "litert") == [folder / "a.xml", folder / "b.onnx"]
+
+
 def test_files_that_are_no_models_are_left_out_with_a_warning(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from posedeploy import artifact_files
 from posedeploy.api.certificate.document import RecordedFile
-from posedeploy.api.compared_files import FILE_ARGUMENTS, Comparison, InputFile, file_of
+from posedeploy.api.compared_files import FILE_ARGUMENTS, Comparison, InputFile, file_of, function_of
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.backends import target_named
 from posedeploy.errors import InputError
@@ -38,7 +38,7 @@ def describe_arguments(comparison: Comparison, folder: Path) -> dict[str, Any]:
             continue
         path = file_of(name, value)
         if path_exists(path):  # else the name of a preset, or of the sample
-            arguments[name] = relative_path(path, folder) + value[len(str(path)) :]
+            arguments[name] = relative_path(path, folder) + function_of(name, value)
     return arguments
 
 
