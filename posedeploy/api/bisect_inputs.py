@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from posedeploy.api.decoding_pair import build_decode, build_pairing, list_peak_
 from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.ambiguity import bound_noise, decode_sides
-from posedeploy.benchmarks.array_differences import relative_differences, rms
+from posedeploy.benchmarks.array_differences import absolute_differences, max_absolute, rms
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.pose_comparison import PoseComparison
@@ -31,16 +32,23 @@ PEOPLE_SHARE = 0.1
 
 
 class Measure:
-    """The comparison of the outputs of a network with this spec, and of the poses that they decode to."""
+    """The comparison of the outputs of a network with this spec, and of the poses that they decode to.
 
-    def __init__(self, spec: ModelSpec) -> None:
+    scales: the largest absolute value of each output on any input.
+    """
+
+    def __init__(self, spec: ModelSpec, scales: Mapping[str, float]) -> None:
+        self._scales = scales
         self._decode: Decode | None = build_decode(spec)
         self._pairing: Pairing | None = build_pairing(spec) if self._decode is not None else None
         self._bounds = bound_noise(list_peak_outputs(spec), None)
 
     def __call__(self, source: NetworkInput, expected: Tensors, actual: Tensors) -> OutputDifference:
         """Return the difference of ``actual`` from ``expected``, the outputs for one input."""
-        differences = [relative_differences(expected[name], actual[name]) for name in expected]
+        differences = [
+            absolute_differences(expected[name], actual[name]) / (self._scales[name] or 1.0)
+            for name in expected
+        ]
         size = max((rms(each) for each in differences), default=0.0)
         largest = max((float(each.max(initial=0.0)) for each in differences), default=0.0)
         poses = self._compare_poses(source, expected, actual) if math.isfinite(size) else None
@@ -108,12 +116,11 @@ def select_input(
         adapted = adapt_runner(runner, spec)
         pairs = build_parity_inputs(model.spec, spec, images, adapted.ranges, artifact.calibration).pairs
         network, is_embedded = _build_network(artifact, model, spec)
-        measure = Measure(spec)
-        for number, (reference, candidate) in enumerate(pairs):
-            source = candidate if is_embedded else reference
+        sources = [candidate if is_embedded else reference for reference, candidate in pairs]
+        measure = Measure(spec, _measure_scales(network, spec, sources))
+        for number, (source, (_, candidate)) in enumerate(zip(sources, pairs, strict=True)):
             inputs = list(source.tensors.values())
-            outputs, actual = run_network(network, inputs), adapted.run(candidate.tensors)
-            expected = {each.name: array for each, array in zip(spec.outputs, outputs, strict=True)}
+            expected, actual = _run(network, spec, source), adapted.run(candidate.tensors)
             _check_shapes(artifact, expected, actual)
             difference = measure(candidate, expected, actual)
             has_people = difference.poses is not None
@@ -126,6 +133,26 @@ def select_input(
     if True in worst and _size(worst[True].difference) >= PEOPLE_SHARE * _size(largest.difference):
         return worst[True]
     return largest
+
+
+def _run(network: ExportWrapper, spec: ModelSpec, source: NetworkInput) -> Tensors:
+    """Return the outputs of the network by name."""
+    outputs = run_network(network, list(source.tensors.values()))
+    return {each.name: array for each, array in zip(spec.outputs, outputs, strict=True)}
+
+
+def _measure_scales(
+    network: ExportWrapper, spec: ModelSpec, sources: Sequence[NetworkInput]
+) -> dict[str, float]:
+    """Return the largest absolute value of each output on any input.
+
+    Outputs are close to zero on a black image, where rounding errors of the layers before are not.
+    """
+    scales = {output.name: 0.0 for output in spec.outputs}
+    for source in sources:
+        for name, array in _run(network, spec, source).items():
+            scales[name] = max(scales[name], max_absolute(array))
+    return scales
 
 
 def _size(difference: OutputDifference) -> float:

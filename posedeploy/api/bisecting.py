@@ -59,7 +59,9 @@ def bisect(
 
     Args:
         images: also choose among these images, or the images of these folders; one path or several.
-        precision, threads, runtime: as for ``compare``.
+        precision: the precision of the arithmetic, as for ``compare``.
+        threads: None means one per physical core.
+        runtime: None means the default of the target.
         checkpoint: the checkpoint to compare with, instead of the one in the manifest.
         model_args: the fields of ``ModelKeywords``; they describe the artifact and its checkpoint.
 

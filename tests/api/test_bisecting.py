@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import posedeploy as pd
+from posedeploy.api.bisect_inputs import Measure
 from posedeploy.api.bisect_report import BisectReport
 from posedeploy.api.load_checkpoint import load_checkpoint
+from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.errors import ArtifactError, InputError
+from posedeploy.types import ModelSpec, TensorSpec
 from tests.support.layered_network import Damage, line_of, write_checkpoint, write_network
 
 SEED = 5
@@ -149,3 +153,12 @@ def test_runtimes_without_intermediate_tensors_are_refused(tmp_path: Path) -> No
 def test_a_checkpoint_is_refused() -> None:
     with pytest.raises(InputError, match="sample: a checkpoint; expected an artifact; export it first"):
         pd.bisect("sample")
+
+
+def test_differences_are_relative_to_the_largest_value_on_any_input() -> None:
+    spec = ModelSpec("unknown", "", (TensorSpec("image", (1, 3)),), (TensorSpec("maps", (1, 4)),))
+    dark = np.full((1, 4), 1e-3, np.float32)
+    source = NetworkInput("black", {"image": np.zeros((1, 3), np.float32)})
+    difference = Measure(spec, {"maps": 10.0})(source, {"maps": dark}, {"maps": 2 * dark})
+    assert difference.largest == pytest.approx(1e-4)
+    assert difference.rms == pytest.approx(1e-4)

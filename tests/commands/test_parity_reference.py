@@ -94,7 +94,7 @@ def test_a_network_on_joints_is_compared(done: Invoke, tmp_path: Path) -> None:
     Path("g.pth").unlink()
     done("parity", "out/g.onnx", "--reference", "g.safetensors", "--json", "r.json")
     (entry,) = json.loads(Path("r.json").read_text())["results"]
-    assert entry["poses"]["people"] == 4 and entry["poses"]["error_mm"] < 1
+    assert entry["poses"]["people"] == 6 and entry["poses"]["error_mm"] < 1
 
 
 def test_the_users_images_are_part_of_the_file(

@@ -22,9 +22,10 @@ DATA = {
     "posedeploy/checkpoints/sample.safetensors",
     "posedeploy/commands/probe.onnx",
     "posedeploy/environments/requirements/onnx2tf.txt",
+    "posedeploy/pages/templates/page.css",
     *(
-        f"posedeploy/pages/templates/{name}"
-        for name in ("charts.html", "page.css", "page.html", "parts.html", "report.html")
+        f"posedeploy/pages/templates/{name}.html"
+        for name in ("certificate", "charts", "page", "parts", "proof", "report")
     ),
 }
 """The files of the package that are not Python, besides the presets."""

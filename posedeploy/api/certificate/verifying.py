@@ -48,7 +48,11 @@ def verify(
         certificate: a JSON file of ``posedeploy parity --certificate``.
         folder: search for the files here first, at their recorded paths and by their names.
         images: the recorded images, or their folders; as many paths as for the comparison.
-        checkpoint, contract, mesh, reference, collected_outputs: the file, if it has another path now.
+        checkpoint: the file, if it has another path now.
+        contract: the same for the contract.
+        mesh: the same for the mesh.
+        reference: the same for the reference file.
+        collected_outputs: the same for the collected outputs.
         network: ``FILE.py:FUNCTION`` of your own network, which must be repeated, because it is executed.
         max_change: how far a number that decides about a verdict may change, in percent of its limit.
 
