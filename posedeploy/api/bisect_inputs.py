@@ -13,10 +13,10 @@ from posedeploy.api.decoding_pair import build_decode, build_pairing, list_peak_
 from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.ambiguity import bound_noise, decode_sides
-from posedeploy.benchmarks.array_differences import absolute_differences, max_absolute, rms
+from posedeploy.benchmarks.array_differences import absolute_differences, bound_scale, max_absolute, rms
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.pose_comparison import POINT_UNITS, PoseComparison
 from posedeploy.benchmarks.tolerances import default_tolerance
 from posedeploy.bisection.reference_graph import run_network
 from posedeploy.convert.prepare import ExportWrapper
@@ -26,19 +26,18 @@ from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec
 from posedeploy.types import Array, Artifact, Model, ModelSpec, OnProgress, RunOptions, RuntimeInfo, Tensors
 
-MEASURES = ("px", "joint_mm", "vertex_mm")
-"""The measures of poses; the first one that the network has is used."""
 PEOPLE_SHARE = 0.1
+"""The least difference of an input with people that is preferred, relative to the largest of all inputs."""
 
 
 class Measure:
     """The comparison of the outputs of a network with this spec, and of the poses that they decode to.
 
-    scales: the largest absolute value of each output on any input.
+    largest: the largest absolute value of each output on any input.
     """
 
-    def __init__(self, spec: ModelSpec, scales: Mapping[str, float]) -> None:
-        self._scales = scales
+    def __init__(self, spec: ModelSpec, largest: Mapping[str, float]) -> None:
+        self._largest = largest
         self._decode: Decode | None = build_decode(spec)
         self._pairing: Pairing | None = build_pairing(spec) if self._decode is not None else None
         self._bounds = bound_noise(list_peak_outputs(spec), None)
@@ -46,7 +45,8 @@ class Measure:
     def __call__(self, source: NetworkInput, expected: Tensors, actual: Tensors) -> OutputDifference:
         """Return the difference of ``actual`` from ``expected``, the outputs for one input."""
         differences = [
-            absolute_differences(expected[name], actual[name]) / (self._scales[name] or 1.0)
+            absolute_differences(expected[name], actual[name])
+            / bound_scale(max_absolute(expected[name]), self._largest[name])
             for name in expected
         ]
         size = max((rms(each) for each in differences), default=0.0)
@@ -54,12 +54,11 @@ class Measure:
         poses = self._compare_poses(source, expected, actual) if math.isfinite(size) else None
         if poses is None:
             return OutputDifference(size, largest)
-        measure = next((each for each in MEASURES if each in poses.summaries), None)
+        measure = next((each for each in POINT_UNITS if each in poses.summaries), None)
         if measure is None:
             return OutputDifference(size, largest, unmatched=poses.unmatched_keypoints)
-        unit = "px" if measure == "px" else "mm"
         p95 = poses.summaries[measure].p95.value
-        return OutputDifference(size, largest, p95, unit, poses.unmatched_keypoints)
+        return OutputDifference(size, largest, p95, POINT_UNITS[measure], poses.unmatched_keypoints)
 
     def _compare_poses(
         self, source: NetworkInput, expected: Tensors, actual: Tensors
@@ -117,7 +116,7 @@ def select_input(
         pairs = build_parity_inputs(model.spec, spec, images, adapted.ranges, artifact.calibration).pairs
         network, is_embedded = _build_network(artifact, model, spec)
         sources = [candidate if is_embedded else reference for reference, candidate in pairs]
-        measure = Measure(spec, _measure_scales(network, spec, sources))
+        measure = Measure(spec, _find_largest(network, spec, sources))
         for number, (source, (_, candidate)) in enumerate(zip(sources, pairs, strict=True)):
             inputs = list(source.tensors.values())
             expected, actual = _run(network, spec, source), adapted.run(candidate.tensors)
@@ -141,18 +140,15 @@ def _run(network: ExportWrapper, spec: ModelSpec, source: NetworkInput) -> Tenso
     return {each.name: array for each, array in zip(spec.outputs, outputs, strict=True)}
 
 
-def _measure_scales(
+def _find_largest(
     network: ExportWrapper, spec: ModelSpec, sources: Sequence[NetworkInput]
 ) -> dict[str, float]:
-    """Return the largest absolute value of each output on any input.
-
-    Outputs are close to zero on a black image, where rounding errors of the layers before are not.
-    """
-    scales = {output.name: 0.0 for output in spec.outputs}
+    """Return the largest absolute value of each output on any input."""
+    largest = {output.name: 0.0 for output in spec.outputs}
     for source in sources:
         for name, array in _run(network, spec, source).items():
-            scales[name] = max(scales[name], max_absolute(array))
-    return scales
+            largest[name] = max(largest[name], max_absolute(array))
+    return largest
 
 
 def _size(difference: OutputDifference) -> float:

@@ -24,8 +24,7 @@ EXPLAINED = 0.99
 class OutputDifference:
     """The difference of outputs from those of PyTorch on one input.
 
-    rms: the largest RMS difference of an output, relative to its largest absolute value on any
-    input; infinite for NaN.
+    rms: the largest RMS difference of an output, relative to its scale (``bound_scale``); infinite for NaN.
     largest: the largest difference of any element, relative to the same. poses: the difference of keypoints,
     joints or vertices at the 95th percentile; None without a decoding, or if both models have no person in
     common. unit: of ``poses``, px or mm. unmatched: keypoints that only one of the models finds.

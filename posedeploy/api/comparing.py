@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -190,21 +190,8 @@ def _check_against(
         if contract is not None:
             raise InputError(f"`against_contract={contract}`: only valid with `against`; pass it too")
         return
-    described = {
-        "reference": reference,
-        "checkpoint": options.checkpoint,
-        "network": args.network,
-        "stages": args.stages,
-        "weights": args.weights,
-        "noise_floor": options.noise_floor or None,
-        "save_reference": options.save_reference,
-    }
-    for name, value in described.items():
-        if value is not None:
-            raise InputError(
-                f"`against` and `{name}` exclude each other: with `against`, PyTorch is not used; leave out "
-                "one of the two"
-            )
+    conflict = " exclude each other: with `against`, PyTorch is not used"
+    _check_unset("against", conflict, {"reference": reference, **_list_pytorch_arguments(options, args)})
 
 
 def _check_reference(
@@ -218,22 +205,28 @@ def _check_reference(
         )
     if reference is None:
         return
-    described = {
-        "images": options.images or None,
+    conflict = ": the reference file replaces PyTorch and its inputs"
+    others = {"images": options.images or None, "mesh": args.mesh, **_list_pytorch_arguments(options, args)}
+    _check_unset("reference", conflict, others)
+
+
+def _list_pytorch_arguments(options: ParityOptions, args: ModelArgs) -> dict[str, object]:
+    """Return the values of the arguments that need PyTorch, by name; None if one is not used."""
+    return {
         "checkpoint": options.checkpoint,
         "network": args.network,
-        "mesh": args.mesh,
         "stages": args.stages,
         "weights": args.weights,
         "noise_floor": options.noise_floor or None,
         "save_reference": options.save_reference,
     }
-    for name, value in described.items():
+
+
+def _check_unset(argument: str, conflict: str, others: Mapping[str, object]) -> None:
+    """Check that no other argument is used together with this one."""
+    for name, value in others.items():
         if value is not None:
-            raise InputError(
-                f"`reference` and `{name}`: the reference file replaces PyTorch and its inputs; leave out "
-                "one of the two"
-            )
+            raise InputError(f"`{argument}` and `{name}`{conflict}; leave out one of the two")
 
 
 def _list_artifacts(artifacts: ArtifactSource | Iterable[ArtifactSource]) -> Iterator[Artifact | Path]:

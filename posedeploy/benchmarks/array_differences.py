@@ -6,6 +6,8 @@ import numpy as np
 
 from posedeploy.types import Array
 
+MIN_SCALE = 0.1
+
 
 def absolute_differences(reference: Array, candidate: Array) -> Array:
     """Return the absolute differences in FP64; infinite for NaN and for two equal infinities."""
@@ -17,6 +19,15 @@ def absolute_differences(reference: Array, candidate: Array) -> Array:
 def relative_differences(reference: Array, candidate: Array) -> Array:
     """Return the differences over the largest finite absolute value of the reference."""
     return absolute_differences(reference, candidate) / (max_absolute(reference) or 1.0)
+
+
+def bound_scale(largest_here: float, largest: float) -> float:
+    """Return the value that the differences of an output on one input are relative to.
+
+    It is the largest absolute value on this input, but at least ``MIN_SCALE`` times that on any input: on a
+    black image, an output can be close to zero where the rounding errors of the layers before are not.
+    """
+    return max(largest_here, MIN_SCALE * largest) or 1.0
 
 
 def max_absolute(array: Array) -> float:

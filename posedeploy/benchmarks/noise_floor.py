@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from posedeploy.benchmarks.array_differences import max_absolute, relative_differences, rms
+from posedeploy.benchmarks.array_differences import bound_scale, max_absolute, relative_differences, rms
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, Tolerance
 from posedeploy.runtimes.base import Runner
@@ -31,7 +31,7 @@ FLOAT64_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class OutputNoise:
-    """The noise of one output, relative to its largest absolute value on any input.
+    """The noise of one output, relative to its scale on each input (``bound_scale``).
 
     largest: the largest difference of any element. rms: the root mean square over all elements. at_peaks:
     over those of at least ``PEAK`` of the largest value on the same input, relative to that value. Each is
@@ -147,26 +147,26 @@ def measure_noise(
         for perturbed in _perturb(tensors, precision, random, count or RUNS)
     ]
     outputs: dict[str, OutputNoise] = {}
-    scales = _find_scales([*exact, *others])
+    largest = _find_largest([*exact, *others])
     for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
-            noise = _measure_output(expected[name], array, scales[name])
+            noise = _measure_output(expected[name], array, largest[name])
             outputs[name] = noise.maximum_with(outputs[name]) if name in outputs else noise
         on_progress(number + 1, len(runs))
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
 
 
-def _find_scales(outputs: Sequence[Tensors]) -> dict[str, float]:
+def _find_largest(outputs: Sequence[Tensors]) -> dict[str, float]:
     """Return the largest absolute value of each output on any input."""
     names = outputs[0] if outputs else ()
     return {name: max(max_absolute(each[name]) for each in outputs) for name in names}
 
 
-def _measure_output(exact: Array, array: Array, scale: float) -> OutputNoise:
-    """Return the noise of one output in one run; ``scale`` is its largest value on any input."""
-    differences = relative_differences(exact, array)
-    is_peak = np.abs(exact) >= PEAK * max_absolute(exact)
-    factor = (max_absolute(exact) or 1.0) / (scale or 1.0)
+def _measure_output(exact: Array, array: Array, largest: float) -> OutputNoise:
+    """Return the noise of one output in one run; ``largest`` is its largest value on any input."""
+    differences, largest_here = relative_differences(exact, array), max_absolute(exact)
+    is_peak = np.abs(exact) >= PEAK * largest_here
+    factor = (largest_here or 1.0) / bound_scale(largest_here, largest)
     return OutputNoise(
         factor * float(differences.max(initial=0.0)),
         factor * rms(differences),

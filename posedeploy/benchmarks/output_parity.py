@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from posedeploy.benchmarks.array_differences import absolute_differences, cosine_similarity, max_absolute, rms
+from posedeploy.benchmarks.array_differences import (
+    absolute_differences,
+    bound_scale,
+    cosine_similarity,
+    max_absolute,
+    rms,
+)
 from posedeploy.types import Array
 
 
@@ -40,7 +46,7 @@ class InputDifference:
 
     def relative_to(self, scale: float) -> InputDifference:
         """Return the differences relative to this value instead of the largest on this input."""
-        factor = (self.reference_max or 1.0) / (scale or 1.0)
+        factor = (self.reference_max or 1.0) / scale
         return replace(self, max_relative=self.max_relative * factor, rms_relative=self.rms_relative * factor)
 
 
@@ -60,12 +66,9 @@ def measure_difference(name: str, reference: Array, candidate: Array) -> InputDi
 
 
 def relative_to_largest(differences: Sequence[InputDifference]) -> tuple[InputDifference, ...]:
-    """Return the differences of an output relative to its largest value on any input.
-
-    Outputs are close to zero on a black image, where rounding errors of the layers before are not.
-    """
-    scale = max((each.reference_max for each in differences), default=0.0)
-    return tuple(each.relative_to(scale) for each in differences)
+    """Return the differences of an output relative to the scale of each input (``bound_scale``)."""
+    largest = max((each.reference_max for each in differences), default=0.0)
+    return tuple(each.relative_to(bound_scale(each.reference_max, largest)) for each in differences)
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,12 @@ class OutputParity:
 
     @property
     def rtol(self) -> float:
-        """The largest difference, relative to the output's largest absolute value on any input."""
+        """The largest difference, relative to the scale of the output on that input."""
         return max(each.max_relative for each in self.differences)
 
     @property
     def rms_relative(self) -> float:
-        """The largest RMS difference, relative to the output's largest absolute value on any input."""
+        """The largest RMS difference, relative to the scale of the output on that input."""
         return max(each.rms_relative for each in self.differences)
 
     @property

@@ -34,6 +34,8 @@ MEASURES: Mapping[str, str] = {
     "vertex_mm": "distance of a vertex of a mesh",
 }
 """The measures, each with the meaning of one value."""
+POINT_UNITS: Mapping[str, str] = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm"}
+"""The measures with a value for each keypoint, joint or vertex, with their units."""
 
 LOWEST_IS_WORST = frozenset({"oks"})
 

@@ -221,8 +221,8 @@ def _contradiction(comparisons: Sequence[TimeComparison]) -> TimeComparison | No
         return None
     covering = min(wall.interval[0], cpu.interval[0]), max(wall.interval[1], cpu.interval[1])
     reason = (
-        f"wall time changed by a factor of {wall.ratio:.3f}, but processor time by {cpu.ratio:.3f}, because "
-        "other processes delayed the runs; measure on an idle machine"
+        f"wall time changed by a factor of {wall.ratio:.3f}, but processor time by {cpu.ratio:.3f}; "
+        "other processes can cause that, so measure on an idle machine"
     )
     return replace(wall, interval=covering, reason=reason)
 

@@ -13,7 +13,7 @@ import numpy as np
 from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.array_differences import relative_differences
 from posedeploy.benchmarks.inputs import NetworkInput, image_in_place
-from posedeploy.benchmarks.pose_comparison import ImagePairs
+from posedeploy.benchmarks.pose_comparison import POINT_UNITS, ImagePairs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Array, Poses, Tensors
 
@@ -21,8 +21,6 @@ COUNT = 3
 """The number of inputs that are kept."""
 MAX_PICTURE_PX = 720
 """The longer side of a picture."""
-UNITS: Mapping[str, str] = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm"}
-"""The measures that rank inputs, with the field of the tolerance that they are divided by."""
 MIN_RATIO = 0.1
 """Differences below this share of the tolerance are noise, and all count as equal."""
 _Rank: TypeAlias = tuple[int, float, int, int]
@@ -118,9 +116,9 @@ class WorstInputs:
             )
         limits = {"px": self._tolerance.px, "mm": self._tolerance.mm}
         ratios = [
-            float(values.max()) / max(limits[UNITS[measure]], 1e-9)
+            float(values.max()) / max(limits[POINT_UNITS[measure]], 1e-9)
             for measure, values in pairs.values.items()
-            if measure in UNITS and len(values)
+            if measure in POINT_UNITS and len(values)
         ]
         ratio = max(ratios, default=0.0)
         return (

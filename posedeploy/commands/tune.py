@@ -11,14 +11,12 @@ from rich.table import Table
 
 from posedeploy.api.tuning_report import TuneRow, TuningReport
 from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
-from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.pose_comparison import POINT_UNITS, PoseComparison
 from posedeploy.console.output import fail, inform, out, show
 from posedeploy.console.tables import create_table, format_interval, format_size, two_lines
 from posedeploy.printable import printable
 from posedeploy.tuning.configurations import Objective
 
-MEASURES = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm"}
-"""The measures that the table shows, with their units."""
 UNITS: dict[Objective, str] = {"latency": "ms per image", "throughput": "images/s", "size": "MB"}
 COSTS: dict[Objective, str] = {"latency": "ms", "throughput": "images/s", "size": "ms"}
 
@@ -74,7 +72,7 @@ def _result(row: TuneRow, report: TuningReport, front: set[str]) -> str:
 
 def describe_error(poses: PoseComparison) -> str:
     """Return the 95th percentile of the largest measure: ``0.36 px``; '' if there are no pairs."""
-    shown = [(name, unit) for name, unit in MEASURES.items() if name in poses.summaries]
+    shown = [(name, unit) for name, unit in POINT_UNITS.items() if name in poses.summaries]
     return ", ".join(f"{poses.summaries[name].p95.value:.3g} {unit}" for name, unit in shown[:1])
 
 

@@ -157,13 +157,16 @@ def test_more_runs_only_raise_the_floor() -> None:
     assert (both.outputs, both.inputs, both.runs) == ({"a": OutputNoise(3.0, 4.0, 2.0)}, 11, 57)
 
 
-def test_noise_is_relative_to_the_largest_value_of_the_other_inputs_too(tiny: Model) -> None:
+@pytest.mark.parametrize(("factor", "divisor"), [(2, 1), (10, 1), (40, 4), (100, 10)])
+def test_noise_is_relative_to_a_tenth_of_the_largest_value_at_least(
+    tiny: Model, factor: float, divisor: float
+) -> None:
     inputs = _inputs(tiny, 1)
     with PyTorchRunner(in_float64(tiny), OPTIONS) as exact, PyTorchRunner(tiny, OPTIONS) as single:
         expected = [exact.run(tensors) for tensors in inputs]
-        brighter = {name: 100 * array for name, array in expected[0].items()}
+        brighter = {name: factor * array for name, array in expected[0].items()}
         alone = measure_noise(expected, single, inputs, "fp32")
         among = measure_noise(expected, single, inputs, "fp32", others=[brighter])
     assert {name: noise.largest for name, noise in among.outputs.items()} == pytest.approx(
-        {name: noise.largest / 100 for name, noise in alone.outputs.items()}
+        {name: noise.largest / divisor for name, noise in alone.outputs.items()}
     )

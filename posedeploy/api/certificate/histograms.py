@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.pose_comparison import POINT_UNITS
 from posedeploy.types import Array
 
 EDGES: Array = np.array([0.0, *(10.0 ** (power / 2) for power in range(-12, 7)), np.inf])
 """The ends of the bins: half decades from 1e-6 to 1e3; the first bin also has 0, the last has infinity."""
-MEASURES = ("px", "joint_mm", "vertex_mm")
-"""The measures with a value for each keypoint, joint or vertex."""
 
 
 def count_errors(result: Parity) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def count_errors(result: Parity) -> dict[str, Any]:
     if result.paired is None:
         return {}
     histograms: dict[str, Any] = {}
-    for measure in MEASURES:
+    for measure in POINT_UNITS:
         values = [image.values.get(measure, np.zeros(0)) for image in result.paired.images]
         pooled = np.concatenate([np.zeros(0), *values])
         if len(pooled):

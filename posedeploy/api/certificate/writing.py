@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
         histograms=tuple(count_errors(result) for result in report.results),
     )
     # The digest is computed from the parsed JSON, in which infinity is null and tuples are lists.
-    content: dict[str, Any] = json.loads(encode_json(replace(document)))
+    content: dict[str, Any] = json.loads(encode_json(document))
     return {**content, "sha256": digest_of(content)}
 
 

@@ -4,34 +4,26 @@ Where a layer is followed only by operators with ``f(x / s) = f(x) / s`` and by 
 its result is divided by a factor, and the weights of the convolutions for that channel are multiplied by it
 (cross-layer equalization: Nagel et al., 2019, https://arxiv.org/abs/1906.04721). An input has one scale for
 all channels, so that those with small values gain steps. The weights lose some, so the factors are those of
-a few candidates for which the rounded convolutions have the smallest error. The layers and their connections
-are those of the graph of gradients.
+a few candidates for which the rounded convolutions have the smallest error. ``channel_groups`` finds the
+layers.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from posedeploy.convert.recovery.channel_groups import ChannelGroup, find_groups, has_depthwise_form
 from posedeploy.convert.recovery.fake_quantization import round_input, round_weights
 from posedeploy.convert.recovery.layer_calls import LayerCalls, run
 from posedeploy.convert.recovery.ranges import measure_values
 from posedeploy.types import OnProgress
 
-CONVOLUTION, NORM = "ConvolutionBackward0", "NativeBatchNormBackward0"
-HOMOGENEOUS = frozenset(
-    {
-        "ReluBackward0", "LeakyReluBackward0", "PreluKernelBackward0", "MaxPool2DWithIndicesBackward0",
-        "AvgPool2DBackward0",
-    }
-)  # fmt: skip
-"""The operators between two layers for which ``f(x / s) = f(x) / s`` if ``s > 0``."""
 NORMS = (2.0, 4.0, float("inf"))
 MIN_POWER = 1e-4
 """The least mean square of a channel of a result, relative to the largest."""
@@ -43,19 +35,6 @@ would exceed the range in others."""
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """A candidate gives each channel a factor of its size, as one of the norms measures it, to the power of one
 of the shares. The remaining share evens out the sizes of the weights."""
-
-
-@dataclass(frozen=True)
-class ChannelGroup:
-    """The weights that one factor for each channel leaves equivalent.
-
-    divided: with the channels in axis 0. multiplied: with the channels in axis 1, or for depthwise
-    convolutions in axis 0. readers: the numbers of the layers with the latter weights.
-    """
-
-    divided: tuple[nn.Parameter, ...]
-    multiplied: tuple[nn.Parameter, ...]
-    readers: tuple[int, ...]
 
 
 def equalize(
@@ -95,11 +74,7 @@ def _along(factors: Tensor, tensor: Tensor, axis: int) -> Tensor:
 
 
 def _channel_axis(weights: Tensor) -> int:
-    return 0 if _is_depthwise(weights) else 1
-
-
-def _is_depthwise(weights: Tensor) -> bool:
-    return weights.shape[1] == 1
+    return 0 if has_depthwise_form(weights) else 1
 
 
 def _find_factors(calls: Sequence[_Call], norms: Sequence[Sequence[Tensor]]) -> Tensor | None:
@@ -183,108 +158,6 @@ class _Call:
         return float((error / power.clamp_min(MIN_POWER * power.max())).mean())
 
 
-def find_groups(network: nn.Module, inputs: Sequence[Tensor]) -> list[ChannelGroup]:
-    """Return the groups of a network whose channels can be scaled, in the order of its layers."""
-    calls = _Nodes()
-    with torch.enable_grad():
-        outputs = run(network, inputs, calls)
-    readers = _find_readers(output.grad_fn for output in outputs)
-    for output in outputs:
-        readers[output.grad_fn].append((None, 0))
-    groups = []
-    for node in calls.numbers:
-        group = _find_group(node, readers, calls.numbers)
-        if group is not None:
-            groups.append(group)
-    return groups
-
-
-class _Nodes(LayerCalls):
-    """The number of each convolution, by its node in the graph of gradients."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers: dict[Any, int] = {}
-
-    def call_layer(self, number: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        result = super().call_layer(number, func, args, kwargs)
-        if result.grad_fn is not None and result.grad_fn.name() == CONVOLUTION:
-            self.numbers[result.grad_fn] = number
-        return result
-
-
-def _find_readers(nodes: Iterable[Any]) -> dict[Any, list[tuple[Any, int]]]:
-    """Return the nodes that read each node, with the position of the argument."""
-    readers: dict[Any, list[tuple[Any, int]]] = defaultdict(list)
-    pending, seen = list(nodes), set[Any]()
-    while pending:
-        node = pending.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        for position, (source, _) in enumerate(node.next_functions):
-            if source is not None:
-                readers[source].append((node, position))
-                pending.append(source)
-    return readers
-
-
-def _find_group(node: Any, readers: Any, numbers: dict[Any, int]) -> ChannelGroup | None:
-    """Return the group of a layer's result; None if an operator does not allow factors."""
-    written = _parameters(node, readers)
-    following = readers[node]
-    if len(following) == 1 and following[0][0] is not None and following[0][0].name() == NORM:
-        node = following[0][0]
-        written = _parameters(node, readers)
-    elif _is_transposed(node):
-        return None
-    read = list(_find_layers(node, readers))
-    if written is None or not read or None in read:
-        return None
-    weights = [_parameters(layer, readers) for layer in read]
-    if any(
-        each is None or not _takes_factors(layer, each[0]) for layer, each in zip(read, weights, strict=True)
-    ):
-        return None
-    return ChannelGroup(
-        written,
-        tuple(each[0] for each in weights if each is not None),
-        tuple(numbers[layer] for layer in read),
-    )
-
-
-def _find_layers(node: Any, readers: Any) -> Iterator[Any]:
-    """Yield the layers that read a result through homogeneous operators; None for any other reader."""
-    for reader, position in readers[node]:
-        if reader is None or position != 0:
-            yield None
-        elif reader.name() in HOMOGENEOUS:
-            yield from _find_layers(reader, readers)
-        else:
-            yield reader if reader.name() == CONVOLUTION else None
-
-
-def _is_transposed(node: Any) -> bool:
-    return bool(node._saved_transposed)
-
-
-def _takes_factors(node: Any, weights: Tensor) -> bool:
-    groups = int(node._saved_groups)
-    return not _is_transposed(node) and (groups == 1 or (_is_depthwise(weights) and len(weights) == groups))
-
-
-def _parameters(node: Any, readers: Any) -> tuple[nn.Parameter, ...] | None:
-    """Return the weights and the bias of a node; None if they are computed, or used elsewhere too."""
-    parameters = []
-    for source, _ in node.next_functions[1:]:
-        if source is None:  # no bias
-            continue
-        if not hasattr(source, "variable") or len(readers[source]) != 1:
-            return None
-        parameters.append(source.variable)
-    return tuple(parameters) or None
-
-
 def _channel_means(values: Tensor) -> Tensor:
     return values.mean([axis for axis in range(values.dim()) if axis != 1])
 
@@ -301,7 +174,7 @@ def _read_group(
     rounds = {
         number
         for number, weights in zip(group.readers, group.multiplied, strict=True)
-        if number not in float_layers and not _is_depthwise(weights)
+        if number not in float_layers and not has_depthwise_form(weights)
     }
     if rounds:
         for tensors in inputs:

@@ -78,7 +78,7 @@ def find_output_layers(network: nn.Module, inputs: Sequence[Tensor]) -> tuple[fr
     Raises:
         RuntimeError: the network cannot be differentiated.
     """
-    calls = _GradientNodes()
+    calls = GradientNodes()
     with torch.enable_grad():
         outputs = run(network, inputs, calls)
     pending, seen, layers = [output.grad_fn for output in outputs], set[Any](), set[int]()
@@ -94,8 +94,8 @@ def find_output_layers(network: nn.Module, inputs: Sequence[Tensor]) -> tuple[fr
     return frozenset(layers), calls.count
 
 
-class _GradientNodes(LayerCalls):
-    """Records the node of each layer's result in the graph of gradients."""
+class GradientNodes(LayerCalls):
+    """The number of each layer, by the node of its result in the graph of gradients."""
 
     def __init__(self) -> None:
         super().__init__()

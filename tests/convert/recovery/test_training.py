@@ -17,8 +17,9 @@ from posedeploy.convert.export_options import ExportOptions, ignore_progress
 from posedeploy.convert.prepare import Prepared, prepare
 from posedeploy.convert.recovery import distill, ranges
 from posedeploy.convert.recovery import recover as module
+from posedeploy.convert.recovery.channel_groups import find_groups
 from posedeploy.convert.recovery.distill import Schedule
-from posedeploy.convert.recovery.equalize import equalize, find_groups
+from posedeploy.convert.recovery.equalize import equalize
 from posedeploy.convert.recovery.fake_quantization import FakeQuantization
 from posedeploy.convert.recovery.layer_calls import find_output_layers, run
 from posedeploy.convert.recovery.recover import recover
