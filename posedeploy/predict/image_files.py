@@ -39,7 +39,8 @@ class Images(Source):
         """Return the source of the images at these positions, with their names."""
         inputs = tuple(path for index, path in enumerate(self.inputs) if index in positions)
         names = tuple(name for index, name in enumerate(self.frame_names) if index in positions)
-        selected = Images(self.name, inputs, None if self._names is None else names)
+        is_single_file = self._names is None and bool(inputs)
+        selected = Images(self.name, inputs, None if is_single_file else names)
         # The reasons why images are left out go to the whole source.
         selected.problems, selected.remarks = self.problems, self.remarks
         return selected

@@ -45,6 +45,13 @@ def test_images_go_through_the_preprocessing_of_the_network(tmp_path: Path) -> N
     np.testing.assert_array_equal(found.inputs[1]["data"], prepare(np.asarray(image), SPEC)[0]["data"])
 
 
+def test_single_files_are_evenly_spaced_too(tmp_path: Path) -> None:
+    files = sorted(write(tmp_path / "a", 4).iterdir())
+    everything = collected(files).record.pixels
+    assert collected(files, 2).record.pixels == everything[::2]
+    assert collected([tmp_path / "a", files[0]], 1).record.pixels == everything[:1]
+
+
 def test_images_are_evenly_spaced_over_all_sources(tmp_path: Path) -> None:
     everything = collected([write(tmp_path / "a", 8), write(tmp_path / "b", 4)]).record.pixels
     found = collected([tmp_path / "a", tmp_path / "b"], 6).record.pixels
