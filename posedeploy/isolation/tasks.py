@@ -26,6 +26,7 @@ OPTIONS = ("-P", "-u", "-W", "ignore", "-X", "utf8")
 MEMORY_SIGNS = (
     "memoryerror",
     "bad_alloc",
+    "returned null without setting an exception",  # CPython, where an allocation fails in C code
     "cannot allocate memory",
     "failed to map segment",
     "error return without exception set",

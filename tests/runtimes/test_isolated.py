@@ -104,6 +104,15 @@ def test_without_memory_for_the_import_the_remedy_is_memory(
         describe_in_child(open_artifact(data / "hostile" / "load.tflite"), RunOptions(threads=1))
 
 
+def test_an_import_that_returns_null_lacks_memory() -> None:
+    detail = "<function _find_and_load at 0x7f> returned NULL without setting an exception"
+    failure = ChildFailedError("error", "start", detail, error_type="SystemError")
+    failure.memory_limit = 20 << 20
+    error = explain_failure(failure, Path("a.tflite"), LITERT)
+    assert isinstance(error, DeviceError)
+    assert str(error).endswith("its memory limit was 20 MiB: free some memory and try again")
+
+
 def test_a_bug_stays_one_and_memory_that_runs_out_is_reported() -> None:
     bug = ChildFailedError("error", "load", "a bug", error_type="KeyError")
     assert explain_failure(bug, Path("a.tflite"), LITERT) is bug
