@@ -18,16 +18,16 @@ from posedeploy import plugins
 from posedeploy.api.decoding_pair import list_peak_outputs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.caching_runner import CachingRunner
+from posedeploy.benchmarks.input_shapes import match_candidate, with_fixed_size
 from posedeploy.benchmarks.inputs import (
     SEED,
     NetworkInput,
     build_image_inputs,
     build_people_inputs,
     generate_synthetic_images,
-    match_candidate,
-    with_fixed_size,
 )
-from posedeploy.benchmarks.parity import Parity, compare_outputs
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import AotiOptions, ExportOptions

@@ -12,9 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.inputs import (
-    build_noise_input,
-)
+from posedeploy.benchmarks.inputs import build_noise_input
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.runtimes.pytorch import PyTorchRunner

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import posedeploy as pd
-from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.types import Array, Model, RunOptions
 
 Run: TypeAlias = Callable[[], Sequence[Array]]

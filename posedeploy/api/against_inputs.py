@@ -11,7 +11,7 @@ import numpy as np
 from posedeploy.api.parity_inputs import InputPairs, build_parity_inputs, list_readable
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.benchmarks.inputs import NetworkInput, build_noise_input
-from posedeploy.benchmarks.parity import PairedInputs
+from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import InputError
 from posedeploy.tensor_tables import infer_image_layout

@@ -21,7 +21,8 @@ from posedeploy.benchmarks.matched_outputs import (
     match_outputs,
     rename_outputs,
 )
-from posedeploy.benchmarks.parity import AgainstInfo, PairedInputs, Parity
+from posedeploy.benchmarks.parity import AgainstInfo, Parity
+from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.tolerances import coarsest_precision, is_coarser
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError

@@ -17,13 +17,8 @@ from posedeploy.api.model_args import SAMPLE, ModelArgs, get_path
 from posedeploy.api.open_models import is_checkpoint, open_pytorch_runner, open_with_args
 from posedeploy.backends import RUNTIMES, bytes_of
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.inputs import (
-    build_image_inputs,
-    build_noise_input,
-    generate_noise_images,
-    match_candidate,
-    with_fixed_size,
-)
+from posedeploy.benchmarks.input_shapes import match_candidate, with_fixed_size
+from posedeploy.benchmarks.inputs import build_image_inputs, build_noise_input, generate_noise_images
 from posedeploy.benchmarks.timing import Candidate, ImagePipeline
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.predict.chain import Predictor

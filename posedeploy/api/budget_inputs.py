@@ -9,12 +9,8 @@ from pathlib import Path
 
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.parity_inputs import JPEG_QUALITY, make_pairs
-from posedeploy.benchmarks.inputs import (
-    NetworkInput,
-    build_image_inputs,
-    build_people_inputs,
-    match_candidate,
-)
+from posedeploy.benchmarks.input_shapes import match_candidate
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, build_people_inputs
 from posedeploy.calibration.held_out import SPLIT, read_held_out
 from posedeploy.calibration.image_hashes import pixel_hash
 from posedeploy.calibration.overlap import OverlapCheck

@@ -14,8 +14,9 @@ from posedeploy.api.budget_inputs import HeldOutInputs
 from posedeploy.api.decoding_pair import build_pairing, list_peak_outputs
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.parity import PairedInputs, Parity, compare_outputs
+from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.runner_comparison import PairedInputs, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.layer_choice import QuantizableNetwork

@@ -11,7 +11,7 @@ from posedeploy.api.decoding_check import check_decoding
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.recovering import build_recovery
 from posedeploy.argument_types import check_arguments
-from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
 from posedeploy.convert import export as converting
 from posedeploy.convert.export_options import ExportOptions, ignore_progress

@@ -17,7 +17,8 @@ from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.diagnosis import Cause, find_cause
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
-from posedeploy.benchmarks.parity import PairedInputs, Parity, compare_outputs
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import PairedInputs, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner

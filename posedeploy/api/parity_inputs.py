@@ -12,11 +12,7 @@ import numpy as np
 from posedeploy.api.model_args import format_paths
 from posedeploy.benchmarks.hard_images import HardImage, generate_hard_images, pack_images, repeat_image
 from posedeploy.benchmarks.hard_joints import build_hard_joint_inputs, generate_hard_people
-from posedeploy.benchmarks.inputs import (
-    NetworkInput,
-    build_image_input,
-    build_image_inputs,
-    build_noise_input,
+from posedeploy.benchmarks.input_shapes import (
     check_inputs_fit,
     find_batches,
     get_image_size,
@@ -24,6 +20,12 @@ from posedeploy.benchmarks.inputs import (
     with_batch,
     with_end_of_ranges,
     with_fixed_size,
+)
+from posedeploy.benchmarks.inputs import (
+    NetworkInput,
+    build_image_input,
+    build_image_inputs,
+    build_noise_input,
 )
 from posedeploy.benchmarks.reference_form import add_reference_form
 from posedeploy.calibration.overlap import OverlapCheck

@@ -23,7 +23,8 @@ from posedeploy.benchmarks.image_comparison import select_image
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import PairedInputs, Parity, ReferenceInfo
+from posedeploy.benchmarks.parity import Parity, ReferenceInfo
+from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.stage_parity import is_in_decoding_only
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64

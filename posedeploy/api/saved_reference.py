@@ -11,7 +11,7 @@ import numpy as np
 from posedeploy import __version__, plugins
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.noise_floor import NoiseFloor
-from posedeploy.benchmarks.parity import PairedInputs, Parity
+from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.reference_file import (
     ReferenceDocument,
     StoredFloor,
@@ -19,6 +19,7 @@ from posedeploy.benchmarks.reference_file import (
     is_reference_file,
     write_reference,
 )
+from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.errors import OutputError
 from posedeploy.input_files import describe_special_file
 from posedeploy.printable import printable

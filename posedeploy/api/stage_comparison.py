@@ -12,8 +12,9 @@ from posedeploy.api.decoding_pair import UNDECODABLE, UndecodableError
 from posedeploy.api.parity_case import ParityCase
 from posedeploy.benchmarks.description_differences import list_preprocessing_differences
 from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.parity import PairedInputs, Parity
+from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import LOWEST_IS_WORST, PoseComparison
+from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.stage_parity import StageName, StageParity, StageStatus
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import ModelSpec

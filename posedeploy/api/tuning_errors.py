@@ -12,7 +12,7 @@ from posedeploy.api.tuning_candidates import OpenCandidate
 from posedeploy.api.tuning_inputs import ErrorInputs
 from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
-from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
 from posedeploy.errors import InputError
 from posedeploy.runtimes.adapted import adapt_runner

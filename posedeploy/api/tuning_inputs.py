@@ -12,13 +12,13 @@ import numpy as np
 
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.parity_inputs import list_readable
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.inputs import (
     SEED,
     NetworkInput,
     build_image_inputs,
     generate_people,
     generate_synthetic_images,
-    with_fixed_size,
 )
 from posedeploy.calibration.image_hashes import perceptual_hash, pixel_hash
 from posedeploy.calibration.image_selection import select_images

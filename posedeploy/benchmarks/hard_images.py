@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from posedeploy.benchmarks.inputs import SEED, generate_noise_images, get_image_size
+from posedeploy.benchmarks.input_shapes import get_image_size
+from posedeploy.benchmarks.inputs import SEED, generate_noise_images
 from posedeploy.poses.crops import BOX_FITS
 from posedeploy.synthetic import MAX_SIDE, MIN_SIDE, generate_scene
 from posedeploy.types import Array, ModelSpec

@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_input, with_batch_of_one
+from posedeploy.benchmarks.input_shapes import with_batch_of_one
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.errors import InputError
 from posedeploy.poses.preprocess import prepare
 from posedeploy.types import Array, InputContract, ModelSpec, Tensors

@@ -1,33 +1,23 @@
-"""Comparison of a runtime with PyTorch on the same inputs: every output, and the keypoints."""
+"""The result of a comparison of a runtime with PyTorch: every output, the poses, and the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
-from posedeploy.benchmarks.ambiguity import bound_noise
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.diagnosis import Cause
-from posedeploy.benchmarks.image_comparison import Pairing, PoseDecoding
-from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
+from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.noise_floor import DifferenceLimits, NoiseFloor, OutputNoise
 from posedeploy.benchmarks.output_parity import (
-    InputDifference,
     OutputParity,
-    measure_difference,
-    relative_to_largest,
 )
-from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
+from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
-from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInputs
-from posedeploy.decoders import Decode
-from posedeploy.errors import ArtifactError
-from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, RuntimeInfo, Tensors, TensorSpec
+from posedeploy.benchmarks.worst_inputs import Illustrations
+from posedeploy.types import RuntimeInfo, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,88 +192,3 @@ class Parity:
 
     def _floor_text(self, noise: float | None) -> str:
         return "" if noise is None else f" (noise floor of {self.floor}: {noise:.1e})"
-
-
-class PairedInputs(Protocol):
-    """Pairs of inputs, in the forms of the reference and of the candidate; they may be created when used."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]: ...
-
-
-def compare_outputs(
-    label: str,
-    reference: Runner,
-    candidate: Runner,
-    pairs: PairedInputs,
-    *,
-    tolerance: Tolerance,
-    decode: Decode | None = None,
-    decode_candidate: Decode | None = None,
-    peaks: Collection[str] = (),
-    floor: NoiseFloor | None = None,
-    pairing: Pairing | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Parity:
-    """Run both networks on each pair of inputs and compare their outputs and poses.
-
-    Args:
-        decode: the conversion of the outputs and the placement of one image to poses; None if unknown.
-        decode_candidate: that of the candidate; None if it is the same.
-        peaks: the outputs whose peaks the decoding selects, so that keypoints can be ambiguous.
-        floor: the noise floor for the tolerance.
-        pairing: the comparison of people one by one, in addition to ``decode``; None leaves that out.
-
-    Raises:
-        ArtifactError: the candidate's outputs have other names or shapes than the reference's.
-    """
-    differences: dict[str, list[InputDifference]] = {}
-    images: list[ImageParity] = []
-    paired: list[ImagePairs] = []
-    bounds = bound_noise(peaks, floor)
-    worst = WorstInputs(tolerance)
-    poses = decode and PoseDecoding(decode=decode, decode_candidate=decode_candidate, pairing=pairing)
-    for number, (reference_input, candidate_input) in enumerate(pairs):
-        expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
-        for name, array in outputs.items():
-            counterpart = _find_reference(label, name, array, expected)
-            difference = measure_difference(candidate_input.name, counterpart, array)
-            differences.setdefault(name, []).append(difference)
-        if poses is not None:
-            both = (expected, outputs)
-            for image in poses.compare(reference_input, candidate_input, both, tolerance, bounds):
-                images.append(image.parity)
-                if image.pairs is not None:
-                    paired.append(image.pairs)
-                    worst.add(
-                        image.name, candidate_input, image.index, image.outputs, image.sides, image.pairs
-                    )
-        if decode is None or pairing is None:
-            worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
-        on_progress(number + 1, len(pairs))
-    compared = tuple(OutputParity(name, relative_to_largest(each)) for name, each in differences.items())
-    return Parity(
-        label,
-        candidate.runtime_info,
-        compared,
-        PoseParity(tuple(images)) if decode is not None else None,
-        tolerance,
-        floor=floor,
-        paired=PoseComparison(tuple(paired)) if decode is not None and pairing is not None else None,
-        illustrations=Illustrations(worst.sorted(), *((pairing.names, pairing.skeleton) if pairing else ())),
-    )
-
-
-def _find_reference(label: str, name: str, array: Array, expected: Tensors) -> Array:
-    if name not in expected:
-        raise ArtifactError(
-            f"{label}: the output {name!r} does not exist in PyTorch, which has {', '.join(expected)}; use "
-            "the checkpoint of the same network"
-        )
-    if expected[name].shape != array.shape:
-        raise ArtifactError(
-            f"{label}: {name} has shape {array.shape}, but {expected[name].shape} in the reference on the "
-            "same input; export it again"
-        )
-    return expected[name]

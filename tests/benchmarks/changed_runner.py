@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, generate_noise_images
-from posedeploy.benchmarks.parity import Parity, compare_outputs
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.poses.lightweight_openpose_2d import decode
 from posedeploy.types import Camera, Placement, Poses, Tensors

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from posedeploy.benchmarks.diagnosis import Cause, find_cause
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
 from posedeploy.benchmarks.known_mistakes import swap_sides
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Array, InputContract, Model, ModelSpec, RunOptions, Tensors

@@ -10,7 +10,7 @@ import pytest
 from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.benchmarks.hard_images import generate_hard_images
 from posedeploy.benchmarks.hard_joints import generate_hard_people
-from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.specs import joints_spec
 from posedeploy.types import Model, ModelSpec, Ranges

@@ -5,17 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.inputs import (
-    build_image_inputs,
-    build_noise_input,
+from posedeploy.benchmarks.input_shapes import (
     find_batches,
-    generate_noise_images,
-    generate_synthetic_images,
     get_image_size,
     match_candidate,
     with_batch,
     with_end_of_ranges,
     with_fixed_size,
+)
+from posedeploy.benchmarks.inputs import (
+    build_image_inputs,
+    build_noise_input,
+    generate_noise_images,
+    generate_synthetic_images,
 )
 from posedeploy.errors import InputError
 from posedeploy.types import Model, ModelSpec, TensorSpec

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images, with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
+from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images
 from posedeploy.benchmarks.noise_floor import RUNS, NoiseFloor, OutputNoise, measure_noise
 from posedeploy.benchmarks.tolerances import (
     QUANTIZED_TOLERANCE,

@@ -7,12 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.inputs import (
-    build_image_inputs,
-    generate_noise_images,
-    with_fixed_size,
-)
-from posedeploy.benchmarks.parity import Parity, compare_outputs
+from posedeploy.benchmarks.input_shapes import with_fixed_size
+from posedeploy.benchmarks.inputs import build_image_inputs, generate_noise_images
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.load_runner import open_runner

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from posedeploy.benchmarks.noise_floor import NoiseFloor, OutputNoise
-from posedeploy.benchmarks.parity import Parity, compare_outputs
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.types import Tensors
 from tests.benchmarks.changed_runner import (

@@ -14,14 +14,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posedeploy.benchmarks.inputs import (
-    NetworkInput,
-    build_image_inputs,
-    generate_noise_images,
-    with_fixed_size,
-)
+from posedeploy.benchmarks.input_shapes import with_fixed_size
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, generate_noise_images
 from posedeploy.benchmarks.noise_floor import NoiseFloor, measure_noise
-from posedeploy.benchmarks.parity import Parity, compare_outputs
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import compare_outputs
 from posedeploy.benchmarks.tolerances import default_tolerance
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.reduced_precision import ReducedPrecision

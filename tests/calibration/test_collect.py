@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.calibration.collect import collect
 from posedeploy.calibration.spilled_tensors import SpilledTensors
 from posedeploy.errors import InputError

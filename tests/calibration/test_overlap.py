@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from posedeploy.api.parity_inputs import build_parity_inputs
-from posedeploy.benchmarks.inputs import with_fixed_size
+from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.calibration.collect import collect
 from posedeploy.errors import InputError
 from posedeploy.synthetic import generate_scene
