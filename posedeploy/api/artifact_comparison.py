@@ -13,6 +13,7 @@ from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_with_args
 from posedeploy.api.parity_case import ParityCase, run_artifact
 from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.stage_attribution import add_cause
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.matched_outputs import (
     FileOutputs,
@@ -124,7 +125,7 @@ class _Reference:
             return result
         spec = rename_outputs(self.spec, matched.names, case.spec.roles)
         note = "" if result.budget is not None else self._note
-        return replace(result, cause=case.find_cause(spec, reference, result), floor_note=note)
+        return replace(add_cause(spec, case, reference, result), floor_note=note)
 
     @property
     def _note(self) -> str:

@@ -15,7 +15,8 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.diagnosis import Cause, find_cause
+from posedeploy.benchmarks.diagnosis import Explanation, explain_difference
+from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.runner_comparison import PairedInputs, compare_outputs
@@ -71,7 +72,7 @@ class ParityCase:
             model_sha256=self.model_sha256,
         )
 
-    def find_cause(self, spec: ModelSpec, reference: Runner, result: Parity) -> Cause | None:
+    def explain(self, spec: ModelSpec, reference: Runner, result: Parity) -> Explanation | None:
         """Return the known mistake that explains the difference on the input where it is largest.
 
         Args:
@@ -82,11 +83,9 @@ class ParityCase:
         worst = max(result.outputs, key=lambda output: output.rtol)
         number = max(range(len(worst.differences)), key=lambda index: worst.differences[index].max_relative)
         reference_input, candidate_input = next(islice(self.pairs, number, None))
-        if reference_input.image is not None:
-            shape = reference_input.tensors[spec.inputs[0].name].shape
-            spec = replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
         expected, actual = reference.run(reference_input.tensors), self.candidate.run(candidate_input.tensors)
-        return find_cause(reference, spec, reference_input, expected, actual)
+        spec = fix_input_shape(spec, reference_input)
+        return explain_difference(reference, spec, reference_input, expected, actual)
 
     def compare_runners(
         self,
@@ -119,6 +118,14 @@ class ParityCase:
             on_progress=self.report_steps("comparing"),
         )
         return replace(parity, budget=self.budget)
+
+
+def fix_input_shape(spec: ModelSpec, network_input: NetworkInput) -> ModelSpec:
+    """Return the spec of a network on images with the shape of this input."""
+    if network_input.image is None:
+        return spec
+    shape = network_input.tensors[spec.inputs[0].name].shape
+    return replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
 
 
 def run_artifact(

@@ -16,6 +16,7 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reference_runners import ReferenceRunners
 from posedeploy.api.saved_reference import save_reference
+from posedeploy.api.stage_attribution import add_cause
 from posedeploy.api.stage_comparison import compare_stages
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.caching_runner import CachingRunner
@@ -95,7 +96,7 @@ def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner
     result = replace(result, reference=_describe_reference(model, reference))
     if result.passed or is_in_decoding_only(result.stages):
         return result
-    return replace(result, cause=case.find_cause(model.spec, reference, result))
+    return add_cause(model.spec, case, reference, result)
 
 
 def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:

@@ -55,8 +55,8 @@ def _compare_preprocessing(case: ParityCase, reference: ModelSpec) -> StageParit
         return StageParity(stage="preprocessing", status="same", differences=differences, note=NO_EFFECT)
     if not case.runs_again:
         return _not_compared("preprocessing", "the artifact did not run on this machine", differences)
-    pairs = _ChangedPairs(case.pairs, lambda _, theirs: (theirs.as_reference or theirs, theirs))
-    return _judge("preprocessing", case.compare_runners(case.candidate, case.candidate, pairs), differences)
+    pairs = ChangedPairs(case.pairs, lambda _, theirs: (theirs.as_reference or theirs, theirs))
+    return judge("preprocessing", case.compare_runners(case.candidate, case.candidate, pairs), differences)
 
 
 def _compare_network(case: ParityCase, reference: Runner, result: Parity, *, is_changed: bool) -> StageParity:
@@ -66,11 +66,11 @@ def _compare_network(case: ParityCase, reference: Runner, result: Parity, *, is_
         is_changed: whether the artifact prepares its inputs in another way.
     """
     if not is_changed and case.decodings.decode_candidate is None:
-        return _judge("network", result)
+        return judge("network", result)
     if is_changed and not case.runs_again:
         return _not_compared("network", "the artifact did not run on this machine")
-    pairs = _ChangedPairs(case.pairs, lambda ours, theirs: (ours, theirs.as_reference or theirs))
-    return _judge("network", case.compare_runners(reference, case.candidate, pairs, result.floor))
+    pairs = ChangedPairs(case.pairs, lambda ours, theirs: (ours, theirs.as_reference or theirs))
+    return judge("network", case.compare_runners(reference, case.candidate, pairs, result.floor))
 
 
 def _compare_decoding(case: ParityCase, reference: Runner) -> StageParity:
@@ -82,7 +82,7 @@ def _compare_decoding(case: ParityCase, reference: Runner) -> StageParity:
         return StageParity(
             stage="decoding", status=status, differences=pair.differences, failures=pair.failures
         )
-    pairs = _ChangedPairs(case.pairs, lambda ours, theirs: (_with_placements(ours, theirs),) * 2)
+    pairs = ChangedPairs(case.pairs, lambda ours, theirs: (_with_placements(ours, theirs),) * 2)
     try:
         parity = case.compare_runners(reference, reference, pairs, decodings=pair)
     except UndecodableError as error:
@@ -93,7 +93,7 @@ def _compare_decoding(case: ParityCase, reference: Runner) -> StageParity:
             differences=pair.differences,
             failures=(failure, *pair.failures),
         )
-    stage = _judge("decoding", parity, pair.differences)
+    stage = judge("decoding", parity, pair.differences)
     if not pair.failures:
         return stage
     return StageParity(
@@ -111,7 +111,7 @@ def _with_placements(ours: NetworkInput, theirs: NetworkInput) -> NetworkInput:
     return NetworkInput(ours.name, ours.tensors, placements, ours.image)
 
 
-def _judge(stage: StageName, parity: Parity, differences: tuple[str, ...] = ()) -> StageParity:
+def judge(stage: StageName, parity: Parity, differences: tuple[str, ...] = ()) -> StageParity:
     """Return the verdict of a comparison in which only this stage differs."""
     max_relative = max((output.rtol for output in parity.outputs), default=0.0)
     has_poses = parity.paired is None or _has_people(parity.paired)
@@ -148,7 +148,7 @@ def _not_compared(stage: StageName, note: str, differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _ChangedPairs:
+class ChangedPairs:
     """The inputs of a comparison, each changed when it is used."""
 
     pairs: PairedInputs

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from posedeploy.benchmarks.array_differences import max_absolute, rms
 from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.known_mistakes import (
-    Stage,
-    list_input_mistakes,
-    list_output_mistakes,
-    try_input,
-)
+from posedeploy.benchmarks.known_mistakes import InputMistake, list_input_mistakes, try_input
+from posedeploy.benchmarks.output_mistakes import OutputMistake, list_output_mistakes
+from posedeploy.benchmarks.stage_parity import StageName
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import ModelSpec, Tensors
 
+NON_FINITE = "contains NaN or infinity"
 EXPLAINED = 0.8
 """The share of a difference that the best mistake must explain to be named as the cause."""
 
@@ -26,18 +24,18 @@ EXPLAINED = 0.8
 class Cause:
     """The mistake that explains a difference.
 
-    stage: where it is. name: completes "as if"; for the stage ``network``, a statement such as "heatmaps
-    contains NaN or infinity". explained: the share of the RMS difference that disappears when the reference
-    has this mistake, 0 to 1. input: the name of the input it was measured on.
+    stage: where it is. name: completes "as if"; if the candidate alone has NaN or infinity, a statement such
+    as "heatmaps contains NaN or infinity". explained: the share of the RMS difference that disappears when
+    the reference has this mistake, 0 to 1. input: the name of the input it was measured on.
     """
 
-    stage: Stage
+    stage: StageName
     name: str
     explained: float
     input: str
 
     def __str__(self) -> str:
-        if self.stage == "network":
+        if self.name.endswith(NON_FINITE):
             return f"{self.name} on {self.input}, and the other output is finite; export in fp32 or bf16"
         return (
             f"the outputs are as if {self.name}: that explains {self.explained:.1%} of the difference on "
@@ -45,9 +43,17 @@ class Cause:
         )
 
 
-def find_cause(
+@dataclass(frozen=True)
+class Explanation:
+    """A cause, and the mistake to apply to the reference; None if the candidate has NaN or infinity."""
+
+    cause: Cause
+    mistake: InputMistake | OutputMistake | None = None
+
+
+def explain_difference(
     reference: Runner, spec: ModelSpec, network_input: NetworkInput, expected: Tensors, actual: Tensors
-) -> Cause | None:
+) -> Explanation | None:
     """Return the mistake that explains the difference on one input best; None if none explains enough.
 
     Args:
@@ -56,23 +62,33 @@ def find_cause(
     """
     output = _find_non_finite(expected, actual)
     if output is not None:
-        return Cause("network", f"{output} contains NaN or infinity", 1.0, network_input.name)
+        return Explanation(Cause("network", f"{output} {NON_FINITE}", 1.0, network_input.name))
     scales = {name: max_absolute(array) or 1.0 for name, array in expected.items()}
     total = _distance(expected, actual, scales)
     if total == 0:
         return None
-    candidates: list[tuple[float, Stage, str]] = []
-    if network_input.image is not None:
+    candidates = (
+        (_distance(outputs, actual, scales), mistake)
+        for mistake, outputs in _try_mistakes(reference, spec, network_input, expected, actual)
+    )
+    distance, best = min(candidates, key=lambda candidate: candidate[0], default=(total, None))
+    explained = 1 - distance / total
+    if best is None or explained < EXPLAINED:
+        return None
+    return Explanation(Cause(best.stage, best.name, explained, network_input.name), best)
+
+
+def _try_mistakes(
+    reference: Runner, spec: ModelSpec, network_input: NetworkInput, expected: Tensors, actual: Tensors
+) -> Iterator[tuple[InputMistake | OutputMistake, Tensors]]:
+    """Yield the outputs of the reference with each mistake."""
+    if network_input.image is not None or spec.joints is not None:
         for mistake in list_input_mistakes(spec):
             changed = try_input(mistake, network_input, spec)
             if changed is not None:
-                distance = _distance(reference.run(changed.tensors), actual, scales)
-                candidates.append((distance, mistake.stage, mistake.name))
-    for each in list_output_mistakes(spec):
-        candidates.append((_distance(each.change(expected), actual, scales), each.stage, each.name))
-    distance, stage, name = min(candidates)
-    explained = 1 - distance / total
-    return Cause(stage, name, explained, network_input.name) if explained >= EXPLAINED else None
+                yield mistake, reference.run(changed.tensors)
+    for each in list_output_mistakes(spec, expected, actual):
+        yield each, each.change(expected)
 
 
 def _find_non_finite(expected: Tensors, actual: Tensors) -> str | None:

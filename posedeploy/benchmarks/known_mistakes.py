@@ -1,37 +1,39 @@
-"""Known mistakes of deployed networks, applied to the reference to name the cause of a difference.
+"""Known mistakes in the preprocessing of deployed networks, to name the cause of a difference.
 
-Each changes the input or the outputs of the reference as the mistake does. If the changed reference gives
-the outputs of the candidate, the candidate has that mistake.
+Each changes the input of the reference as the mistake does. If the reference then gives the outputs of the
+candidate, the candidate has that mistake. Those in the outputs are in ``output_mistakes.py``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from posedeploy.benchmarks.input_shapes import with_batch_of_one
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
+from posedeploy.benchmarks.output_mistakes import (
+    SHIFTS,
+    exchange_height_and_width,
+    last_as_first,
+    swap_sides,
+)
+from posedeploy.benchmarks.stage_parity import StageName
 from posedeploy.errors import InputError
+from posedeploy.own_keypoints import joint_set_of
 from posedeploy.poses.preprocess import prepare
-from posedeploy.types import Array, InputContract, ModelSpec, Tensors
+from posedeploy.types import Array, InputContract, ModelSpec, PlacedJoints
 
-Stage: TypeAlias = Literal["preprocessing", "network", "outputs"]
 ChangeContract: TypeAlias = Callable[[InputContract], InputContract]
 ChangeImage: TypeAlias = Callable[[Array, ModelSpec], Array]
-ChangeOutputs: TypeAlias = Callable[[Tensors], Tensors]
+ChangeArray: TypeAlias = Callable[[Array], Array]
 INTERPOLATIONS = {"nearest neighbor": cv2.INTER_NEAREST, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}
-SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1))
-"""px to the right and down; one pixel, as different rounding or alignment of corners causes."""
-
-
-OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
-SIDE = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])")
+PADDING_VALUES = (0, 114, 128, 255)
+"""Pixel values that other code pads with."""
 
 
 @dataclass(frozen=True)
@@ -40,35 +42,43 @@ class InputMistake:
 
     name: str
     change: Callable[[NetworkInput, ModelSpec], NetworkInput]
-    stage: Stage = "preprocessing"
-
-
-@dataclass(frozen=True)
-class OutputMistake:
-    """A mistake in the outputs. name: completes "as if"."""
-
-    name: str
-    change: ChangeOutputs
-    stage: Stage = "outputs"
+    stage: StageName = "preprocessing"
 
 
 def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
-    """Yield the mistakes in the preprocessing of a network on images; none for other networks."""
+    """Yield the mistakes in the preprocessing of a network on images or on 2D joints; none for others."""
+    if spec.joints is not None:
+        yield from _list_joint_mistakes(spec)
     if spec.contract is None or "normalization" in spec.contract.embedded:
         return
-    other = "RGB" if spec.contract.color_order == "BGR" else "BGR"
-    contracts: Mapping[str, ChangeContract] = {
-        f"the image were {other} instead of {spec.contract.color_order}": _swap_colors,
+    for name, change in _list_contracts(spec.contract).items():
+        # The padding is a part of the image, or has its proper value.
+        yield InputMistake(name, partial(_with_contract, change))
+        yield InputMistake(name, partial(_renormalized, change))
+    for name, changed in _list_images().items():
+        yield InputMistake(name, partial(_with_image, changed))
+    for name, change_array in _list_array_changes(spec.contract).items():
+        yield InputMistake(name, partial(_with_arrays, change_array))
+
+
+def _list_contracts(contract: InputContract) -> Mapping[str, ChangeContract]:
+    other = "RGB" if contract.color_order == "BGR" else "BGR"
+    return {
+        f"the image were {other} instead of {contract.color_order}": _swap_colors,
         "the mean were not subtracted": lambda contract: replace(contract, mean=(0.0, 0.0, 0.0)),
         "the values were not divided by the std": lambda contract: replace(contract, std=(1.0, 1.0, 1.0)),
         "the pixels were divided by 255 twice": partial(_scale, factor=255.0),
         "the pixels were not divided by 255": partial(_scale, factor=1 / 255),
         "the pixels were divided by 256 instead of 255": partial(_scale, factor=256 / 255),
         "the pixels were divided by 255 instead of 256": partial(_scale, factor=255 / 256),
+        "the image were not normalized": partial(_normalize, mean=0.0, std=1.0),
+        "the pixels were scaled to 0 to 1": partial(_normalize, mean=0.0, std=255.0),
+        "the pixels were scaled to -1 to 1": partial(_normalize, mean=127.5, std=127.5),
+        **{f"the padding had the value {value}": partial(replace, padding=value) for value in PADDING_VALUES},
     }
-    for name, change in contracts.items():  # the padding is a part of the image, or has its proper value
-        yield InputMistake(name, partial(_with_contract, change))
-        yield InputMistake(name, partial(_renormalized, change))
+
+
+def _list_images() -> Mapping[str, ChangeImage]:
     images: dict[str, ChangeImage] = {
         "the image were stretched to the input size": _stretch,
         "the padding were on the right and at the bottom": _pad_at_end,
@@ -78,43 +88,42 @@ def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
             _resize, interpolation=interpolation
         )
     for right, down in SHIFTS:
-        images[f"the image were shifted by ({right}, {down}) px"] = partial(_shift, right=right, down=down)
-    for name, changed in images.items():
-        yield InputMistake(name, partial(_with_image, changed))
-    yield InputMistake("the image were mirrored", _mirrored)
-    yield InputMistake("a channels-last image were read as channels first", _misread_layout)
+        images[_describe_shift(right, down)] = partial(_shift, right=right, down=down)
+    return images
 
 
-def list_output_mistakes(spec: ModelSpec) -> Iterator[OutputMistake]:
-    """Yield the mistakes in the outputs of a network."""
-    swapped = swap_sides(spec.keypoint_names)
+def _describe_shift(right: int, down: int) -> str:
+    return f"the image were shifted by ({right}, {down}) px"
+
+
+def _roll(array: Array, shift: tuple[int, int]) -> Array:
+    """Return the input shifted by px to the right and down, in the network instead of the image."""
+    return np.roll(array, shift[::-1], axis=(2, 3))
+
+
+def _list_array_changes(contract: InputContract) -> Mapping[str, ChangeArray]:
+    mean, std = (np.array(each, np.float32).reshape(1, -1, 1, 1) for each in (contract.mean, contract.std))
+    return {
+        **{_describe_shift(*shift): partial(_roll, shift=shift) for shift in SHIFTS},
+        "the image were mirrored": lambda array: array[..., ::-1],
+        "a channels-last image were read as channels first": last_as_first,
+        "height and width of the image were exchanged": exchange_height_and_width,
+        "the image were normalized twice": lambda array: (array - mean) / std,
+    }
+
+
+def _list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
+    changes: dict[str, ChangeArray] = {
+        "x and y of the joints were exchanged": lambda array: array[..., ::-1],
+        "y of the joints pointed up": lambda array: array * np.array([1, -1], array.dtype),
+        "the joints were mirrored": lambda array: array * np.array([-1, 1], array.dtype),
+    }
+    swapped = swap_sides(joint_set_of(spec).joints)
     if swapped is not None:
-        yield OutputMistake("left and right keypoints were swapped", partial(_permute, order=swapped))
-    for first, second in _equal_shapes(spec):
-        yield OutputMistake(
-            f"the outputs {first} and {second} were exchanged",
-            partial(_exchange, first=first, second=second),
-        )
-    yield OutputMistake("channels-last maps were read as channels first", partial(_each_map, _last_as_first))
-    yield OutputMistake("height and width of the maps were exchanged", partial(_each_map, _transposed))
-    for right, down in SHIFTS:
-        yield OutputMistake(
-            f"the maps were shifted by ({right}, {down}) cells",
-            partial(_each_map, partial(_rolled, right=right, down=down)),
-        )
-    yield OutputMistake("the images of a batch were in another order", _roll_batch)
-
-
-def swap_sides(names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Return the index of the keypoint on the other side of the body for each name; None without sides."""
-    numbers = {name.lower(): index for index, name in enumerate(names)}
-    order = tuple(numbers.get(_other_side(name.lower()), index) for index, name in enumerate(names))
-    return order if order != tuple(range(len(names))) else None
-
-
-def _other_side(name: str) -> str:
-    """Return the name with left for right, or l for r as a word, and the reverse."""
-    return SIDE.sub(lambda match: OTHER_SIDE[match[0]], name)
+        changes["left and right joints were swapped"] = lambda array: array[:, list(swapped)]
+    for name, change in changes.items():
+        yield InputMistake(name, partial(_with_arrays, change))
+    yield InputMistake("the joints were not normalized", _without_normalization)
 
 
 def _swap_colors(contract: InputContract) -> InputContract:
@@ -125,6 +134,10 @@ def _scale(contract: InputContract, factor: float) -> InputContract:
     """Return the contract with which pixels are divided by ``factor`` before the published steps."""
     mean, std = ((x * factor, y * factor, z * factor) for x, y, z in (contract.mean, contract.std))
     return replace(contract, mean=mean, std=std)
+
+
+def _normalize(contract: InputContract, mean: float, std: float) -> InputContract:
+    return replace(contract, mean=(mean,) * 3, std=(std,) * 3)
 
 
 def _with_contract(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
@@ -148,9 +161,21 @@ def _renormalized(change: ChangeContract, network_input: NetworkInput, spec: Mod
     return replace(network_input, tensors={name: ((pixels - new_mean) / new_std).astype(array.dtype)})
 
 
-def _mirrored(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
-    tensors = {name: np.ascontiguousarray(array[..., ::-1]) for name, array in network_input.tensors.items()}
+def _with_arrays(change: ChangeArray, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
+    tensors = {
+        name: np.ascontiguousarray(change(array), array.dtype)
+        for name, array in network_input.tensors.items()
+    }
     return replace(network_input, tensors=tensors)
+
+
+def _without_normalization(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
+    people = [placed.joints for placed in network_input.placements if isinstance(placed, PlacedJoints)]
+    if not people:
+        raise InputError("the positions of the joints are unknown")
+    (name, array), *_ = network_input.tensors.items()
+    joints = np.concatenate(people)[..., : array.shape[-1]]
+    return replace(network_input, tensors={name: joints.astype(array.dtype)})
 
 
 def _with_image(change: ChangeImage, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
@@ -192,53 +217,6 @@ def _pad_at_end(image: Array, spec: ModelSpec) -> Array:
     scaled = _scaled(image, spec, cv2.INTER_LINEAR)[:height, :width]
     canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
     return canvas
-
-
-def _misread_layout(network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
-    return replace(
-        network_input, tensors={name: _last_as_first(array) for name, array in network_input.tensors.items()}
-    )
-
-
-def _equal_shapes(spec: ModelSpec) -> Iterator[tuple[str, str]]:
-    for index, first in enumerate(spec.outputs):
-        for second in spec.outputs[index + 1 :]:
-            if first.shape == second.shape and first.shape:
-                yield first.name, second.name
-
-
-def _exchange(outputs: Tensors, first: str, second: str) -> Tensors:
-    return outputs | {first: outputs[second], second: outputs[first]}
-
-
-def _permute(outputs: Tensors, order: tuple[int, ...]) -> Tensors:
-    """Return the outputs with another order of the keypoints; heatmaps may also have a background."""
-    return {
-        name: array[:, [*order, *range(len(order), array.shape[1])]]
-        if array.ndim > 2 and array.shape[1] in (len(order), len(order) + 1)
-        else array
-        for name, array in outputs.items()
-    }
-
-
-def _each_map(change: Callable[[Array], Array], outputs: Tensors) -> Tensors:
-    return {name: change(array) if array.ndim == 4 else array for name, array in outputs.items()}
-
-
-def _last_as_first(array: Array) -> Array:
-    return array.transpose(0, 2, 3, 1).reshape(array.shape) if array.ndim == 4 else array
-
-
-def _transposed(array: Array) -> Array:
-    return array.transpose(0, 1, 3, 2).reshape(array.shape)
-
-
-def _rolled(array: Array, right: int, down: int) -> Array:
-    return np.roll(array, (down, right), axis=(2, 3))
-
-
-def _roll_batch(outputs: Tensors) -> Tensors:
-    return {name: np.roll(array, 1, axis=0) for name, array in outputs.items()}
 
 
 def try_input(mistake: InputMistake, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput | None:

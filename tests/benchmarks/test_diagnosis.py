@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from posedeploy.benchmarks.diagnosis import Cause, find_cause
+from posedeploy.benchmarks.diagnosis import Cause, explain_difference
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
-from posedeploy.benchmarks.known_mistakes import swap_sides
+from posedeploy.benchmarks.output_mistakes import swap_sides
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Array, InputContract, Model, ModelSpec, RunOptions, Tensors
 
@@ -82,6 +82,7 @@ def _std(spec: ModelSpec) -> Array:
     return np.array(spec.contract.std, np.float32).reshape(1, 3, 1, 1)
 
 
+OUTPUT_STAGES = {"the maps were shifted by (1, 0) cells": "network"}
 FaultyOutputs = Callable[[Tensors], Tensors]
 OUTPUTS: dict[str, FaultyOutputs] = {
     "left and right keypoints were swapped": lambda outputs: {
@@ -105,7 +106,8 @@ def _cause(
     model: Model, spec: ModelSpec, given: NetworkInput, actual: Callable[[PyTorchRunner], Tensors]
 ) -> Cause | None:
     with PyTorchRunner(replace(model, spec=spec), RunOptions(threads=1)) as runner:
-        return find_cause(runner, spec, given, runner.run(given.tensors), actual(runner))
+        explanation = explain_difference(runner, spec, given, runner.run(given.tensors), actual(runner))
+    return explanation and explanation.cause
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -184,7 +186,7 @@ def test_a_mistake_in_the_outputs_is_named(
 ) -> None:
     cause = _cause(tiny, spec, given, lambda runner: OUTPUTS[name](runner.run(given.tensors)))
     assert cause is not None
-    assert (cause.stage, cause.name) == ("outputs", name)
+    assert (cause.stage, cause.name) == (OUTPUT_STAGES.get(name, "decoding"), name)
 
 
 def test_exchanged_outputs_are_named(tiny: Model, spec: ModelSpec, given: NetworkInput) -> None:

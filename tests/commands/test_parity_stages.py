@@ -125,7 +125,7 @@ def test_a_fault_in_the_description_is_found_in_its_stage(
 ) -> None:
     stage, change, message = FAULTS[fault]
     searches = list[None]()
-    monkeypatch.setattr(parity_case, "find_cause", lambda *_: searches.append(None))
+    monkeypatch.setattr(parity_case, "explain_difference", lambda *_: searches.append(None))
     _plant(single_person, change)
     result = invoke("parity", "hg.onnx", "--checkpoint", single_person / "hg.pth", "--json", "p.json")
     assert result.exit_code == 1, result.output
