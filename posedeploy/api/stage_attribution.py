@@ -15,7 +15,8 @@ from posedeploy.api.stage_comparison import judge
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.known_mistakes import InputMistake, try_input
 from posedeploy.benchmarks.output_mistakes import OutputMistake
-from posedeploy.benchmarks.parity import PairedInputs, Parity
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import ModelSpec, Ranges, Tensors

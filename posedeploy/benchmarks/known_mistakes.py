@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -32,6 +32,9 @@ ChangeContract: TypeAlias = Callable[[InputContract], InputContract]
 ChangeImage: TypeAlias = Callable[[Array, ModelSpec], Array]
 ChangeArray: TypeAlias = Callable[[Array], Array]
 INTERPOLATIONS = {"nearest neighbor": cv2.INTER_NEAREST, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}
+Fill: TypeAlias = Literal["constant", "edge", "wrap"]
+SHIFT_FILLS: tuple[Fill, ...] = ("constant", "edge", "wrap")
+"""The modes of ``np.pad`` for the pixels that a shift leaves open."""
 PADDING_VALUES = (0, 114, 128, 255)
 """Pixel values that other code pads with."""
 
@@ -59,6 +62,10 @@ def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
         yield InputMistake(name, partial(_with_image, changed))
     for name, change_array in _list_array_changes(spec.contract).items():
         yield InputMistake(name, partial(_with_arrays, change_array))
+    for right, down in SHIFTS:
+        for fill in SHIFT_FILLS:
+            change_array = partial(_shift_array, right=right, down=down, fill=fill)
+            yield InputMistake(_describe_shift(right, down), partial(_with_arrays, change_array))
 
 
 def _list_contracts(contract: InputContract) -> Mapping[str, ChangeContract]:
@@ -96,15 +103,18 @@ def _describe_shift(right: int, down: int) -> str:
     return f"the image were shifted by ({right}, {down}) px"
 
 
-def _roll(array: Array, shift: tuple[int, int]) -> Array:
-    """Return the input shifted by px to the right and down, in the network instead of the image."""
-    return np.roll(array, shift[::-1], axis=(2, 3))
+def _shift_array(array: Array, right: int, down: int, fill: Fill) -> Array:
+    """Return the input of the network shifted by px; ``fill``: of the pixels at the border."""
+    padding = [(0, 0), (0, 0), (max(down, 0), max(-down, 0)), (max(right, 0), max(-right, 0))]
+    (top, bottom), (left, end) = padding[2:]
+    padded = np.pad(array, padding, mode=fill)
+    height, width = padded.shape[2:]
+    return padded[:, :, bottom : height - top, end : width - left]
 
 
 def _list_array_changes(contract: InputContract) -> Mapping[str, ChangeArray]:
     mean, std = (np.array(each, np.float32).reshape(1, -1, 1, 1) for each in (contract.mean, contract.std))
     return {
-        **{_describe_shift(*shift): partial(_roll, shift=shift) for shift in SHIFTS},
         "the image were mirrored": lambda array: array[..., ::-1],
         "a channels-last image were read as channels first": last_as_first,
         "height and width of the image were exchanged": exchange_height_and_width,

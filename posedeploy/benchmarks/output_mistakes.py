@@ -118,8 +118,9 @@ def _describe_order(names: Sequence[str], order: Sequence[int], plural: str) -> 
     moved = [names[index] for index, source in enumerate(order) if index != source]
     if len(moved) > MAX_SHOWN:
         return f"{len(moved)} {plural} were in another order"
-    verb = "exchanged" if len(moved) == 2 else "in another order"
-    return f"the {plural} {listed(moved)} were {verb}"
+    if len(moved) == 2:
+        return f"the {plural} {moved[0]} and {moved[1]} were exchanged"
+    return f"the {plural} {listed(moved)} were in another order"
 
 
 def _list_output_orders(expected: Tensors, actual: Tensors) -> Iterator[OutputMistake]:

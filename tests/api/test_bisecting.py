@@ -16,28 +16,21 @@ from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.types import ModelSpec, TensorSpec
-from tests.support.layered_network import Damage, line_of, write_checkpoint, write_network
+from tests.support.faulty_networks import leave_stale_statistics, overflow, perturb_layer
+from tests.support.layered_network import (
+    Damage,
+    keep,
+    line_of,
+    load_network,
+    write_checkpoint,
+    write_network,
+)
 
-SEED = 5
 
-
-def perturb(network: nn.Module) -> None:
-    weight = network.get_parameter("blocks.1.conv.weight")
-    weight.mul_(1 + 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(SEED)))
-
-
+@torch.no_grad()
 def replace(network: nn.Module) -> None:
     weight = network.get_parameter("blocks.1.conv.weight")
-    weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(SEED)))
-
-
-def stale_statistics(network: nn.Module) -> None:
-    network.get_buffer("blocks.1.norm.running_mean").add_(0.3)
-    network.get_buffer("blocks.1.norm.running_var").mul_(torch.linspace(0.5, 2, 8))
-
-
-def keep(network: nn.Module) -> None:
-    """Change nothing."""
+    weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(5)))
 
 
 def examine(folder: Path, damage: Damage, target: str, *, align_corners: bool = True) -> BisectReport:
@@ -52,18 +45,12 @@ def examine(folder: Path, damage: Damage, target: str, *, align_corners: bool = 
     return pd.bisect(artifact, checkpoint=right, network=network)
 
 
-def load_network(network: str) -> nn.Module:
-    file, _, function = network.rpartition(":")
-    namespace: dict[str, object] = {"__name__": "layered"}
-    exec(Path(file).read_text(), namespace)
-    module, _ = namespace[function]()  # type: ignore[operator]
-    assert isinstance(module, nn.Module)
-    return module
-
-
 @pytest.mark.parametrize(
     "damage",
-    [perturb, *(pytest.param(each, marks=pytest.mark.slow) for each in (replace, stale_statistics))],
+    [
+        perturb_layer,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (replace, leave_stale_statistics)),
+    ],
 )
 def test_a_damaged_layer_is_found_with_its_line(damage: Damage, tmp_path: Path) -> None:
     report = examine(tmp_path, damage, "onnx")
@@ -78,12 +65,12 @@ def test_a_damaged_layer_is_found_with_its_line(damage: Damage, tmp_path: Path) 
     [ranked] = report.ranking
     assert ranked.layer == first.layer
     assert ranked.alone.rms < 1e-5 < report.difference.rms
-    assert ("BatchNorm" in first.hint) == (damage is stale_statistics)
+    assert ("BatchNorm" in first.hint) == (damage is leave_stale_statistics)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["openvino", "tflite", "torchscript"])
-@pytest.mark.parametrize("damage", [perturb, replace])
+@pytest.mark.parametrize("damage", [perturb_layer, replace])
 def test_each_runtime_finds_the_damaged_layer(target: str, damage: Damage, tmp_path: Path) -> None:
     report = examine(tmp_path, damage, target)
     assert report.first is not None
@@ -106,10 +93,6 @@ def test_another_align_corners_is_found_at_the_resize(tmp_path: Path) -> None:
     assert report.first is not None
     assert report.first.layer.module == "resize"
     assert "align_corners" in report.first.hint
-
-
-def overflow(network: nn.Module) -> None:
-    network.get_parameter("blocks.0.norm.weight").mul_(1e6)
 
 
 @pytest.mark.slow

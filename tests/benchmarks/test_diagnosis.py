@@ -13,10 +13,12 @@ import torch
 
 from posedeploy.benchmarks.diagnosis import Cause, explain_difference
 from posedeploy.benchmarks.input_shapes import with_fixed_size
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, build_people_inputs
 from posedeploy.benchmarks.output_mistakes import swap_sides
+from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.runtimes.pytorch import PyTorchRunner
-from posedeploy.types import Array, InputContract, Model, ModelSpec, RunOptions, Tensors
+from posedeploy.types import Array, InputContract, Model, ModelSpec, PlacedJoints, RunOptions, Tensors
+from tests.support.lifting import small_gtrs, write
 
 HEIGHT, WIDTH = 64, 96
 NAMES = ("left_hip", "right_hip")
@@ -38,6 +40,11 @@ def photo() -> Array:
 @pytest.fixture(scope="module")
 def given(spec: ModelSpec, photo: Array) -> NetworkInput:
     return build_image_inputs(spec, [("photo", photo)])[0]
+
+
+@pytest.fixture(scope="module")
+def lifter(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return open_checkpoint(write(small_gtrs(), tmp_path_factory.mktemp("lifter") / "net.pth"))
 
 
 def _of_channels(values: tuple[float, ...]) -> Array:
@@ -198,6 +205,35 @@ def test_exchanged_outputs_are_named(tiny: Model, spec: ModelSpec, given: Networ
 
     cause = _cause(tiny, spec, given, exchanged)
     assert cause is not None and cause.name.endswith("were exchanged")
+
+
+JOINTS: dict[str, Callable[[Array], Array]] = {
+    "x and y of the joints were exchanged": lambda joints: joints[..., [1, 0]],
+    "y of the joints pointed up": lambda joints: joints * np.float32([1, -1]),
+    "the joints were mirrored": lambda joints: joints * np.float32([-1, 1]),
+    "left and right joints were swapped": lambda joints: joints[:, LEFT_AND_RIGHT],
+}
+LEFT_AND_RIGHT = [0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13]
+"""The joints of human36 on the other side."""
+
+
+@pytest.mark.parametrize("name", JOINTS)
+def test_a_mistake_in_the_preprocessing_of_joints_is_named(name: str, lifter: Model) -> None:
+    people = build_people_inputs(lifter.spec, 1, seed=3)[0]
+    [(tensor, joints)] = people.tensors.items()
+    wrong = {tensor: np.ascontiguousarray(JOINTS[name](joints))}
+    cause = _cause(lifter, lifter.spec, people, lambda runner: runner.run(wrong))
+    assert cause is not None
+    assert (cause.stage, cause.name) == ("preprocessing", name)
+
+
+def test_joints_in_pixels_are_named(lifter: Model) -> None:
+    people = build_people_inputs(lifter.spec, 1, seed=3)[0]
+    placed = people.placements[0]
+    assert isinstance(placed, PlacedJoints)
+    wrong = {lifter.spec.inputs[0].name: placed.joints[..., :2].astype(np.float32)}
+    cause = _cause(lifter, lifter.spec, people, lambda runner: runner.run(wrong))
+    assert cause is not None and cause.name == "the joints were not normalized"
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

@@ -52,6 +52,20 @@ def build():
 """
 
 
+def keep(network: nn.Module) -> None:
+    """Change nothing."""
+
+
+def load_network(network: str) -> nn.Module:
+    """Return the module that a ``file.py:function`` of ``write_network`` builds."""
+    file, _, function = network.rpartition(":")
+    namespace: dict[str, object] = {"__name__": "layered"}
+    exec(Path(file).read_text(), namespace)
+    module, _ = namespace[function]()  # type: ignore[operator]
+    assert isinstance(module, nn.Module)
+    return module
+
+
 def line_of(code: str) -> int:
     """Return the line of the network's file that contains some code."""
     return 1 + next(number for number, line in enumerate(CODE.splitlines()) if code in line)
@@ -64,7 +78,7 @@ def write_network(folder: Path, name: str = "network", *, align_corners: bool = 
     return f"{path}:build"
 
 
-def write_checkpoint(network: nn.Module, path: Path, damage: Damage = lambda network: None) -> Path:
+def write_checkpoint(network: nn.Module, path: Path, damage: Damage = keep) -> Path:
     """Write random weights with trained-like BatchNorm statistics, changed by ``damage``."""
     torch.manual_seed(3)
     with torch.no_grad():

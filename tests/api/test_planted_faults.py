@@ -1,0 +1,37 @@
+"""Every fault that is planted in a real artifact is found, attributed to its stage and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.planted_faults import find, list_faults, plant
+
+QUICK = ("channels swapped", "a swapped keypoint pair", "manifest: names")
+
+
+@pytest.mark.parametrize(
+    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in list_faults()]
+)
+def test_a_planted_fault_is_found_in_its_stage_and_named(name: str, tmp_path: Path) -> None:
+    planted = plant(name, tmp_path)
+    finding = find(planted)
+    assert finding.stages == (planted.stage,)
+    assert planted.name in finding.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["openvino", "tflite", "torchscript"])
+@pytest.mark.parametrize("name", ["256 for 255", "outputs in another order", "batch items mixed up"])
+def test_each_target_shows_planted_faults(name: str, target: str, tmp_path: Path) -> None:
+    planted = plant(name, tmp_path, target)
+    finding = find(planted)
+    assert finding.stages == (planted.stage,)
+    assert planted.name in finding.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["onnx", "openvino", "tflite", "torchscript"])
+def test_an_artifact_without_a_fault_passes(target: str, tmp_path: Path) -> None:
+    assert find(plant("no fault", tmp_path, target)).stages == ()
