@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from posedeploy.api.parity_inputs import InputPairs, build_parity_inputs, list_readable
+from posedeploy.api.parity_inputs import InputPairs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.benchmarks.inputs import NetworkInput, build_noise_input
 from posedeploy.benchmarks.runner_comparison import PairedInputs
@@ -59,10 +59,13 @@ def build_against_inputs(
     """
     if candidate.contract is not None and reference.contract is not None:
         for other in calibrations[1:] if settings.images else ():
-            list_readable(settings.images, other)
+            build_parity_inputs(reference, candidate, settings.images, ranges, other, frames=settings.frames)
         candidate = replace(candidate, inputs=(_common_size(reference.inputs[0], candidate.inputs[0]),))
         first = calibrations[0] if calibrations else None
-        return build_parity_inputs(reference, candidate, settings.images, ranges, first).pairs
+        inputs = build_parity_inputs(
+            reference, candidate, settings.images, ranges, first, frames=settings.frames
+        )
+        return inputs.pairs
     if settings.images:
         build_parity_inputs(candidate, replace(candidate, contract=None), settings.images, ranges)
     if candidate.joints is not None and reference.joints is not None:

@@ -8,9 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from posedeploy.api.readable_images import list_files
 from posedeploy.errors import PoseDeployError
 from posedeploy.file_states import FileState, state_of
-from posedeploy.predict.image_files import open_several
 from posedeploy.types import Artifact
 
 Role: TypeAlias = Literal[
@@ -75,13 +75,10 @@ def function_of(argument: str, value: str) -> str:
 
 
 def _list_images(images: Sequence[Path]) -> list[tuple[Role, Path, str]]:
-    if not images:
-        return []
     try:
-        source = open_several(images)
+        return [("image", path, name) for name, path in list_files(images)]
     except PoseDeployError:
         return []
-    return [("image", path, name) for path, name in zip(source.inputs, source.frame_names, strict=True)]
 
 
 def _examine(files: list[tuple[Role, Path, str]]) -> Iterator[InputFile]:

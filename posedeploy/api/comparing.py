@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from posedeploy.api.model_args import (
 from posedeploy.api.open_models import open_with_args
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.api.readable_images import DEFAULT_FRAMES, split_videos
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.budget import parse_budget
 from posedeploy.benchmarks.parity import Parity
@@ -37,6 +38,7 @@ def compare(
     artifacts: ArtifactSource | Iterable[ArtifactSource],
     images: StrPath | Iterable[StrPath] | None = None,
     *,
+    frames: int | None = None,
     device: str = "cpu",
     precision: Precision | None = None,
     threads: int | None = None,
@@ -61,7 +63,10 @@ def compare(
     cannot be compared, the report contains its error, and the others are compared.
 
     Args:
-        images: also compare on these images, or on the images of these folders; one path or several.
+        images: also compare on these images, on the images of these folders, or on the frames of these
+            videos; one path or several. For a video, the report contains the jitter that the artifact adds,
+            and the identity switches.
+        frames: the number of frames of each video, from its start; None means 100.
         precision: the precision of the arithmetic; None means the one that each artifact was exported for,
             ``fp32`` if it leaves that open; ``auto`` means the choice of the runtime.
         threads: None means one per physical core.
@@ -105,6 +110,7 @@ def compare(
         budget=None if budget is None else parse_budget(budget),
         noise_floor=noise_floor,
         save_reference=optional_path(save_reference),
+        frames=_count_frames(frames, images),
     )
     stored, collected = optional_path(reference), optional_path(collected_outputs)
     _check_reference(stored, collected, options, args)
@@ -135,6 +141,13 @@ def compare(
                     raise
     compared = replace(inputs, artifacts=tuple(opened)) if against is None else None
     return ParityReport(tuple(results), errors, compared=compared)
+
+
+def _count_frames(frames: int | None, images: Sequence[Path]) -> int:
+    """Return the number of frames of each video."""
+    if frames is not None and not split_videos(images)[1]:
+        raise InputError(f"`frames={frames}`: only valid with a video; also pass one as `images`")
+    return DEFAULT_FRAMES if frames is None else frames
 
 
 def _check_not_run(options: RunOptions, runtime: str | None) -> None:

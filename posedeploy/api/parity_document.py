@@ -54,6 +54,27 @@ class PairedPoses:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FrameSwitches:
+    """The identity switches in one frame."""
+
+    frame: str
+    candidate: int
+    reference: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedVideo:
+    """The added jitter and the identity switches of one video."""
+
+    video: str
+    frames: int
+    jitter: Mapping[str, MeasureSummary] = field(default_factory=dict)
+    candidate_switches: int = 0
+    reference_switches: int = 0
+    switches: tuple[FrameSwitches, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParityRow:
     """The comparison of one artifact with PyTorch."""
 
@@ -66,6 +87,7 @@ class ParityRow:
     model_sha256: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
     paired: PairedPoses | None = None
+    videos: tuple[ComparedVideo, ...] = ()
 
     @property
     def max_relative(self) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from posedeploy.api.model_args import format_paths
+from posedeploy.api.readable_images import VideoFile, list_readable, list_videos, split_videos
 from posedeploy.benchmarks.hard_images import HardImage, generate_hard_images, pack_images, repeat_image
 from posedeploy.benchmarks.hard_joints import build_hard_joint_inputs, generate_hard_people
 from posedeploy.benchmarks.input_shapes import (
@@ -23,20 +23,17 @@ from posedeploy.benchmarks.input_shapes import (
 )
 from posedeploy.benchmarks.inputs import (
     NetworkInput,
+    VideoFrame,
     build_image_input,
     build_image_inputs,
     build_noise_input,
 )
 from posedeploy.benchmarks.reference_form import add_reference_form
-from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
 from posedeploy.poses.crops import BOX_FITS
-from posedeploy.predict.image_files import open_several
 from posedeploy.predict.images import read_picture
 from posedeploy.synthetic.jpeg import round_trip_jpeg
 from posedeploy.types import Array, Calibration, ModelSpec, Ranges
-
-logger = logging.getLogger(__name__)
 
 MAX_BATCH = 3
 """The largest batch of images where the batch is dynamic and has no range."""
@@ -51,22 +48,31 @@ class InputPairs:
     The user's images are read each time they are used, so that memory does not grow with their number.
 
     generated: hard images or people, or noise. files: the name and path of each image. specs: the specs of
-    both networks.
+    both networks. videos: each with consecutive frames.
     """
 
     generated: tuple[tuple[NetworkInput, NetworkInput], ...]
     files: tuple[tuple[str, Path], ...] = ()
     specs: tuple[ModelSpec, ModelSpec] | None = None
+    videos: tuple[VideoFile, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.generated) + len(self.files)
+        return len(self.generated) + len(self.files) + sum(video.frames for video in self.videos)
 
     def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
         yield from self.generated
         for name, path in self.files:
-            assert self.specs is not None, "images have specs"
-            reference, candidate = self.specs
-            yield from make_pairs(reference, candidate, [(name, read_picture(path).pixels)])
+            yield self._prepare(name, read_picture(path).pixels)
+        for video in self.videos:
+            for frame, image in video.read():
+                yield self._prepare(frame.label, image, frame)
+
+    def _prepare(
+        self, name: str, image: Array, frame: VideoFrame | None = None
+    ) -> tuple[NetworkInput, NetworkInput]:
+        assert self.specs is not None, "images have specs"
+        ((reference, candidate),) = make_pairs(*self.specs, [(name, image)])
+        return replace(reference, frame=frame), replace(candidate, frame=frame)
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,13 @@ def build_parity_inputs(
     ranges: Ranges,
     calibration: Calibration | None = None,
     readable: Sequence[tuple[str, Path]] = (),
+    frames: int | None = None,
 ) -> ParityInputs:
     """Return the inputs, within these ranges, for networks on images, on 2D joints or on any tensors.
 
-    readable: the names and paths of images that were already read once, instead of ``images``.
+    Args:
+        readable: the names and paths of images that were already read once, instead of ``images``.
+        frames: the number of frames to take from each video among ``images``; None refuses videos.
 
     Raises:
         InputError: the network takes no images, none of the images can be read, or some of them calibrated
@@ -105,7 +114,9 @@ def build_parity_inputs(
         _reject_images(images, "has no image contract")
         check_inputs_fit(reference, candidate)
         return _without_images([build_noise_input(candidate)], 1)
-    files = list_readable(images, calibration) if images else readable
+    pictures, videos = (images, ()) if frames is None else split_videos(images)
+    files = list_readable(pictures, calibration) if pictures else readable
+    played = list_videos(videos, frames, calibration) if frames is not None else ()
     base = with_fixed_size(candidate, ranges=ranges)
     hard = pack_images(_list_hard_images(reference, base), int(base.inputs[0].shape[0]))
     generated = [_make_pair(reference, base, each) for each in hard]
@@ -114,7 +125,7 @@ def build_parity_inputs(
     floor_inputs = [pair[0] for pair in generated]
     for spec, image in _list_ends(candidate, ranges):
         generated.append(_make_pair(reference, spec, image))
-    pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate))
+    pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate), tuple(played))
     return ParityInputs(pairs, floor_inputs, jpegs)
 
 
@@ -204,24 +215,3 @@ def _with_size(image: HardImage, spec: ModelSpec | None) -> HardImage:
         return image
     height, width = get_image_size(spec)
     return replace(image, name=f"{image.name}, at {height}x{width} px")
-
-
-def list_readable(images: Sequence[Path], calibration: Calibration | None) -> list[tuple[str, Path]]:
-    """Return the user's images, after each was read once, so that unreadable ones are reported at the start.
-
-    Raises:
-        InputError: none of them can be read, or some of them calibrated the network.
-    """
-    source, overlap = open_several(images), OverlapCheck(calibration)
-    readable = []
-    for frame in source:
-        overlap.add(frame.name, frame.image)
-        readable.append((frame.name, source.inputs[frame.index]))
-    if not readable:
-        raise InputError(f"`images={format_paths(images)}`: {'; '.join(source.problems)}")
-    for remark in source.remarks:
-        logger.info(remark)
-    for problem in source.problems:
-        logger.warning(problem)
-    overlap.report(f"`images={format_paths(images)}`", len(readable), "pass other images")
-    return readable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from posedeploy.api.readable_images import DEFAULT_FRAMES
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance, is_quantized
 from posedeploy.errors import InputError
@@ -19,7 +20,8 @@ class ParityOptions:
     of 3D joints and vertices. None means the default of the precision in which the candidate runs. budget:
     decides on paired poses instead of the tolerances, which must then be None. noise_floor: measure the noise
     floor even if the verdict does not need it. save_reference: the reference file to write. readable_images:
-    the names and paths of images that were already read once, instead of ``images``.
+    the names and paths of images that were already read once, instead of ``images``. frames: the number of
+    frames of each video among the images.
     """
 
     images: tuple[Path, ...] = ()
@@ -32,8 +34,11 @@ class ParityOptions:
     budget: Budget | None = None
     noise_floor: bool = False
     save_reference: Path | None = None
+    frames: int = DEFAULT_FRAMES
 
     def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise InputError(f"`frames={self.frames}`: expected at least 1")
         for name, value in self._tolerances().items():
             if not value >= 0:
                 raise InputError(f"`{name}={value:g}`: expected a tolerance of at least 0")

@@ -17,6 +17,7 @@ from posedeploy.benchmarks.output_parity import OutputParity
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.benchmarks.stage_parity import StageParity
+from posedeploy.benchmarks.video_parity import VideoParity
 from posedeploy.text_files import format_json
 from posedeploy.types import StrPath
 
@@ -115,6 +116,18 @@ def _entry(result: Parity) -> dict[str, Any]:
         "paired": result.paired and describe_pairs(result.paired) | {"images": _counts(result.paired)},
         "cause": result.cause and asdict(result.cause),
         "stages": [_stage(stage) for stage in result.stages],
+        "videos": [_video(video) for video in result.videos],
+    }
+
+
+def _video(video: VideoParity) -> dict[str, Any]:
+    return {
+        "video": video.video,
+        "frames": video.frames,
+        "jitter": {measure: asdict(summary) for measure, summary in video.jitter.items()},
+        "candidate_switches": video.candidate_switches,
+        "reference_switches": video.reference_switches,
+        "switches": [asdict(each) for each in video.switches],
     }
 
 

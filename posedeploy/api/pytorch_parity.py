@@ -67,7 +67,13 @@ def compare_with_pytorch(
     def build_pairs(spec: ModelSpec, ranges: Ranges) -> PairedInputs:
         inputs.append(
             build_parity_inputs(
-                model.spec, spec, settings.images, ranges, artifact.calibration, settings.readable_images
+                model.spec,
+                spec,
+                settings.images,
+                ranges,
+                artifact.calibration,
+                settings.readable_images,
+                settings.frames,
             )
         )
         return inputs[0].pairs

@@ -17,8 +17,8 @@ from posedeploy.benchmarks.reference_file import (
     StoredFloor,
     StoredInput,
     is_reference_file,
-    write_reference,
 )
+from posedeploy.benchmarks.reference_writing import write_reference
 from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.errors import OutputError
 from posedeploy.input_files import describe_special_file
@@ -79,6 +79,7 @@ def _stored_inputs(pairs: PairedInputs, reference: Runner) -> Iterator[StoredInp
             network_input.image,
             _joints(network_input),
             network_input.box,
+            network_input.frame,
         )
 
 

@@ -37,7 +37,10 @@ class StoredPairs:
             stored = self._reference.read(number)
             theirs = _candidate_input(stored, self._spec, self._reference.document.spec)
             placements = (theirs.as_reference or theirs).placements
-            yield NetworkInput(stored.name, stored.inputs, placements), theirs
+            yield (
+                NetworkInput(stored.name, stored.inputs, placements, frame=stored.frame),
+                replace(theirs, frame=stored.frame),
+            )
 
 
 def select_inputs(

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from posedeploy.api.model_args import format_paths
-from posedeploy.api.parity_inputs import list_readable
+from posedeploy.api.readable_images import list_readable
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.inputs import (
     SEED,

@@ -27,6 +27,20 @@ SEED = 20181129
 
 
 @dataclass(frozen=True)
+class VideoFrame:
+    """The place of an image in a video. number: counted from 0. time_s: from the start of the video."""
+
+    video: str
+    number: int
+    time_s: float | None
+
+    @property
+    def label(self) -> str:
+        """The name of the frame."""
+        return f"{self.video}, frame {self.number}"
+
+
+@dataclass(frozen=True)
 class NetworkInput:
     """One input of a network.
 
@@ -34,7 +48,7 @@ class NetworkInput:
     tensors: (H, W, 3) uint8, or (batch, H, W, 3) with the image of each place; None for other inputs.
     box: (4,) px of the person whose crop it is; None for the whole image. as_reference: the same image,
     prepared as the reference's contract requires, in the form that this network takes; None if that gives
-    the same tensors.
+    the same tensors. frame: of the video that the image belongs to; None for other images.
     """
 
     name: str
@@ -43,6 +57,7 @@ class NetworkInput:
     image: Array | None = None
     box: Array | None = None
     as_reference: NetworkInput | None = None
+    frame: VideoFrame | None = None
 
 
 def generate_noise_images(spec: ModelSpec, count: int) -> list[Array]:

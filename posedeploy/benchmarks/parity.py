@@ -16,6 +16,7 @@ from posedeploy.benchmarks.output_parity import (
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
+from posedeploy.benchmarks.video_parity import VideoParity
 from posedeploy.benchmarks.worst_inputs import Illustrations
 from posedeploy.types import RuntimeInfo, TensorSpec
 
@@ -63,7 +64,7 @@ class Parity:
     differences; None if none was looked for or found. reference: the model in PyTorch that it was compared
     with. against: the artifact that it was compared with instead. illustrations: the inputs with the largest
     differences, for pictures. stages: preprocessing, network and decoding, each judged alone; empty if they
-    were not compared.
+    were not compared. videos: the jitter and the identity switches of each video among the inputs.
     """
 
     label: str
@@ -84,6 +85,7 @@ class Parity:
     against: AgainstInfo | None = None
     illustrations: Illustrations | None = field(default=None, repr=False)
     stages: tuple[StageParity, ...] = ()
+    videos: tuple[VideoParity, ...] = ()
 
     @cached_property
     def failures(self) -> tuple[str, ...]:

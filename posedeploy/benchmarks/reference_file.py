@@ -11,20 +11,18 @@ joints, ``N/box`` where the input is not the whole image.
 from __future__ import annotations
 
 import hashlib
-import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from posedeploy import files
+from posedeploy.benchmarks.inputs import VideoFrame
 from posedeploy.benchmarks.noise_floor import OutputNoise, PoseNoise
-from posedeploy.errors import InputError, OutputError
+from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_TEXT_BYTES
 from posedeploy.spec_checks import find_invalid_value
@@ -34,11 +32,6 @@ from posedeploy.types import Array, ModelSpec, Tensors
 KEY = FORMAT = "posedeploy.reference"
 VERSION = 1
 WHAT = "a reference file"
-DTYPES = {
-    "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16",
-    "int8": "I8", "uint8": "U8", "uint16": "U16", "bool": "BOOL",
-}  # fmt: skip
-"""The names of NumPy's dtypes in safetensors files."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,8 @@ class ReferenceDocument:
 
     spec: the spec of the PyTorch network. checkpoint: its path when the file was written; None for the
     built-in sample. precision: that of PyTorch, ``fp32`` or ``fp64``. names: the names of the inputs, in
-    order. digests: a hash of all arrays of each input. floor: None if it was not measured.
+    order. digests: a hash of all arrays of each input. floor: None if it was not measured. frames: for each
+    input, its place in a video, or None; empty without videos.
     """
 
     format: str = FORMAT
@@ -73,12 +67,13 @@ class ReferenceDocument:
     names: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     floor: StoredFloor | None = None
+    frames: tuple[VideoFrame | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class StoredInput:
     """One input of a reference file. image, joints: None for a network that takes no such input. box: None
-    for the whole image."""
+    for the whole image. frame: None for an image that does not belong to a video."""
 
     name: str
     inputs: Tensors
@@ -86,6 +81,7 @@ class StoredInput:
     image: Array | None = None
     joints: Array | None = None
     box: Array | None = None
+    frame: VideoFrame | None = None
 
     def arrays(self, number: int) -> Tensors:
         """Return all arrays by their names in the file."""
@@ -124,6 +120,7 @@ class ReferenceFile:
             named.get("image"),
             named.get("joints"),
             named.get("box"),
+            self.document.frames[number] if self.document.frames else None,
         )
         if digest_of(stored.arrays(number)) != self.document.digests[number]:
             raise _damaged(self.path, f"the arrays of input {number} do not have their recorded hash")
@@ -172,47 +169,6 @@ def digest_of(arrays: Tensors) -> str:
     return digest.hexdigest()
 
 
-def write_reference(path: Path, document: ReferenceDocument, inputs: Iterable[StoredInput]) -> None:
-    """Write a reference file; one input is in memory at a time.
-
-    Args:
-        document: its ``names`` and ``digests`` are replaced by those of the inputs.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    entries: dict[str, Any] = {}
-    names, digests = list[str](), list[str]()
-    with files.staged(path.parent) as stage, tempfile.TemporaryFile(dir=stage) as spilled:
-        for number, stored in enumerate(inputs):
-            arrays = stored.arrays(number)
-            names.append(stored.name)
-            digests.append(digest_of(arrays))
-            entries |= {name: _append(spilled, array) for name, array in arrays.items()}
-        document = replace(document, names=tuple(names), digests=tuple(digests))
-        entries["__metadata__"] = {KEY: msgspec.json.encode(document).decode()}
-        header = json.dumps(entries, separators=(",", ":")).encode()
-        header += b" " * (-len(header) % 8)
-        spilled.seek(0)
-        with (stage / path.name).open("wb") as stream:
-            stream.write(len(header).to_bytes(8, "little") + header)
-            while block := spilled.read(1 << 20):
-                stream.write(block)
-
-
-def _append(stream: BinaryIO, array: Array) -> dict[str, Any]:
-    """Write an array to the end of the data, and return its entry in the header."""
-    if array.dtype.name not in DTYPES:
-        raise OutputError(f"an array of {array.dtype.name} cannot be written to a reference file")
-    start = stream.tell()
-    stream.write(np.ascontiguousarray(array).data)
-    return {
-        "dtype": DTYPES[array.dtype.name],
-        "shape": list(array.shape),
-        "data_offsets": [start, stream.tell()],
-    }
-
-
 def is_reference_file(path: Path) -> bool:
     """Return whether a file is a reference file, of any version and perhaps damaged."""
     try:
@@ -240,6 +196,8 @@ def open_reference(path: Path) -> ReferenceFile:
     counts = len(document.names), len(document.digests)
     if counts[0] != counts[1] or not counts[0]:
         raise _damaged(path, f"it has {counts[0]} names and {counts[1]} hashes of inputs")
+    if document.frames and len(document.frames) != counts[0]:
+        raise _damaged(path, f"it has {counts[0]} names of inputs and {len(document.frames)} frames")
     if invalid := find_invalid_value(document.spec):
         raise _damaged(path, invalid)
     return ReferenceFile(path, document, keys)

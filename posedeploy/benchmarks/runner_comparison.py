@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 from posedeploy.benchmarks.ambiguity import bound_noise
-from posedeploy.benchmarks.image_comparison import Pairing, PoseDecoding
+from posedeploy.benchmarks.image_comparison import ImageComparison, Pairing, PoseDecoding
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
 from posedeploy.benchmarks.noise_floor import NoiseFloor
@@ -19,6 +19,7 @@ from posedeploy.benchmarks.output_parity import (
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
 from posedeploy.benchmarks.tolerances import Tolerance
+from posedeploy.benchmarks.video_parity import VideoComparisons
 from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInputs
 from posedeploy.decoders import Decode
 from posedeploy.errors import ArtifactError
@@ -61,10 +62,8 @@ def compare_outputs(
         ArtifactError: the candidate's outputs have other names or shapes than the reference's.
     """
     differences: dict[str, list[InputDifference]] = {}
-    images: list[ImageParity] = []
-    paired: list[ImagePairs] = []
+    record = _PoseRecord(tolerance, pairing)
     bounds = bound_noise(peaks, floor)
-    worst = WorstInputs(tolerance)
     poses = decode and PoseDecoding(decode=decode, decode_candidate=decode_candidate, pairing=pairing)
     for number, (reference_input, candidate_input) in enumerate(pairs):
         expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
@@ -75,26 +74,47 @@ def compare_outputs(
         if poses is not None:
             both = (expected, outputs)
             for image in poses.compare(reference_input, candidate_input, both, tolerance, bounds):
-                images.append(image.parity)
-                if image.pairs is not None:
-                    paired.append(image.pairs)
-                    worst.add(
-                        image.name, candidate_input, image.index, image.outputs, image.sides, image.pairs
-                    )
+                record.add(candidate_input, image)
         if decode is None or pairing is None:
-            worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
+            record.worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
         on_progress(number + 1, len(pairs))
     compared = tuple(OutputParity(name, relative_to_largest(each)) for name, each in differences.items())
     return Parity(
         label,
         candidate.runtime_info,
         compared,
-        PoseParity(tuple(images)) if decode is not None else None,
+        PoseParity(tuple(record.images)) if decode is not None else None,
         tolerance,
         floor=floor,
-        paired=PoseComparison(tuple(paired)) if decode is not None and pairing is not None else None,
-        illustrations=Illustrations(worst.sorted(), *((pairing.names, pairing.skeleton) if pairing else ())),
+        paired=PoseComparison(tuple(record.paired)) if decode is not None and pairing is not None else None,
+        illustrations=record.illustrations(),
+        videos=record.videos.results() if record.videos is not None else (),
     )
+
+
+class _PoseRecord:
+    """The poses of all images: their differences, the worst images, and the videos."""
+
+    def __init__(self, tolerance: Tolerance, pairing: Pairing | None) -> None:
+        self.images: list[ImageParity] = []
+        self.paired: list[ImagePairs] = []
+        self.worst = WorstInputs(tolerance)
+        self.videos = VideoComparisons(pairing.names) if pairing is not None else None
+        self._pairing = pairing
+
+    def add(self, source: NetworkInput, image: ImageComparison) -> None:
+        self.images.append(image.parity)
+        if image.pairs is None:
+            return
+        self.paired.append(image.pairs)
+        self.worst.add(image.name, source, image.index, image.outputs, image.sides, image.pairs)
+        is_first = image.index == 0  # the other places of a batch hold the mirrored frame
+        if self.videos is not None and source.frame is not None and is_first:
+            self.videos.add(source.frame, image.sides)
+
+    def illustrations(self) -> Illustrations:
+        pairing = self._pairing
+        return Illustrations(self.worst.sorted(), *((pairing.names, pairing.skeleton) if pairing else ()))
 
 
 def _find_reference(label: str, name: str, array: Array, expected: Tensors) -> Array:

@@ -19,7 +19,14 @@ def parity(
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="Also compare on this image, or on the images of this folder. Repeatable.",
+            help="Also compare on this image, the images of this folder, or the frames of this video. "
+            "Repeatable.",
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Compare on the first N frames of each video.", show_default="100", min=1
         ),
     ] = None,
     device: common_options.Device = "cpu",
@@ -143,6 +150,7 @@ def parity(
         report = compare(
             list_models(models, device, runtime),
             images,
+            frames=frames,
             device=device,
             precision=precision,
             threads=threads,

@@ -19,6 +19,7 @@ from posedeploy.commands.parity_tables import (
     stage_lines,
     verdict_line,
 )
+from posedeploy.commands.parity_videos import jitter_table, switch_lines
 from posedeploy.console.output import check_json, fail, inform, out, write_json
 from posedeploy.console.tables import integers_line
 from posedeploy.errors import InputError, OutputError
@@ -81,7 +82,11 @@ def _show(result: Parity) -> None:
     out.print(poses_line(result), markup=False)
     if (pairs := paired_table(result)) is not None:
         out.print(pairs)
-    for line in (*filter(None, [paired_line(result)]), *noise_lines(result), *stage_lines(result)):
+    for line in filter(None, [paired_line(result)]):
+        out.print(line, markup=False)
+    if (jitter := jitter_table(result)) is not None:
+        out.print(jitter)
+    for line in (*switch_lines(result), *noise_lines(result), *stage_lines(result)):
         out.print(line, markup=False)
     out.print(verdict_line(result), soft_wrap=True)
     out.print()

@@ -52,7 +52,7 @@ def open_source(
     if camera := _CAMERA.fullmatch(argument):
         return _open_live(camera[1], fps)
     if path.exists():
-        return _open_file(path, fps)
+        return open_file(path, fps)
     if scheme_of(argument) is None and is_pattern(argument):
         return ImageSequence(path.name, find_numbered(path), fps)
     if scheme_of(argument) is None and glob.has_magic(argument):
@@ -81,7 +81,12 @@ def _open_live(argument: str, fps: float | None) -> Source:
     )
 
 
-def _open_file(path: Path, fps: float | None) -> Source:
+def open_file(path: Path, fps: float | None = None) -> Source:
+    """Open an existing file: an image, or a video, which an animation is too.
+
+    Raises:
+        InputError: it is neither, or is an image while ``fps`` is not None.
+    """
     size = check_regular(path, "an image or a video").st_size
     try:
         if size == 0:
@@ -116,7 +121,7 @@ def _open_glob(argument: str, fps: float | None) -> Source:
     names = glob.glob(argument, recursive=True)  # noqa: PTH207, which takes no absolute pattern
     paths = _unique_files(path for name in names if not (path := Path(name)).is_dir())
     if len(paths) == 1:
-        return _open_file(paths[0], fps)
+        return open_file(paths[0], fps)
     images = tuple(path for path in paths if is_image_file(path))
     if not images:
         raise InputError(

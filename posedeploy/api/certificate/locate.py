@@ -10,8 +10,8 @@ from posedeploy import files
 from posedeploy.api.certificate.document import RecordedFile
 from posedeploy.api.compared_files import Role
 from posedeploy.api.model_args import format_paths
+from posedeploy.api.readable_images import list_files
 from posedeploy.errors import InputError, PoseDeployError
-from posedeploy.predict.image_files import open_several
 from posedeploy.printable import listed
 
 MAX_NAMES = 5
@@ -100,10 +100,9 @@ def check_file(recorded: RecordedFile, search: FileSearch) -> tuple[Path | None,
 def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> list[str]:
     """Return messages about images that are missing, that differ, and that are not in the certificate."""
     try:
-        source = open_several(images)
+        present = dict(list_files(images))
     except PoseDeployError as error:
         return [str(error)]
-    present = dict(zip(source.frame_names, source.inputs, strict=True))
     expected = {each.name: each.sha256 for each in recorded}
     missing = [name for name in expected if name not in present]
     extra = [name for name in present if name not in expected]

@@ -14,7 +14,8 @@ import numpy as np
 from posedeploy import contracts, files, manifest, native_code
 from posedeploy.aoti_package.build import PackageBuild, to_details
 from posedeploy.api.certificate.document import digest_of
-from posedeploy.benchmarks.reference_file import ReferenceDocument, StoredInput, write_reference
+from posedeploy.benchmarks.reference_file import ReferenceDocument, StoredInput
+from posedeploy.benchmarks.reference_writing import write_reference
 from posedeploy.checkpoints.partial_file import Version
 from posedeploy.staging.file_lock import Holder
 from posedeploy.tensorrt.build_info import to_details as engine_details

@@ -1,0 +1,125 @@
+"""The images and videos of a comparison, each read once before it begins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from posedeploy.api.model_args import format_paths
+from posedeploy.benchmarks.inputs import VideoFrame
+from posedeploy.calibration.overlap import OverlapCheck
+from posedeploy.errors import InputError
+from posedeploy.predict.frames import Source
+from posedeploy.predict.image_files import open_several
+from posedeploy.predict.sources import open_file
+from posedeploy.printable import printable
+from posedeploy.types import Array, Calibration
+
+logger = logging.getLogger(__name__)
+DEFAULT_FRAMES = 100
+"""The number of frames of a video that are compared."""
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A video, of which the first ``frames`` frames are compared."""
+
+    name: str
+    path: Path
+    frames: int
+
+    def read(self) -> Iterator[tuple[VideoFrame, Array]]:
+        """Yield the frames in order, as (H, W, 3) uint8 BGR; one is in memory at a time."""
+        with open_file(self.path) as source:
+            for number, frame in enumerate(islice(source, self.frames)):
+                yield VideoFrame(self.name, number, frame.time_s), frame.image
+
+
+def split_videos(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the images and folders among these paths, and the videos, which animations are too.
+
+    Raises:
+        InputError: a file is neither an image nor a video.
+    """
+    images, videos = list[Path](), list[Path]()
+    for path in paths:
+        (videos if path.is_file() and _is_video(path) else images).append(path)
+    return images, videos
+
+
+def _is_video(path: Path) -> bool:
+    with open_file(path) as source:
+        return source.is_video
+
+
+def list_files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Return the name that results use, and the path, of each image and video.
+
+    Raises:
+        InputError: a path does not exist, or has no image or video.
+    """
+    images, videos = split_videos(paths)
+    named = list[tuple[str, Path]]()
+    if images:
+        source = open_several(images)
+        named += zip(source.frame_names, source.inputs, strict=True)
+    return named + _name_videos(videos)
+
+
+def _name_videos(videos: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Return the videos with their file names, or with their paths where file names repeat."""
+    paths = list(dict.fromkeys(videos))
+    names = [path.name for path in paths]
+    return [(printable(path.name if names.count(path.name) == 1 else str(path)), path) for path in paths]
+
+
+def list_readable(images: Sequence[Path], calibration: Calibration | None) -> list[tuple[str, Path]]:
+    """Return the user's images, after each was read once, so that unreadable ones are reported at the start.
+
+    Raises:
+        InputError: none of them can be read, or some of them calibrated the network.
+    """
+    source, overlap = open_several(images), OverlapCheck(calibration)
+    readable = []
+    for frame in source:
+        overlap.add(frame.name, frame.image)
+        readable.append((frame.name, source.inputs[frame.index]))
+    if not readable:
+        raise InputError(f"`images={format_paths(images)}`: {'; '.join(source.problems)}")
+    _report(source)
+    overlap.report(f"`images={format_paths(images)}`", len(readable), "pass other images")
+    return readable
+
+
+def list_videos(videos: Sequence[Path], frames: int, calibration: Calibration | None) -> list[VideoFile]:
+    """Return the user's videos with the number of their frames, at most ``frames``, after each was read once.
+
+    Raises:
+        InputError: one of them cannot be read, or some of its frames calibrated the network.
+    """
+    return [_check_video(name, path, frames, calibration) for name, path in _name_videos(videos)]
+
+
+def _check_video(name: str, path: Path, frames: int, calibration: Calibration | None) -> VideoFile:
+    overlap, count = OverlapCheck(calibration), 0
+    with open_file(path) as source:
+        for frame in islice(source, frames):
+            overlap.add(f"{name}, frame {count}", frame.image)
+            count += 1
+        total = source.total
+        _report(source)
+    overlap.report(f"`images={path}`", count, "pass another video")
+    if count == frames and (total is None or total > count):
+        of_all = "frames are" if total is None else f"of {total} frames are"
+        logger.info(f"{name}: the first {count} {of_all} compared; pass `frames` to compare more")
+    return VideoFile(name, path, count)
+
+
+def _report(source: Source) -> None:
+    for remark in source.remarks:
+        logger.info(remark)
+    for problem in source.problems:
+        logger.warning(problem)
