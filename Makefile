@@ -64,7 +64,7 @@ $(RUNS): pyproject.toml constraints.txt
 
 $(INSTALLED): $(RUNS)
 	@echo "== installing the packages of the tests (those of TFLite and TensorRT are large)"
-	$(PIP) --editable '.[all,dev,docs,quantize,tensorrt-rtx,tflite]'
+	$(PIP) --editable '.[all,dev,docs,quantize,ray,tensorrt-rtx,tflite]'
 	@touch $(INSTALLED)
 
 clean:

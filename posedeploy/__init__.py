@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from posedeploy.predict.chain import Predictor
     from posedeploy.runtimes.base import Runner
     from posedeploy.runtimes.load_runner import open_artifact, open_runner
+    from posedeploy.scaling.predicting import write_pose_shards
+    from posedeploy.scaling.ray_settings import RaySettings, ShardedPrediction
     from posedeploy.tensorrt.options import TensorRtOptions
     from posedeploy.types import (
         Artifact,
@@ -78,8 +80,10 @@ _MODULES = {
     "Poses": "types",
     "PredictSettings": "api.writing_poses",
     "Predictor": "predict.chain",
+    "RaySettings": "scaling.ray_settings",
     "RunOptions": "types",
     "Runner": "runtimes.base",
+    "ShardedPrediction": "scaling.ray_settings",
     "TensorRtOptions": "tensorrt.options",
     "TensorSpec": "types",
     "TfliteOptions": "convert.export_options",
@@ -99,6 +103,7 @@ _MODULES = {
     "report": "api.writing_report",
     "tune": "api.tuning",
     "verify": "api.certificate.verifying",
+    "write_pose_shards": "scaling.predicting",
     "write_poses": "api.writing_poses",
 }
 """The module below ``posedeploy`` that defines each public name."""
@@ -122,8 +127,10 @@ __all__ = [
     "Poses",
     "PredictSettings",
     "Predictor",
+    "RaySettings",
     "RunOptions",
     "Runner",
+    "ShardedPrediction",
     "TensorRtOptions",
     "TensorSpec",
     "TfliteOptions",
@@ -144,6 +151,7 @@ __all__ = [
     "report",
     "tune",
     "verify",
+    "write_pose_shards",
     "write_poses",
 ]
 

@@ -15,6 +15,7 @@
     │   └── MeshMissingError         a checkpoint needs a mesh that was not passed
     ├── MeasurementError             times cannot be measured on this machine
     ├── OutputError                  a result cannot be written
+    ├── ClusterError                 a Ray cluster cannot be reached, or its workers cannot run the job
     ├── DownloadError                a published file cannot be fetched, or differs from the recorded one
     ├── IsolatedEnvironmentError     a converter's environment is missing, broken or cannot be created
     │   └── IsolatedProgramError     a program in an isolated environment failed; has its log
@@ -105,6 +106,10 @@ class MeasurementError(PoseDeployError):
 
 class OutputError(PoseDeployError):
     """A result cannot be written."""
+
+
+class ClusterError(PoseDeployError):
+    """A Ray cluster cannot be reached, or its workers cannot run the job."""
 
 
 class DownloadError(PoseDeployError):

@@ -154,6 +154,7 @@ MAY_IMPORT = {
         "synthetic",
         "tuning",
     },
+    "scaling": SHARED | {"api", "convert.export_options", "predict", "runtimes.base", "scaling"},
     "testing": BASE | {"api", "benchmarks"},
     "pytest_plugin": BASE | {"testing"},
 }

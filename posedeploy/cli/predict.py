@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from posedeploy.console import common_options, model_options, parsing, people_options
+from posedeploy.console import common_options, model_options, parsing, people_options, ray_options
 from posedeploy.console.output import show_progress
 
 CAMERA = "Camera, for 3D networks"
@@ -20,7 +20,8 @@ def predict(
         str,
         typer.Argument(
             help="An image, a folder, a video, 'frames/%06d.png', 'photos/*.jpg', the URL of a stream, the "
-            "number of a camera, or a file of 2D joints.",
+            "number of a camera, or a file of 2D joints. With --ray also a list of paths (.txt, .parquet) or "
+            "a URL of object storage.",
             show_default=False,
         ),
     ],
@@ -156,6 +157,11 @@ def predict(
         str, typer.Option(metavar="obj|glb", help="With --mesh: the file format of the meshes.")
     ] = "obj",
     contract: model_options.Contract = None,
+    ray: ray_options.Ray = None,
+    resume: ray_options.Resume = False,
+    shard_size: ray_options.ShardSize = None,
+    workers: ray_options.Workers = None,
+    poses_json: ray_options.PosesJson = False,
 ) -> None:
     """Estimate poses in images, videos or a camera; write pictures with skeletons and poses.json.
 
@@ -164,9 +170,11 @@ def predict(
     from posedeploy.api.person_sources import PersonArgs
     from posedeploy.api.writing_poses import PredictSettings, write_poses
     from posedeploy.commands import predict as command
+    from posedeploy.commands.predict_shards import show_shards
     from posedeploy.predict.box_files.box_content import BoxOptions
     from posedeploy.predict.joint_files.joint_source import JointsOptions
     from posedeploy.predict.threshold import Threshold
+    from posedeploy.scaling.predicting import write_pose_shards
 
     size = parsing.parse_size(image_size, "--image-size")
     settings = PredictSettings(
@@ -189,18 +197,22 @@ def predict(
         recursive=recursive,
         refine=refine,
     )
+    ray_settings = ray_options.to_settings(ray, resume, shard_size, workers, poses_json)
     with show_progress() as on_progress:
-        result = write_poses(
-            model,
-            source,
-            output,
-            settings,
-            device=device,
-            precision=precision,
-            threads=threads,
-            runtime=runtime,
-            on_progress=on_progress,
+        arguments: dict[str, Any] = {
+            "device": device,
+            "precision": precision,
+            "threads": threads,
+            "runtime": runtime,
+            "on_progress": on_progress,
             **model_options.model_keywords(family, network, contract, mesh, stages, weights, height),
-        )
+        }
+        if ray_settings is not None:
+            shards = write_pose_shards(model, source, output, settings, ray_settings, **arguments)
+        else:
+            result = write_poses(model, source, output, settings, **arguments)
+    if ray_settings is not None:
+        show_shards(shards)
+        raise typer.Exit(1 if shards.problems else 0)
     command.show_prediction(result)
     raise typer.Exit(1 if result.problems else 0)

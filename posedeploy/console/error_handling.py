@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from posedeploy.console.option_names import learn_options
 from posedeploy.console.output import fail, show_logs
 from posedeploy.console.path_checks import check_arguments
+from posedeploy.console.ray_options import complete_ray
 from posedeploy.errors import PoseDeployError
 from posedeploy.plugins import missing_package
 
@@ -27,6 +28,7 @@ class ErrorHandlingGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep the arguments for ``invoke``, where errors become one line."""
+        args = complete_ray(args)
         ctx.meta[ARGUMENTS] = tuple(args)
         learn_options(self)
         return super().parse_args(ctx, args)

@@ -26,7 +26,7 @@ from posedeploy.predict.image_headers import (
     strip_png_animation,
 )
 from posedeploy.predict.sample_depth import to_8_bits
-from posedeploy.types import Array
+from posedeploy.types import Array, StrPath
 
 # OpenCV's log messages repeat what our errors report.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -104,24 +104,36 @@ def read_picture(path: Path) -> Picture:
         InputError: the file is missing, unreadable, empty, truncated, too large, or not an image.
         MissingPackageError: the file is HEIC, and the package that reads HEIC is not installed.
     """
-    content = read_bytes(path, "an image", MAX_IMAGE_BYTES)
+    return decode_picture(path, read_bytes(path, "an image", MAX_IMAGE_BYTES))
+
+
+def decode_picture(name: StrPath, content: bytes) -> Picture:
+    """Decode the bytes of an image file as ``read_picture`` does.
+
+    Args:
+        name: the path or the URL of the image, for messages.
+
+    Raises:
+        InputError: the bytes are empty, truncated, too large, or not an image.
+        MissingPackageError: the image is HEIC, and the package that reads HEIC is not installed.
+    """
     if not content:
-        raise InputError(f"{path}: the file is empty (0 bytes), not an image; copy or download it again")
+        raise InputError(f"{name}: the file is empty (0 bytes), not an image; copy or download it again")
     try:
         header = read_header(content)
     except HeaderError as error:
-        raise InputError(f"{path}: {error}; copy or download it again") from error
+        raise InputError(f"{name}: {error}; copy or download it again") from error
     if header is None:
-        raise _not_an_image(path, content)
-    check_size(path, header)
+        raise _not_an_image(name, content)
+    check_size(name, header)
     if header.unreadable is not None:
         raise InputError(
-            f"{path}: OpenCV does not read {header.unreadable}; convert the image to PNG or JPEG"
+            f"{name}: OpenCV does not read {header.unreadable}; convert the image to PNG or JPEG"
         )
-    return _decode(path, content, header)
+    return _decode(name, content, header)
 
 
-def check_size(path: Path, header: ImageHeader, max_pixels: int = MAX_PIXELS) -> None:
+def check_size(path: StrPath, header: ImageHeader, max_pixels: int = MAX_PIXELS) -> None:
     """Check the size of an image before it is decoded.
 
     Args:
@@ -142,7 +154,7 @@ def check_size(path: Path, header: ImageHeader, max_pixels: int = MAX_PIXELS) ->
         )
 
 
-def _not_an_image(path: Path, content: bytes) -> InputError:
+def _not_an_image(path: StrPath, content: bytes) -> InputError:
     kind = kind_of(io.BytesIO(content))
     actual, remedy = kind.what, f"; {kind.remedy}" if kind.name in _TEXTS else ""
     if _VIDEO.match(content):
@@ -152,7 +164,7 @@ def _not_an_image(path: Path, content: bytes) -> InputError:
     return InputError(f"{path}: not an image but {actual}{remedy}; expected {', '.join(SUFFIXES)}")
 
 
-def _decode(path: Path, content: bytes, header: ImageHeader) -> Picture:
+def _decode(path: StrPath, content: bytes, header: ImageHeader) -> Picture:
     decode = _DECODERS.get(header.format, _decode_deep if is_deep(header) else _decode_8_bits)
     try:
         pixels, remark = decode(content, header)

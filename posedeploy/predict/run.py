@@ -99,7 +99,7 @@ class PredictionPipeline:
         self._artifact = artifact
         self._options = options
         self._origin = options.joint_source or options.person_source
-        self._predictor = _predictor(runner, artifact, options)
+        self._predictor = choose_predictor(runner, artifact, options)
         self._producer = poses_json.describe_producer(
             artifact, runner.runtime_info, artifact_files.hashes_of(artifact)
         )
@@ -129,7 +129,9 @@ class PredictionPipeline:
             output.finish()
             warnings = camera_warnings(self._options.camera, output.widths)
             remarks = [printable(remark) for remark in (*warnings, *self._remarks(output))]
-            record = self._record(output)
+            record = describe_source(
+                source, self._artifact, self._options, len(output.people), is_tracked=output.is_tracking
+            )
             content = output.document.encode(self._producer, record, source.problems, remarks)
             (stage / poses_json.NAME).write_bytes(content)
             names = sorted(path.name for path in stage.iterdir())
@@ -170,28 +172,6 @@ class PredictionPipeline:
             for future in pending:
                 future.result()
 
-    def _record(self, output: FrameOutput) -> poses_json.SourceRecord:
-        source, options = self._source, self._options
-        persons, joints = options.person_source, options.joint_source
-        no_boxes = WHOLE_IMAGE if takes_boxes(self._artifact.spec) else None
-        return poses_json.SourceRecord(
-            name=source.name,
-            kind=source.kind,
-            frames=len(output.people),
-            expected_frames=source.total,
-            skipped_files=len(source.skipped),
-            skipped=source.skipped,
-            fps=source.fps if source.is_video else None,
-            tracked=output.is_tracking,
-            smoothed=output.is_tracking and options.smooth,
-            refined=options.refine,
-            boxes=printable(persons.name) if persons else no_boxes,
-            joints=printable(joints.name) if joints else None,
-            detector=self._origin.producer if self._origin else None,
-            min_keypoints=options.threshold.min_keypoints,
-            min_score=options.threshold.min_score,
-        )
-
     def _remarks(self, output: FrameOutput) -> list[str]:
         return [
             *self._source.remarks,
@@ -202,7 +182,38 @@ class PredictionPipeline:
         ]
 
 
-def _predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
+def describe_source(
+    source: Source, artifact: Artifact, options: PredictOptions, frames: int, *, is_tracked: bool = False
+) -> poses_json.SourceRecord:
+    """Return the record of a source of which ``frames`` were processed, for ``poses.json``."""
+    persons, joints = options.person_source, options.joint_source
+    origin = joints or persons
+    no_boxes = WHOLE_IMAGE if takes_boxes(artifact.spec) else None
+    return poses_json.SourceRecord(
+        name=source.name,
+        kind=source.kind,
+        frames=frames,
+        expected_frames=source.total,
+        skipped_files=len(source.skipped),
+        skipped=source.skipped,
+        fps=source.fps if source.is_video else None,
+        tracked=is_tracked,
+        smoothed=is_tracked and options.smooth,
+        refined=options.refine,
+        boxes=printable(persons.name) if persons else no_boxes,
+        joints=printable(joints.name) if joints else None,
+        detector=origin.producer if origin else None,
+        min_keypoints=options.threshold.min_keypoints,
+        min_score=options.threshold.min_score,
+    )
+
+
+def choose_predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
+    """Return what finds the poses in frames: a network on images, or one that lifts 2D joints.
+
+    Raises:
+        InputError: the network's family is unknown, or cannot be used with these options.
+    """
     if options.refine:
         check_refine(artifact.spec)
     if options.joint_source is not None:

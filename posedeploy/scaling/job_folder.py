@@ -1,0 +1,189 @@
+"""The folder of a job: its description, the list of its images, its shards and their manifest."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from pyarrow import parquet
+
+from posedeploy import __version__, files
+from posedeploy.errors import InputError, OutputError
+from posedeploy.predict.poses_json import NAME as POSES_JSON
+from posedeploy.scaling.image_list import ImageRef
+from posedeploy.types import RuntimeInfo
+
+JOB, IMAGES, MANIFEST, REPORT = "job.json", "images.parquet", "manifest.jsonl", "report.json"
+SHARDS, PICTURES = "shards", "pictures"
+FORMAT, VERSION = "posedeploy.job", 1
+IMAGES_SCHEMA = pa.schema([pa.field("name", pa.string()), pa.field("location", pa.string())])
+
+
+class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job computes: ``job.json``.
+
+    id: differs between jobs. options: the arguments that decide the results, by name. model_sha256: the
+    hashes of the model's files. images, shards: their numbers. skipped, problems, remarks: on the source.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    posedeploy: str = __version__
+    id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
+    name: str
+    options: Mapping[str, Any]
+    model_sha256: Mapping[str, str]
+    images: int
+    shards: int
+    images_sha256: str
+    skipped: Sequence[str] = ()
+    problems: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+
+
+class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished shard: a line of ``manifest.jsonl``.
+
+    images: all images of the shard. people: the number of people in them. problems: why images were not
+    used. attempts: 1, and one more for each attempt that ended before the shard was finished. node, worker:
+    the host name and the process id. seconds: the time of the last attempt.
+    """
+
+    shard: int
+    file: str
+    sha256: str
+    bytes: int
+    images: int
+    people: int
+    problems: Sequence[str]
+    remarks: Sequence[str]
+    attempts: int
+    node: str
+    worker: int
+    seconds: float
+    max_rss_bytes: int
+    runtime: RuntimeInfo
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The paths of a job in its output folder."""
+
+    path: Path
+
+    @property
+    def job(self) -> Path:
+        """The description of the job."""
+        return self.path / JOB
+
+    @property
+    def manifest(self) -> Path:
+        """The finished shards."""
+        return self.path / MANIFEST
+
+    @property
+    def poses_json(self) -> Path:
+        """The poses of all shards, if they were requested."""
+        return self.path / POSES_JSON
+
+    def shard(self, number: int) -> Path:
+        """Return the path of a shard."""
+        return self.path / SHARDS / f"{number:06d}.parquet"
+
+    def pictures(self, number: int) -> Path:
+        """Return the folder of the pictures of a shard."""
+        return self.path / PICTURES / f"{number:06d}"
+
+    def read_job(self) -> JobDocument:
+        """Return the description of the job.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        try:
+            return msgspec.json.decode(self.job.read_bytes(), type=JobDocument)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{self.path}: no job to resume: it has no {JOB}; run it without `resume`"
+            ) from error
+        except (OSError, msgspec.MsgspecError) as error:
+            raise InputError(
+                f"{self.job}: not a readable description of a job ({error}); use another folder without "
+                "`resume`"
+            ) from error
+
+    def read_images(self, shard: int) -> list[ImageRef]:
+        """Return the images of a shard."""
+        with parquet.ParquetFile(self.path / IMAGES) as file:
+            table = file.read_row_group(shard)
+        return [ImageRef(row["name"], row["location"]) for row in table.to_pylist()]
+
+    def read_manifest(self) -> dict[int, ShardRecord]:
+        """Return the finished shards by number. A last line that was not written completely is left out.
+
+        Raises:
+            InputError: another line is damaged.
+        """
+        path = self.manifest
+        lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+        records = {}
+        for number, line in enumerate(lines[:-1], 1):
+            try:
+                record = msgspec.json.decode(line, type=ShardRecord)
+            except msgspec.MsgspecError as error:
+                raise InputError(f"{path}: line {number} is damaged ({error}); remove the line") from error
+            records[record.shard] = record
+        return records
+
+    def write_manifest(self, records: Iterable[ShardRecord]) -> None:
+        """Replace the manifest."""
+        files.write_text(
+            self.manifest, "".join(msgspec.json.encode(record).decode() + "\n" for record in records)
+        )
+
+    def append_record(self, record: ShardRecord) -> None:
+        """Add a shard to the manifest, and wait until it is on the disk.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written.
+        """
+        try:
+            with self.manifest.open("ab") as file:
+                file.write(msgspec.json.encode(record) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+
+def write_error(folder: Path, error: OSError) -> OutputError:
+    """Return the error for a job that cannot write into its folder."""
+    return OutputError(
+        f"{folder}: writing failed ({error.strerror or error}); the finished shards are kept: free space or "
+        "fix the folder, then continue with `resume`"
+    )
+
+
+def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tuple[int, int]:
+    """Write the images of a job, one row group for each shard. Return the numbers of images and shards."""
+    remaining = iter(images)
+    count = shards = 0
+    with parquet.ParquetWriter(path, IMAGES_SCHEMA, compression="zstd") as writer:
+        for rows in _batches(remaining, shard_size):
+            names, locations = [row.name for row in rows], [row.location for row in rows]
+            table = pa.table([names, locations], schema=IMAGES_SCHEMA)
+            writer.write_table(table, row_group_size=shard_size)
+            count, shards = count + len(rows), shards + 1
+    return count, shards
+
+
+def _batches(images: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
+    while batch := list(islice(images, size)):
+        yield batch

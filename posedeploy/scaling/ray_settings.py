@@ -1,0 +1,63 @@
+"""The settings of a job on Ray, and its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from posedeploy.argument_types import check_fields
+from posedeploy.errors import InputError
+from posedeploy.scaling.job_folder import ShardRecord
+
+SHARD_SIZE = 256
+
+
+@check_fields
+@dataclass(frozen=True, kw_only=True)
+class RaySettings:
+    """The settings of a job on Ray.
+
+    address: ``HOST:PORT`` of a cluster, ``auto`` for the one of this machine; ``local`` starts Ray on this
+    machine. resume: continue the job in the output folder. shard_size: images in each shard. workers: the
+    number of workers; None for one up to as many as the cluster has room for. poses_json: also write
+    ``poses.json`` of all shards.
+    """
+
+    address: str = "local"
+    resume: bool = False
+    shard_size: int = SHARD_SIZE
+    workers: int | None = None
+    poses_json: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("shard_size", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"`{name}={value}`: expected at least 1")
+
+
+@dataclass(frozen=True)
+class ShardedPrediction:
+    """The result of a job: all its finished shards.
+
+    files: the report, the manifest and ``poses.json``, if it was requested. resumed_shards: the number of
+    shards that an earlier run finished. problems: why images were not used, or shards are not finished; the
+    command line exits with status 1 if there are any. remarks: messages on how images were processed.
+    """
+
+    files: tuple[Path, ...]
+    shards: tuple[ShardRecord, ...]
+    resumed_shards: int
+    skipped: int
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def images(self) -> int:
+        """The number of images in the finished shards."""
+        return sum(shard.images for shard in self.shards)
+
+    @property
+    def people(self) -> int:
+        """The number of people in them."""
+        return sum(shard.people for shard in self.shards)

@@ -1,0 +1,118 @@
+"""Start a job in a folder, or continue the one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from posedeploy import files
+from posedeploy.errors import InputError
+from posedeploy.printable import printable
+from posedeploy.scaling.image_list import list_images
+from posedeploy.scaling.job_folder import (
+    IMAGES,
+    JOB,
+    MANIFEST,
+    JobDocument,
+    JobFolder,
+    ShardRecord,
+    write_images,
+)
+
+
+def start_job(
+    folder: JobFolder,
+    source: str,
+    *,
+    recursive: bool,
+    options: Mapping[str, Any],
+    model_sha256: Mapping[str, str],
+) -> JobDocument:
+    """List the images of a source, and write the description of the job into its folder.
+
+    Raises:
+        InputError: the folder contains a job already, or the source cannot be used.
+        OutputError: the folder cannot be written.
+    """
+    if folder.job.exists():
+        raise InputError(
+            f"{folder.path}: contains a job already ({JOB}); continue it with `resume`, or use another folder"
+        )
+    listed = list_images(source, recursive=recursive, without=folder.path)
+    with files.staged(folder.path) as stage:
+        images, shards = write_images(stage / IMAGES, listed.images, options["shard_size"])
+        document = JobDocument(
+            name=printable(listed.name),
+            options={**options, "is_single": listed.is_single},
+            model_sha256=model_sha256,
+            images=images,
+            shards=shards,
+            images_sha256=files.sha256(stage / IMAGES),
+            skipped=listed.skipped,
+            problems=listed.problems,
+            remarks=listed.remarks,
+        )
+        (stage / MANIFEST).write_bytes(b"")
+        (stage / JOB).write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    return document
+
+
+def resume_job(
+    folder: JobFolder, *, options: Mapping[str, Any], model_sha256: Mapping[str, str]
+) -> tuple[JobDocument, dict[int, ShardRecord]]:
+    """Return the job in a folder with its finished shards. Shards whose files were deleted are left out.
+
+    Raises:
+        InputError: there is no job, it has other options or another model, or one of its files has changed.
+    """
+    document = folder.read_job()
+    _check_options(folder, document, options, model_sha256)
+    _check_file(folder.path / IMAGES, document.images_sha256, "use another folder without `resume`")
+    records = folder.read_manifest()
+    finished = {}
+    for number, record in records.items():
+        path = folder.path / record.file
+        if path.exists():
+            _check_file(path, record.sha256, "delete the file to compute the shard again, then `resume`")
+            finished[number] = record
+    folder.write_manifest(finished.values())
+    return document, finished
+
+
+def _check_options(
+    folder: JobFolder, document: JobDocument, options: Mapping[str, Any], model_sha256: Mapping[str, str]
+) -> None:
+    for name, value in options.items():
+        recorded = document.options.get(name)
+        if recorded != value:
+            raise InputError(
+                f"`{name}`: the job in {folder.path} was started with {_format(recorded)}, not with "
+                f"{_format(value)}; use the same value with `resume`, or another folder"
+            )
+    for name, digest in model_sha256.items():
+        recorded_digest = document.model_sha256.get(name, "")
+        if recorded_digest != digest:
+            raise InputError(
+                f"{name}: the model has changed since the job in {folder.path} was started: its SHA-256 is "
+                f"{digest[:12]}..., expected {recorded_digest[:12]}...; use the same model, or another folder"
+            )
+
+
+def _check_file(path: Path, expected: str, hint: str) -> None:
+    try:
+        digest = files.sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {hint}") from error
+    if digest != expected:
+        raise InputError(
+            f"{path}: changed since it was written: its SHA-256 is {digest[:12]}..., expected "
+            f"{expected[:12]}...; {hint}"
+        )
+
+
+def _format(value: object) -> str:
+    names = {None: "the default", True: "yes", False: "no"}
+    return names[value] if value is None or isinstance(value, bool) else str(value)

@@ -1,0 +1,114 @@
+"""The part of a job that every worker needs: the model, its arguments and the output folder."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from posedeploy.api.model_args import ModelArgs, ModelKeywords
+from posedeploy.api.open_models import open_model
+from posedeploy.api.person_sources import check_camera, open_box_source, open_joint_source
+from posedeploy.api.writing_poses import PredictSettings
+from posedeploy.errors import InputError
+from posedeploy.predict.camera import read_camera
+from posedeploy.predict.frames import Source
+from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import Artifact, RunOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """What every worker needs. All paths are absolute.
+
+    source: the name of the source, for messages.
+    """
+
+    folder: Path
+    job_id: str = ""
+    source: str
+    model: Path
+    settings: PredictSettings
+    options: RunOptions
+    runtime: str | None = None
+    model_args: ModelKeywords = field(default_factory=lambda: ModelKeywords())
+
+
+def open_job(job: ShardJob, source: Source, opened: ExitStack) -> tuple[Runner, Artifact, PredictOptions]:
+    """Open the model and the detector of a job as ``write_poses`` does.
+
+    Args:
+        source: used in messages. opened: closes the models.
+
+    Raises:
+        PoseDeployError: a model cannot be opened with these arguments on this machine.
+    """
+    settings, persons = job.settings, job.settings.persons
+    args = ModelArgs.of(job.model_args, draws_mesh=True)
+    camera = read_camera(settings.fx, settings.extrinsics)
+    runner, artifact = open_model(job.model, job.options, args, job.runtime)
+    opened.enter_context(runner)
+    arguments = [name for name in ("fx", "extrinsics") if getattr(settings, name) is not None]
+    if arguments:
+        check_camera(" and ".join(f"`{name}`" for name in arguments), artifact.spec)
+    people = open_joint_source(persons, artifact.spec, job.options, opened, source)
+    boxes = None if people else open_box_source(persons, artifact.spec, job.options, opened, source)
+    options = PredictOptions(
+        camera,
+        draw=settings.draw,
+        person_source=boxes,
+        joint_source=people,
+        threshold=persons.threshold,
+        refine=settings.refine,
+    )
+    return runner, artifact, options
+
+
+def check_settings(settings: PredictSettings, model_args: ModelKeywords) -> None:
+    """Check that no setting is for what workers do not do.
+
+    Raises:
+        InputError: a window, a video or meshes are requested, or people's boxes or joints come from a file.
+    """
+    joints = settings.joints
+    refused = {
+        "show": (settings.show, "a window"),
+        "fps": (settings.fps is not None, "a video"),
+        "boxes": (settings.persons.boxes is not None, "a file of boxes"),
+        "mesh": (model_args.get("mesh") is not None, "meshes"),
+        "joints": (joints.joint_set is not None, "files of 2D joints"),
+        "sequence": (joints.is_sequence, "files of 2D joints"),
+        "joints_key": (joints.key is not None, "files of 2D joints"),
+        "image_size": (joints.image_size is not None, "files of 2D joints"),
+    }
+    for name, (is_set, what) in refused.items():
+        if is_set:
+            raise InputError(
+                f"`{name}`: not available with `ray`: workers do not use {what}; leave out one of them"
+            )
+
+
+def with_absolute_paths(settings: PredictSettings) -> PredictSettings:
+    """Return the settings for processes with another working directory."""
+    persons = settings.persons
+    return replace(
+        settings,
+        extrinsics=_absolute(settings.extrinsics),
+        persons=replace(persons, detector=_absolute(persons.detector), contract=_absolute(persons.contract)),
+    )
+
+
+def model_args_with_absolute_paths(model_args: ModelKeywords) -> ModelKeywords:
+    """Return the arguments of a model for processes with another working directory."""
+    absolute = ModelKeywords(**model_args)
+    contract, network = model_args.get("contract"), model_args.get("network")
+    if contract is not None and Path(contract).exists():  # otherwise the name of a preset
+        absolute["contract"] = str(Path(contract).absolute())
+    if network is not None:
+        absolute["network"] = str(Path(network).absolute())
+    return absolute
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()

@@ -1,0 +1,251 @@
+"""Compute the shards of a job in one process, which keeps the models open."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from posedeploy import __version__, artifact_files, files
+from posedeploy.errors import ClusterError, InputError
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.frames import Frame
+from posedeploy.predict.image_files import Images
+from posedeploy.predict.images import Picture
+from posedeploy.predict.lifting import Lifter
+from posedeploy.predict.pictures import Names, Painter, PictureFiles
+from posedeploy.predict.run import choose_predictor
+from posedeploy.scaling.image_list import ImageRef
+from posedeploy.scaling.job_folder import PICTURES, JobDocument, JobFolder, ShardRecord, write_error
+from posedeploy.scaling.poses_table import ImageRow, write_rows
+from posedeploy.scaling.read_ahead import ReadImage, read_ahead
+from posedeploy.scaling.shard_job import ShardJob, open_job
+from posedeploy.types import Poses
+
+MAX_ATTEMPTS = 3
+"""How often a shard is tried: an image that crashes the decoder must not stop the job."""
+
+
+class ShardError(ClusterError):
+    """One shard cannot be computed; the others can."""
+
+
+class ShardWorker:
+    """A process of a job with open models. ``close`` closes them."""
+
+    def __init__(self, job: ShardJob) -> None:
+        """
+        Raises:
+            ClusterError: this process does not share the output folder, or has another version of posedeploy
+                or of the model.
+            PoseDeployError: a model cannot be opened on this machine.
+        """
+        self._job = job
+        self._folder = JobFolder(job.folder)
+        document = check_worker(self._folder, job.job_id)
+        self._size = document.options["shard_size"]
+        self._opened = ExitStack()
+        with ExitStack() as on_error:
+            on_error.push(self._opened)
+            source = Images(job.source, ())
+            runner, artifact, options = open_job(job, source, self._opened)
+            _check_model(job, artifact_files.hashes_of(artifact), document)
+            on_error.pop_all()
+        self._spec, self._runtime = artifact.spec, runner.runtime_info
+        self._draw = options.draw
+        self._predictor: Predictor | Lifter = choose_predictor(runner, artifact, options)
+
+    def close(self) -> None:
+        """Close the models."""
+        self._opened.close()
+
+    def __call__(self, shard: int) -> ShardRecord:
+        """Compute a shard, and replace its files at once.
+
+        Raises:
+            ShardError: its worker died ``MAX_ATTEMPTS`` times.
+            OutputError: the disk is full, or the folder cannot be written.
+            ArtifactError: the model cannot be run.
+        """
+        try:
+            return self._compute(shard)
+        except OSError as error:
+            raise write_error(self._job.folder, error) from error
+
+    def _compute(self, shard: int) -> ShardRecord:
+        started = time.monotonic()
+        path = self._folder.shard(shard)
+        path.parent.mkdir(exist_ok=True)
+        remarks = len(self._predictor.remarks)
+        interrupted = _remove_attempts(path, self._folder.pictures(shard))
+        if interrupted >= MAX_ATTEMPTS:
+            raise ShardError(_describe_lost(self._folder.read_images(shard), shard * self._size, shard))
+        attempt = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.part")
+        attempt.touch()
+        try:
+            rows = self._predict(self._folder.read_images(shard), shard)
+            write_rows(attempt, rows)
+            _sync(attempt)
+            digest, size = files.sha256(attempt), attempt.stat().st_size
+            attempt.replace(path)
+        except BaseException:
+            _remove_attempts(path, self._folder.pictures(shard))
+            raise
+        return ShardRecord(
+            shard=shard,
+            file=path.relative_to(self._job.folder).as_posix(),
+            sha256=digest,
+            bytes=size,
+            images=len(rows),
+            people=sum(len(row.poses) for row in rows if row.poses is not None),
+            problems=tuple(row.error for row in rows if row.error is not None),
+            remarks=(
+                *(f"{row.name}: {row.remark}" for row in rows if row.remark is not None),
+                *self._predictor.remarks[remarks:],
+            ),
+            attempts=interrupted + 1,
+            node=platform.node(),
+            worker=os.getpid(),
+            seconds=round(time.monotonic() - started, 6),
+            max_rss_bytes=_max_rss_bytes(),
+            runtime=self._runtime,
+        )
+
+    def _predict(self, images: Sequence[ImageRef], shard: int) -> list[ImageRow]:
+        first = shard * self._size
+        rows = {index: ImageRow(index, image.name) for index, image in enumerate(images, first)}
+        rejected: list[str] = []
+        pictures = (
+            _Pictures(self._folder.pictures(shard), Painter(self._spec, is_video=False))
+            if self._draw
+            else None
+        )
+        pending: dict[int, None] = {}
+        with closing(read_ahead(images)) as read:
+            frames = _frames(read, images, rows, pending, first)
+            with closing(self._predictor.stream(frames, rejected)) as results:
+                for frame, poses in results:
+                    del pending[frame.index]
+                    height, width = frame.image.shape[:2]
+                    name = pictures.write(frame, poses) if pictures else None
+                    row = replace(rows[frame.index], size=(width, height), poses=poses, picture=name)
+                    rows[frame.index] = row
+        for index, reason in zip(pending, rejected, strict=True):
+            rows[index] = replace(rows[index], error=reason)
+        if pictures is not None:
+            pictures.finish()
+        return list(rows.values())
+
+
+class _Pictures:
+    """The pictures of a shard, in a folder that replaces that of an earlier attempt."""
+
+    def __init__(self, folder: Path, painter: Painter) -> None:
+        self._folder, self._painter = folder, painter
+        self._part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
+        self._part.mkdir(parents=True)
+        self._files = PictureFiles(self._part, Names(self._part, ()))
+
+    def write(self, frame: Frame, poses: Poses) -> str:
+        """Draw the people, and return the name of the file relative to the output folder."""
+        name = self._files.write(frame, self._painter.paint(frame.image.copy(), poses))
+        return f"{PICTURES}/{self._folder.name}/{name}"
+
+    def finish(self) -> None:
+        """Replace the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._part.replace(self._folder)
+
+
+def _describe_lost(images: Sequence[ImageRef], first: int, shard: int) -> str:
+    return (
+        f"shard {shard} is not finished: its worker died {MAX_ATTEMPTS} times while it processed images "
+        f"{first} to {first + len(images) - 1} ({images[0].name} to {images[-1].name}); look for an image "
+        "that crashes the decoder or takes too much memory, then continue with `resume`"
+    )
+
+
+def check_worker(folder: JobFolder, job_id: str) -> JobDocument:
+    """Check that this process shares the output folder with the others, and runs the same version.
+
+    Raises:
+        ClusterError: it does not.
+    """
+    try:
+        document = folder.read_job()
+    except InputError as error:
+        raise ClusterError(
+            f"{folder.path}: node {platform.node()} does not have the job's folder; use an output folder "
+            "that all nodes share, such as one on NFS, under the same path"
+        ) from error
+    if document.id != job_id:
+        raise ClusterError(
+            f"{folder.path}: on node {platform.node()} the folder contains another job; use an output folder "
+            "that all nodes share, under the same path"
+        )
+    if document.posedeploy != __version__:
+        raise ClusterError(
+            f"node {platform.node()} has posedeploy {__version__}, but the job was started with "
+            f"{document.posedeploy}; install the same version on all nodes"
+        )
+    return document
+
+
+def _check_model(job: ShardJob, hashes: dict[str, str], document: JobDocument) -> None:
+    for name, digest in document.model_sha256.items():
+        if hashes.get(name) != digest:
+            raise ClusterError(
+                f"{job.model}: on node {platform.node()} the SHA-256 of {name} is "
+                f"{hashes.get(name, 'missing')[:12]}, expected {digest[:12]}; copy the same model to all "
+                "nodes"
+            )
+
+
+def _frames(
+    read: Iterator[ReadImage],
+    images: Sequence[ImageRef],
+    rows: dict[int, ImageRow],
+    pending: dict[int, None],
+    first: int,
+) -> Iterator[Frame]:
+    """Yield the images that can be read, and record the others.
+
+    Args:
+        pending: gets the indices of the frames.
+    """
+    for index, (image, picture) in enumerate(zip(images, read, strict=True), first):
+        if not isinstance(picture, Picture):
+            rows[index] = replace(rows[index], error=str(picture))
+            continue
+        rows[index] = replace(rows[index], remark=picture.remark)
+        pending[index] = None
+        yield Frame(image.name, picture.pixels, index)
+
+
+def _remove_attempts(path: Path, pictures: Path) -> int:
+    """Remove what attempts that ended early left of a shard, and return their number."""
+    parts = list(path.parent.glob(f".{path.stem}.*.part"))
+    for part in parts:
+        with suppress(FileNotFoundError):
+            part.unlink()
+    for folder in pictures.parent.glob(f".{pictures.name}.*.part"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(parts)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _max_rss_bytes() -> int:
+    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage if sys.platform == "darwin" else usage * 1024

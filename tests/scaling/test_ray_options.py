@@ -1,0 +1,63 @@
+"""The options of ``predict --ray``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from posedeploy.console.ray_options import complete_ray
+
+
+@pytest.mark.parametrize(
+    ("arguments", "completed"),
+    [
+        ("predict a b --ray", "predict a b --ray local"),
+        ("predict --ray a b", "predict --ray local a b"),
+        ("predict a b --ray --no-draw", "predict a b --ray local --no-draw"),
+        ("predict a b --ray head:6379 -o c", "predict a b --ray head:6379 -o c"),
+        ("predict a --ray auto b", "predict a --ray auto b"),
+        ("predict --ray -- a:1", "predict --ray local -- a:1"),
+        ("predict -- --ray a", "predict -- --ray a"),
+    ],
+)
+def test_ray_takes_an_address_or_nothing(arguments: str, completed: str) -> None:
+    assert complete_ray(arguments.split()) == completed.split()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resume"], "--resume: only for jobs on a Ray cluster; add --ray, or leave it out"),
+        (["--shard-size", 4], "--shard-size: only for jobs on a Ray cluster"),
+        (["--ray", "--shard-size", 0], "--shard-size 0: expected at least 1"),
+        (["--ray", "--workers", 0], "--workers 0: expected at least 1"),
+        (["--ray", "ray://head:10001"], "--ray ray://head:10001: expected HOST:PORT of a cluster"),
+        (["--ray", "--show"], "--show: not available with --ray: workers do not use a window; leave out one"),
+        (["--ray", "--fps", 5], "--fps: not available with --ray: workers do not use a video"),
+        (["--ray", "--boxes", "b.csv"], "--boxes: not available with --ray: workers do not use a file of"),
+        (["--ray", "--sequence"], "--sequence: not available with --ray"),
+        (["--ray", "-o", "s3://bucket/out"], "expected a folder that all nodes share, such as one on NFS"),
+        (["--ray", "--resume"], "no job to resume: it has no job.json; run it without --resume"),
+        (["--ray", "127.0.0.1:9"], "--ray 127.0.0.1:9: no Ray cluster can be reached there ([Errno 111]"),
+        (["--ray", "--threads", 99], "--threads 99: the cluster has"),
+        (["--ray", "--workers", 99], "--workers 99: the cluster has room for"),
+    ],
+)
+def test_wrong_options_are_refused(
+    model: Path, refused: Callable[..., str], tmp_path: Path, options: list[object], message: str
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
+    assert message in refused("predict", model, "a.png", "--no-draw", *options)
+
+
+def test_a_video_is_refused(model: Path, refused: Callable[..., str], tmp_path: Path) -> None:
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    message = refused("predict", model, "clip.avi", "--ray")
+    assert "clip.avi: video, which --ray does not split over workers; pass a folder, a pattern" in message
+    assert not list(tmp_path.glob("poses*"))
