@@ -39,6 +39,8 @@ MAX_BATCH = 3
 """The largest batch of images where the batch is dynamic and has no range."""
 JPEG_QUALITY = 95
 """The quality of the images that show the effect of JPEG compression alone."""
+MAX_JPEGS = 3
+"""The number of these images."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class ParityInputs:
     """The inputs of a comparison.
 
     noise_floor_inputs: the reference's inputs for its noise floor: those of the default size and the smallest
-    batch. jpegs: for those with people, the reference's input and that of the images as JPEG.
+    batch. jpegs: for the first of those with people, the reference's input and that of the images as JPEG.
     """
 
     pairs: InputPairs
@@ -121,7 +123,7 @@ def build_parity_inputs(
     hard = pack_images(_list_hard_images(reference, base), int(base.inputs[0].shape[0]))
     generated = [_make_pair(reference, base, each) for each in hard]
     originals = [pair[0] for pair, image in zip(generated, hard, strict=True) if image.has_people]
-    jpegs = [(each, _compress(match_candidate(reference, base), each)) for each in originals]
+    jpegs = [(each, _compress(match_candidate(reference, base), each)) for each in originals[:MAX_JPEGS]]
     floor_inputs = [pair[0] for pair in generated]
     for spec, image in _list_ends(candidate, ranges):
         generated.append(_make_pair(reference, spec, image))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.noise_measurement import NoiseMeasurement, UnmeasurableError
 from posedeploy.api.parity_case import ParityCase, run_artifact, widen_tolerance
 from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
@@ -18,12 +17,8 @@ from posedeploy.api.reference_runners import ReferenceRunners
 from posedeploy.api.saved_reference import save_reference
 from posedeploy.api.stage_attribution import add_cause
 from posedeploy.api.stage_comparison import compare_stages
-from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.image_comparison import select_image
-from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.keypoints import ImageParity, PoseParity
-from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, measure_noise
+from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, find_largest
 from posedeploy.benchmarks.parity import Parity, ReferenceInfo
 from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.stage_parity import is_in_decoding_only
@@ -31,14 +26,12 @@ from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import DeviceError, first_line
-from posedeploy.reduced_precision import DTYPES, ReducedPrecision
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Artifact, Model, ModelSpec, OnProgress, Precision, Ranges, RunOptions
+from posedeploy.types import Artifact, Model, ModelSpec, OnProgress, Ranges, RunOptions, Tensors
 
-NEAR = 4.0
-"""Differences up to this multiple of their limits may be noise that few runs did not show."""
-MAX_NEAR = 2
-"""The number of inputs that are then run more often."""
+MORE: tuple[tuple[float, int | None, int | None], ...] = ((16.0, None, None), (4.0, 2, MORE_RUNS))
+"""Steps of more runs while an artifact is outside its limits: differences up to this multiple of the limits
+may be noise that few runs did not show; the number of inputs that are run again, and the runs of each."""
 
 
 def compare_with_pytorch(
@@ -144,15 +137,22 @@ class _NoiseCase:
             return self._compare(reference, note)
         try:
             with self.runners.open(in_float64(self.model), options, "fp64") as exact:
-                floor = self._floor(exact, options, precision)
-                floor = replace(floor, jpeg=self._compare_poses(reference, self.inputs.jpegs))
+                largest = find_largest(reference.run(ours.tensors) for ours, _ in self.case.pairs)
+                measurement = NoiseMeasurement(
+                    self.case, self.model, self.runners, options, precision, exact, largest
+                )
+                floor = measurement.measure_all(self.inputs, 1 if not self.settings.noise_floor else None)
+                floor = replace(floor, jpeg=measurement.compare_poses(reference, self.inputs.jpegs))
                 result, judge = self._judge(reference, exact, floor)
-                near = result.inputs_near_limits(NEAR) if not self.case.tolerance.is_fixed else []
-                if near:
-                    more = self._measure_more(exact, options, precision, near[:MAX_NEAR])
-                    result, judge = self._judge(reference, exact, floor.extended(more))
+                for factor, most, count in MORE:
+                    numbers = self._select(result, factor)[:most]
+                    if numbers:
+                        floor = floor.extended(
+                            measurement.measure(self._list_tensors(numbers), count, seed=1)
+                        )
+                        result, judge = self._judge(reference, exact, floor)
                 return self.finish(judge, result)
-        except (DeviceError, _UnmeasurableError) as error:
+        except (DeviceError, UnmeasurableError) as error:
             return self._compare(reference, f"no noise floor: {first_line(error)}")
 
     def _judge(
@@ -164,89 +164,21 @@ class _NoiseCase:
             return replace(case.compare(exact, floor), reference_precision="fp64"), exact
         return case.compare(reference, floor), reference
 
-    def _measure_more(
-        self, exact: CachingRunner, options: RunOptions, precision: str, numbers: Sequence[int]
-    ) -> NoiseFloor:
-        """Measure the noise on the inputs with these numbers by more runs: few can be small by chance."""
-        tensors = [pair[0].tensors for number, pair in enumerate(self.case.pairs) if number in numbers]
-        with self._open(options, precision) as runner:
-            report = self.case.report_steps("measuring the noise floor of PyTorch for")
-            expected = [exact.run(each) for each in tensors]
-            others = [exact.run(each.tensors) for each in self.inputs.noise_floor_inputs]
-            measure = partial(measure_noise, seed=1, count=MORE_RUNS, others=others)
-            return measure(expected, runner, tensors, precision, options.device, report)
+    def _select(self, result: Parity, factor: float) -> list[int]:
+        """Return the numbers of the inputs whose noise can still decide, the worst first.
 
-    @contextmanager
-    def _open(self, options: RunOptions, precision: str) -> Iterator[CachingRunner]:
-        """Open PyTorch in a precision."""
-        with (
-            _convert_errors(self.model),
-            self.runners.open(*_in_precision(self.model, options, precision), precision) as runner,
-        ):
-            yield runner
+        Args:
+            factor: differences above this multiple of their limits are not noise.
+        """
+        if result.passed or self.case.tolerance.is_fixed:
+            return []
+        if result.outputs_pass:  # only poses differ: noise moves their peaks
+            return list(range(len(self.inputs.noise_floor_inputs)))
+        return result.inputs_near_limits(factor)
+
+    def _list_tensors(self, numbers: Collection[int]) -> list[Tensors]:
+        return [ours.tensors for number, (ours, _) in enumerate(self.case.pairs) if number in numbers]
 
     def _compare(self, reference: CachingRunner, note: str) -> Parity:
         """Compare without a noise floor, and note why there is none."""
         return self.finish(reference, replace(self.case.compare(reference, None), floor_note=note))
-
-    def _floor(self, exact: CachingRunner, options: RunOptions, precision: str) -> NoiseFloor:
-        inputs = self.inputs.noise_floor_inputs
-        tensors = [each.tensors for each in inputs]
-        with self._open(options, precision) as runner:
-            report = self.case.report_steps("measuring the noise floor of PyTorch for")
-            expected = [exact.run(each) for each in tensors]
-            floor = measure_noise(expected, runner, tensors, precision, options.device, report)
-            pairs = [(each, each) for each in inputs]
-            return floor.with_poses(self._compare_poses(exact, pairs, runner, floor))
-
-    def _compare_poses(
-        self,
-        reference: Runner,
-        pairs: Sequence[tuple[NetworkInput, NetworkInput]],
-        other: Runner | None = None,
-        floor: NoiseFloor | None = None,
-    ) -> PoseParity | None:
-        """Compare the poses of ``reference`` on each first input with those of ``other`` on the second.
-
-        ``other`` defaults to ``reference``. Keypoints within the noise floor are ambiguous. The result is
-        None without inputs or a decoding.
-        """
-        decode = self.case.decodings.decode
-        if decode is None or not pairs:
-            return None
-        images: list[ImageParity] = []
-        bounds = bound_noise(self.case.decodings.peaks, floor) if floor is not None else {}
-        for first, second in pairs:
-            expected, outputs = reference.run(first.tensors), (other or reference).run(second.tensors)
-            for index, placement in enumerate(first.placements):
-                sides = select_image(expected, index), select_image(outputs, index)
-                images.append(compare_image(decode, *sides, placement, self.case.tolerance, bounds))
-        return PoseParity(tuple(images))
-
-
-class _UnmeasurableError(Exception):
-    """The user's own network does not run in another precision."""
-
-
-@contextmanager
-def _convert_errors(model: Model) -> Iterator[None]:
-    """Convert errors of the user's network, whose code may only work in FP32."""
-    try:
-        yield
-    except (RuntimeError, TypeError, ValueError) as error:
-        if model.network is None:
-            raise
-        reason = f"{model.network} does not run in another precision ({first_line(error)})"
-        raise _UnmeasurableError(reason) from error
-
-
-def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Model, RunOptions]:
-    """Return the network and the options to run it in a precision on PyTorch.
-
-    PyTorch's runner on the CPU has FP32 only, so the network itself casts there.
-    """
-    if options.device == "cpu" and precision in DTYPES:
-        network = model.export_form or model.module
-        module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
-        return replace(model, module=module), options
-    return model, replace(options, precision=cast(Precision, precision))

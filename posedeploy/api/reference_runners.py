@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.closable import Closable
+from posedeploy.freed_memory import reuse_freed_memory
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.types import Model, RunOptions
 
@@ -20,6 +21,7 @@ class ReferenceRunners(Closable):
 
     def __init__(self) -> None:
         self._stack = ExitStack()
+        self._stack.enter_context(reuse_freed_memory())
         self._opened: list[tuple[tuple[object, ...], CachingRunner]] = []
 
     @contextmanager

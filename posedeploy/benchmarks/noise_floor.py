@@ -8,7 +8,7 @@ distance, measured against FP64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,8 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Tensors
 
 RUNS = 3
-"""Runs per input: the first on the input itself, the others on inputs one rounding step away."""
+"""Runs per input, where one does not decide: the first on the input itself, the others on inputs one rounding
+step away."""
 MORE_RUNS = 12
 """The runs of an input on which the candidate differs by little more than the floor of ``RUNS`` runs."""
 PEAK = 0.25
@@ -125,7 +126,7 @@ def measure_noise(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     seed: int = 0,
     count: int | None = None,
-    others: Sequence[Tensors] = (),
+    largest: Mapping[str, float] | None = None,
 ) -> NoiseFloor:
     """Measure the noise floor of a network on some inputs.
 
@@ -138,7 +139,7 @@ def measure_noise(
         exact: the outputs of the network in FP64 on the unmodified inputs.
         runner: the same network in this precision and on this device.
         seed: of the rounding steps. count: runs per input; None means ``RUNS``.
-        others: the outputs in FP64 on other inputs, which count for the largest value of an output.
+        largest: the largest absolute value of each output on these and other inputs; None means on these.
     """
     random = np.random.RandomState(seed)
     runs = [
@@ -147,7 +148,7 @@ def measure_noise(
         for perturbed in _perturb(tensors, precision, random, count or RUNS)
     ]
     outputs: dict[str, OutputNoise] = {}
-    largest = _find_largest([*exact, *others])
+    largest = largest or find_largest(exact)
     for number, (expected, tensors) in enumerate(runs):
         for name, array in runner.run(tensors).items():
             noise = _measure_output(expected[name], array, largest[name])
@@ -156,10 +157,13 @@ def measure_noise(
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))
 
 
-def _find_largest(outputs: Sequence[Tensors]) -> dict[str, float]:
+def find_largest(outputs: Iterable[Tensors]) -> dict[str, float]:
     """Return the largest absolute value of each output on any input."""
-    names = outputs[0] if outputs else ()
-    return {name: max(max_absolute(each[name]) for each in outputs) for name in names}
+    largest: dict[str, float] = {}
+    for each in outputs:
+        for name, array in each.items():
+            largest[name] = max(largest.get(name, 0.0), max_absolute(array))
+    return largest
 
 
 def _measure_output(exact: Array, array: Array, largest: float) -> OutputNoise:

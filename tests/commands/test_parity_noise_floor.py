@@ -55,7 +55,10 @@ def test_fp64_is_the_reference_if_noise_exceeds_the_tolerance(
     # A tolerance that noise alone exceeds, on any machine.
     monkeypatch.setattr(tolerances, "TOLERANCES", {"fp32": Tolerance(rtol=1e-9)})
     arguments = ("parity", small, "--json", "p.json")
-    result = done(*arguments)
+    few = _entry(done(*arguments))
+    assert few["reference_precision"] == "fp64"
+    assert few["noise_floor"]["runs"] < 22, "runs are added only while the artifact is outside its limits"
+    result = done(*arguments, "--noise-floor")
     assert "within tolerance of PyTorch in fp64" in words(result.stdout)
     assert (
         "floor: PyTorch fp32 on cpu against fp64, 22 runs on 11 inputs; differences up to 2x pass"

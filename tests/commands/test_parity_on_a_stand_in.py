@@ -39,7 +39,7 @@ def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def test_a_correct_export_passes_with_the_noise_floor_of_the_device(network: Path, invoke: Invoke) -> None:
-    result = invoke("parity", network, "--device", "cuda", "--json", "p.json")
+    result = invoke("parity", network, "--device", "cuda", "--noise-floor", "--json", "p.json")
     assert result.exit_code == 0, result.output
     assert "within tolerance of PyTorch in fp64" in words(result.stdout)
     assert (
