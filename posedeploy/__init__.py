@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from posedeploy.predict.chain import Predictor
     from posedeploy.runtimes.base import Runner
     from posedeploy.runtimes.load_runner import open_artifact, open_runner
+    from posedeploy.scaling.evaluating import evaluate_on_ray
     from posedeploy.scaling.predicting import write_pose_shards
     from posedeploy.scaling.ray_settings import RaySettings, ShardedPrediction
     from posedeploy.tensorrt.options import TensorRtOptions
@@ -93,6 +94,7 @@ _MODULES = {
     "bisect": "api.bisecting",
     "compare": "api.comparing",
     "evaluate": "api.evaluating",
+    "evaluate_on_ray": "scaling.evaluating",
     "export": "api.exporting",
     "load": "api.pose_estimator",
     "load_checkpoint": "api.load_checkpoint",
@@ -141,6 +143,7 @@ __all__ = [
     "bisect",
     "compare",
     "evaluate",
+    "evaluate_on_ray",
     "export",
     "load",
     "load_checkpoint",

@@ -156,7 +156,8 @@ MAY_IMPORT = {
         "synthetic",
         "tuning",
     },
-    "scaling": SHARED | {"api", "convert.export_options", "predict", "runtimes.base", "scaling"},
+    "scaling": SHARED
+    | {"api", "benchmarks", "convert.export_options", "predict", "runtimes.base", "scaling"},
     "testing": BASE | {"api", "benchmarks"},
     "pytest_plugin": BASE | {"testing"},
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import TypeAlias, Unpack
 
 from posedeploy.api.annotated_images import find_images
 from posedeploy.api.annotation_checks import check_annotations, warn_of_unmatched
@@ -37,6 +37,11 @@ from posedeploy.predict.images import read_picture
 from posedeploy.types import OnProgress, Poses, Precision, RunOptions, StrPath
 
 logger = logging.getLogger(__name__)
+StreamPoses: TypeAlias = Callable[
+    [Predictor, Annotations, Mapping[int | str, Path], list[str]], Generator[tuple[int, Poses], None, None]
+]
+"""Yields the index and the people of each image, in order. For each image that cannot be used, it appends a
+message to the list."""
 
 
 @check_arguments
@@ -53,6 +58,7 @@ def evaluate(
     refine: bool = False,
     detector: StrPath | None = None,
     detector_spec: StrPath | None = None,
+    stream_poses: StreamPoses | None = None,
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> EvaluationReport:
@@ -67,6 +73,7 @@ def evaluate(
             published results do not.
         detector: the model that detects the people, for a single-person network.
         detector_spec: the TOML file that describes a third-party detector.
+        stream_poses: computes the poses elsewhere, as ``evaluate_on_ray`` does; None uses this process.
         model_args: the fields of ``ModelKeywords``.
 
     Raises:
@@ -96,7 +103,8 @@ def evaluate(
             logger.warning(f"{annotations}: {remark}")
         evaluation.check_people(annotated, common)
         problems: list[str] = []
-        with closing(_predict(predictor, annotated, paths, problems)) as predictions:
+        stream = stream_poses or _stream_here
+        with closing(_take_usable(stream, predictor, annotated, paths, problems)) as predictions:
             result = evaluation.evaluate(
                 str(artifact.path),
                 runner.runtime_info,
@@ -137,8 +145,12 @@ def _add_left_out(reason: object) -> str:
     return f"{reason}; the image and its people are left out"
 
 
-def _predict(
-    predictor: Predictor, annotations: Annotations, paths: Mapping[int | str, Path], problems: list[str]
+def _take_usable(
+    stream_poses: StreamPoses,
+    predictor: Predictor,
+    annotations: Annotations,
+    paths: Mapping[int | str, Path],
+    problems: list[str],
 ) -> Generator[tuple[int, Poses], None, None]:
     """Yield the index and the people of each image; unusable images add a message to ``problems``.
 
@@ -147,9 +159,9 @@ def _predict(
     """
     errors: list[str] = []
     done = 0
-    with closing(predictor.stream(_read_frames(annotations, paths, errors), errors)) as stream:
-        for frame, poses in stream:
-            yield frame.index, poses
+    with closing(stream_poses(predictor, annotations, paths, errors)) as stream:
+        for index, poses in stream:
+            yield index, poses
             done += 1
     if not done:
         raise InputError(errors[0])
@@ -158,13 +170,21 @@ def _predict(
         logger.warning(problem)
 
 
+def _stream_here(
+    predictor: Predictor, annotations: Annotations, paths: Mapping[int | str, Path], errors: list[str]
+) -> Generator[tuple[int, Poses], None, None]:
+    with closing(predictor.stream(_read_frames(annotations, paths, errors), errors)) as stream:
+        for frame, poses in stream:
+            yield frame.index, poses
+
+
 def _read_frames(
     annotations: Annotations, paths: Mapping[int | str, Path], errors: list[str]
 ) -> Iterator[Frame]:
     for index, image in enumerate(annotations.images):
         try:
             picture = read_picture(paths[image.id])
-            _check_size(paths[image.id], picture.pixels.shape[:2], image)
+            check_annotated_size(paths[image.id], picture.pixels.shape[:2], image)
         except (InputError, MissingPackageError) as error:
             errors.append(str(error))
             continue
@@ -173,7 +193,12 @@ def _read_frames(
         yield Frame(image.file_name, picture.pixels, index)
 
 
-def _check_size(path: Path, size: tuple[int, ...], image: AnnotatedImage) -> None:
+def check_annotated_size(path: Path, size: tuple[int, ...], image: AnnotatedImage) -> None:
+    """Check the height and width of an image.
+
+    Raises:
+        InputError: they differ from those of the annotations.
+    """
     if size != (image.height, image.width):
         raise InputError(
             f"{path}: {size[1]}x{size[0]} px, but {image.width}x{image.height} px in the annotations; use "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from posedeploy.console import common_options, model_options, people_options
+from posedeploy.console import common_options, model_options, people_options, ray_options
 from posedeploy.console.output import check_json, show_progress
 
 
@@ -41,6 +42,8 @@ def evaluate(
     stages: model_options.StagesText = None,
     weights: model_options.WeightsKey = None,
     contract: model_options.Contract = None,
+    ray: ray_options.Ray = None,
+    workers: ray_options.Workers = None,
     json: common_options.Json = None,
 ) -> None:
     """Compute COCO keypoint AP and AR by OKS on annotated images.
@@ -49,10 +52,12 @@ def evaluate(
     """
     from posedeploy.api.evaluating import evaluate as score
     from posedeploy.commands.evaluate import show_evaluation
+    from posedeploy.scaling.evaluating import evaluate_on_ray
 
     check_json(json)
+    settings = ray_options.to_settings(ray, workers=workers)
     with show_progress() as on_progress:
-        report = score(
+        report = (score if settings is None else partial(evaluate_on_ray, ray=settings))(
             model,
             annotations,
             images,

@@ -197,7 +197,9 @@ def predict(
         recursive=recursive,
         refine=refine,
     )
-    ray_settings = ray_options.to_settings(ray, resume, shard_size, workers, poses_json)
+    ray_settings = ray_options.to_settings(
+        ray, resume=resume, shard_size=shard_size, workers=workers, poses_json=poses_json
+    )
     with show_progress() as on_progress:
         arguments: dict[str, Any] = {
             "device": device,

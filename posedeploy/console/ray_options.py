@@ -50,15 +50,15 @@ PosesJson: TypeAlias = Annotated[
 ]
 
 
-def to_settings(
-    ray: str | None, resume: bool, shard_size: int | None, workers: int | None, poses_json: bool
-) -> RaySettings | None:
+def to_settings(ray: str | None, **options: int | None) -> RaySettings | None:
     """Return the settings of a job; None without ``--ray``.
+
+    Args:
+        options: the fields of ``RaySettings`` besides the address.
 
     Raises:
         InputError: an option for jobs is set without ``--ray``, or a number is too small.
     """
-    options = {"resume": resume, "shard_size": shard_size, "workers": workers, "poses_json": poses_json}
     used = {name: value for name, value in options.items() if value is not None and value is not False}
     if ray is not None:
         from posedeploy.scaling.ray_settings import RaySettings

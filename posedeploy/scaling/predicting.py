@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,7 +17,7 @@ from posedeploy.api.open_models import is_checkpoint, open_with_args
 from posedeploy.api.writing_poses import PredictSettings
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import ClusterError, InputError, OutputError
+from posedeploy.errors import InputError, OutputError
 from posedeploy.scaling.job_folder import REPORT, JobDocument, JobFolder, ShardRecord
 from posedeploy.scaling.job_output import PosesOutput, describe_job, list_remarks
 from posedeploy.scaling.progress import Progress
@@ -24,11 +25,13 @@ from posedeploy.scaling.ray_settings import RaySettings, ShardedPrediction
 from posedeploy.scaling.resuming import resume_job, start_job
 from posedeploy.scaling.shard_job import (
     ShardJob,
+    absolute_model,
     check_settings,
     model_args_with_absolute_paths,
+    options_of_worker,
     with_absolute_paths,
 )
-from posedeploy.scaling.shard_outcome import ShardOutcome
+from posedeploy.scaling.shard_worker import ShardWorker
 from posedeploy.staging.file_lock import holder_of, try_lock
 from posedeploy.text_files import format_json
 from posedeploy.types import OnProgress, Precision, RunOptions, StrPath
@@ -81,13 +84,11 @@ def write_pose_shards(
         raise InputError(f"`output={output}`: expected a folder that all nodes share, such as one on NFS")
     plugins.module("posedeploy.scaling.cluster")  # raises an error before anything is written
     folder = JobFolder(Path(output).absolute())
-    options = RunOptions(device, precision, threads, "throughput")
-    if threads is None and options.device == "cpu":
-        options = replace(options, threads=1)
+    options = options_of_worker(RunOptions(device, precision, threads, "throughput"))
     job = ShardJob(
         folder=folder.path,
         source=str(source),
-        model=Path(model) if is_sample(Path(model)) else Path(model).absolute(),
+        model=absolute_model(model),
         settings=with_absolute_paths(settings),
         options=options,
         runtime=runtime,
@@ -189,24 +190,24 @@ def _compute(
     if not missing:
         return []
     lost: list[str] = []
-    pool = plugins.module("posedeploy.scaling.shard_pool")
+    pool = plugins.module("posedeploy.scaling.worker_pool")
     on_progress("starting Ray", None)
     with plugins.load("posedeploy.scaling.cluster:connect")(ray.address) as cluster:
-        size = pool.choose_pool_size(ray.workers, job, len(missing), cluster)
+        size = pool.choose_pool_size(ray.workers, job.options, len(missing), cluster)
         done = sum(record.images for record in finished.values())
         progress = Progress(document.images, done, cluster.dashboard)
         on_progress(str(progress), progress.share)
         with (
             _reporting_interruption(folder, document, finished),
-            closing(pool.run_shards(job, missing, size)) as outcomes,
+            closing(pool.compute_tasks(partial(ShardWorker, job), missing, size)) as outcomes,
         ):
             for outcome in outcomes:
-                record = _take_record(outcome)
-                if record is None:
+                if outcome.is_lost:
                     lost.append(outcome.error)
                     continue
+                record: ShardRecord = outcome.take()
                 folder.append_record(record)
-                finished[outcome.shard] = record
+                finished[record.shard] = record
                 progress.add(record)
                 on_progress(str(progress), progress.share)
     return lost
@@ -223,23 +224,6 @@ def _reporting_interruption(
             f"{folder.path}: {len(finished)} of {document.shards} shards are finished and kept; run the "
             "command again with `resume` to compute the others"
         ) from pressed
-
-
-def _take_record(outcome: ShardOutcome) -> ShardRecord | None:
-    """Return the record of a shard; None if only this shard cannot be computed.
-
-    Raises:
-        PoseDeployError: no shard can be computed on this node.
-        RuntimeError: a bug.
-    """
-    if outcome.record is not None or outcome.error_class == "ShardError":
-        return outcome.record
-    if outcome.error_class is None:
-        raise RuntimeError(f"shard {outcome.shard} on node {outcome.node}:\n{outcome.error}")
-    if outcome.error_class == "OutputError":
-        raise OutputError(outcome.error)
-    at_node = "" if outcome.error_class == "ClusterError" else f"node {outcome.node}: "
-    raise ClusterError(at_node + outcome.error)
 
 
 def _finish(

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from posedeploy.api.model_args import ModelArgs, ModelKeywords
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, get_path, is_sample
 from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import check_camera, open_box_source, open_joint_source
 from posedeploy.api.writing_poses import PredictSettings
@@ -15,24 +15,24 @@ from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import Source
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Artifact, RunOptions
+from posedeploy.types import Artifact, RunOptions, StrPath
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardJob:
     """What every worker needs. All paths are absolute.
 
-    source: the name of the source, for messages.
+    source: the name of the source, for messages. folder, job_id: of a job that writes shards.
     """
 
-    folder: Path
-    job_id: str = ""
     source: str
     model: Path
     settings: PredictSettings
     options: RunOptions
     runtime: str | None = None
     model_args: ModelKeywords = field(default_factory=lambda: ModelKeywords())
+    folder: Path = field(default_factory=Path)
+    job_id: str = ""
 
 
 def open_job(job: ShardJob, source: Source, opened: ExitStack) -> tuple[Runner, Artifact, PredictOptions]:
@@ -87,6 +87,17 @@ def check_settings(settings: PredictSettings, model_args: ModelKeywords) -> None
             raise InputError(
                 f"`{name}`: not available with `ray`: workers do not use {what}; leave out one of them"
             )
+
+
+def absolute_model(model: StrPath | None) -> Path:
+    """Return the path of a model for processes with another working directory."""
+    path = get_path(None if model is None else Path(model))
+    return path if is_sample(path) else path.absolute()
+
+
+def options_of_worker(options: RunOptions) -> RunOptions:
+    """Return the options of each worker: one CPU thread, unless another number was requested."""
+    return replace(options, threads=1) if options.threads is None and options.device == "cpu" else options
 
 
 def with_absolute_paths(settings: PredictSettings) -> PredictSettings:

@@ -9,9 +9,8 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from posedeploy import __version__, artifact_files, files
@@ -19,23 +18,19 @@ from posedeploy.errors import ClusterError, InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.image_files import Images
-from posedeploy.predict.images import Picture
 from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.pictures import Names, Painter, PictureFiles
 from posedeploy.predict.run import choose_predictor
 from posedeploy.scaling.image_list import ImageRef
+from posedeploy.scaling.image_worker import predict_images
 from posedeploy.scaling.job_folder import PICTURES, JobDocument, JobFolder, ShardRecord, write_error
+from posedeploy.scaling.outcome import TaskError
 from posedeploy.scaling.poses_table import ImageRow, write_rows
-from posedeploy.scaling.read_ahead import ReadImage, read_ahead
 from posedeploy.scaling.shard_job import ShardJob, open_job
 from posedeploy.types import Poses
 
 MAX_ATTEMPTS = 3
 """How often a shard is tried: an image that crashes the decoder must not stop the job."""
-
-
-class ShardError(ClusterError):
-    """One shard cannot be computed; the others can."""
 
 
 class ShardWorker:
@@ -71,7 +66,7 @@ class ShardWorker:
         """Compute a shard, and replace its files at once.
 
         Raises:
-            ShardError: its worker died ``MAX_ATTEMPTS`` times.
+            TaskError: its worker died ``MAX_ATTEMPTS`` times.
             OutputError: the disk is full, or the folder cannot be written.
             ArtifactError: the model cannot be run.
         """
@@ -87,7 +82,7 @@ class ShardWorker:
         remarks = len(self._predictor.remarks)
         interrupted = _remove_attempts(path, self._folder.pictures(shard))
         if interrupted >= MAX_ATTEMPTS:
-            raise ShardError(_describe_lost(self._folder.read_images(shard), shard * self._size, shard))
+            raise TaskError(_describe_lost(self._folder.read_images(shard), shard * self._size, shard))
         attempt = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.part")
         attempt.touch()
         try:
@@ -121,28 +116,12 @@ class ShardWorker:
 
     def _predict(self, images: Sequence[ImageRef], shard: int) -> list[ImageRow]:
         first = shard * self._size
-        rows = {index: ImageRow(index, image.name) for index, image in enumerate(images, first)}
-        rejected: list[str] = []
-        pictures = (
-            _Pictures(self._folder.pictures(shard), Painter(self._spec, is_video=False))
-            if self._draw
-            else None
-        )
-        pending: dict[int, None] = {}
-        with closing(read_ahead(images)) as read:
-            frames = _frames(read, images, rows, pending, first)
-            with closing(self._predictor.stream(frames, rejected)) as results:
-                for frame, poses in results:
-                    del pending[frame.index]
-                    height, width = frame.image.shape[:2]
-                    name = pictures.write(frame, poses) if pictures else None
-                    row = replace(rows[frame.index], size=(width, height), poses=poses, picture=name)
-                    rows[frame.index] = row
-        for index, reason in zip(pending, rejected, strict=True):
-            rows[index] = replace(rows[index], error=reason)
-        if pictures is not None:
-            pictures.finish()
-        return list(rows.values())
+        if not self._draw:
+            return predict_images(self._predictor, images, first)
+        pictures = _Pictures(self._folder.pictures(shard), Painter(self._spec, is_video=False))
+        rows = predict_images(self._predictor, images, first, pictures.write)
+        pictures.finish()
+        return rows
 
 
 class _Pictures:
@@ -207,27 +186,6 @@ def _check_model(job: ShardJob, hashes: dict[str, str], document: JobDocument) -
                 f"{hashes.get(name, 'missing')[:12]}, expected {digest[:12]}; copy the same model to all "
                 "nodes"
             )
-
-
-def _frames(
-    read: Iterator[ReadImage],
-    images: Sequence[ImageRef],
-    rows: dict[int, ImageRow],
-    pending: dict[int, None],
-    first: int,
-) -> Iterator[Frame]:
-    """Yield the images that can be read, and record the others.
-
-    Args:
-        pending: gets the indices of the frames.
-    """
-    for index, (image, picture) in enumerate(zip(images, read, strict=True), first):
-        if not isinstance(picture, Picture):
-            rows[index] = replace(rows[index], error=str(picture))
-            continue
-        rows[index] = replace(rows[index], remark=picture.remark)
-        pending[index] = None
-        yield Frame(image.name, picture.pixels, index)
 
 
 def _remove_attempts(path: Path, pictures: Path) -> int:

@@ -43,8 +43,8 @@ def test_ray_takes_an_address_or_nothing(arguments: str, completed: str) -> None
         (["--ray", "-o", "s3://bucket/out"], "expected a folder that all nodes share, such as one on NFS"),
         (["--ray", "--resume"], "no job to resume: it has no job.json; run it without --resume"),
         (["--ray", "127.0.0.1:9"], "--ray 127.0.0.1:9: no Ray cluster can be reached there ([Errno 111]"),
-        (["--ray", "--threads", 99], "--threads 99: the cluster has"),
-        (["--ray", "--workers", 99], "--workers 99: the cluster has room for"),
+        pytest.param(["--ray", "--threads", 99], "--threads 99: the cluster has", marks=pytest.mark.slow),
+        pytest.param(["--ray", "--workers", 99], "--workers 99: the cluster has", marks=pytest.mark.slow),
     ],
 )
 def test_wrong_options_are_refused(

@@ -15,11 +15,12 @@ from posedeploy import __version__
 from posedeploy.errors import ClusterError, InputError, OutputError
 from posedeploy.scaling import predicting
 from posedeploy.scaling.job_folder import JobFolder
+from posedeploy.scaling.outcome import TaskError
 from posedeploy.scaling.poses_table import read_rows
 from posedeploy.scaling.predicting import write_pose_shards
 from posedeploy.scaling.ray_settings import ShardedPrediction
 from posedeploy.scaling.shard_job import ShardJob
-from posedeploy.scaling.shard_worker import MAX_ATTEMPTS, ShardError, ShardWorker
+from posedeploy.scaling.shard_worker import MAX_ATTEMPTS, ShardWorker
 from posedeploy.types import RunOptions
 from tests.scaling.conftest import WITHOUT_PICTURES, in_shards
 
@@ -178,9 +179,7 @@ def test_a_shard_whose_workers_died_is_given_up(worker_job: ShardJob) -> None:
     for attempt in range(MAX_ATTEMPTS):
         (worker_job.folder / f"shards/.000001.{attempt}.part").touch()
     worker = ShardWorker(worker_job)
-    with pytest.raises(
-        ShardError, match=r"shard 1 is not finished: its worker died 3 times .* images 4 to 7"
-    ):
+    with pytest.raises(TaskError, match=r"shard 1 is not finished: its worker died 3 times .* images 4 to 7"):
         worker(1)
     assert worker(0).attempts == 1
     worker.close()

@@ -1,0 +1,90 @@
+"""Estimate the poses in a list of images, and keep the reasons why some cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TypeAlias
+
+from posedeploy.predict.chain import Predictor
+from posedeploy.predict.frames import Frame
+from posedeploy.predict.image_files import Images
+from posedeploy.predict.images import Picture
+from posedeploy.predict.lifting import Lifter
+from posedeploy.predict.run import choose_predictor
+from posedeploy.scaling.image_list import ImageRef
+from posedeploy.scaling.poses_table import ImageRow
+from posedeploy.scaling.read_ahead import ReadImage, read_ahead
+from posedeploy.scaling.shard_job import ShardJob, open_job
+from posedeploy.types import Poses
+
+WritePicture: TypeAlias = Callable[[Frame, Poses], str]
+"""Draws the people in a frame, and returns the name of the file."""
+
+
+class ImageWorker:
+    """A process with open models, which computes images that each task lists."""
+
+    def __init__(self, job: ShardJob) -> None:
+        """
+        Raises:
+            PoseDeployError: a model cannot be opened on this machine.
+        """
+        self._opened = ExitStack()
+        runner, artifact, options = open_job(job, Images(job.source, ()), self._opened)
+        self._predictor = choose_predictor(runner, artifact, options)
+
+    def __call__(self, task: tuple[int, Sequence[ImageRef]]) -> list[ImageRow]:
+        """Return the results of images.
+
+        Args:
+            task: the index of the first image, and the images.
+        """
+        first, images = task
+        return predict_images(self._predictor, images, first)
+
+
+def predict_images(
+    predictor: Predictor | Lifter,
+    images: Sequence[ImageRef],
+    first: int,
+    write_picture: WritePicture | None = None,
+) -> list[ImageRow]:
+    """Return the result of each image, in order.
+
+    Args:
+        first: the index of the first image in the job.
+    """
+    rows = {index: ImageRow(index, image.name) for index, image in enumerate(images, first)}
+    rejected: list[str] = []
+    pending: dict[int, None] = {}
+    with closing(read_ahead(images)) as read:
+        frames = _frames(read, rows, pending)
+        with closing(predictor.stream(frames, rejected)) as results:
+            for frame, poses in results:
+                del pending[frame.index]
+                height, width = frame.image.shape[:2]
+                name = write_picture(frame, poses) if write_picture else None
+                row = replace(rows[frame.index], size=(width, height), poses=poses, picture=name)
+                rows[frame.index] = row
+    for index, reason in zip(pending, rejected, strict=True):
+        rows[index] = replace(rows[index], error=reason)
+    return list(rows.values())
+
+
+def _frames(
+    read: Iterator[ReadImage], rows: dict[int, ImageRow], pending: dict[int, None]
+) -> Iterator[Frame]:
+    """Yield the images that can be read, and record the others.
+
+    Args:
+        pending: gets the indices of the frames.
+    """
+    for (index, row), picture in zip(list(rows.items()), read, strict=True):
+        if not isinstance(picture, Picture):
+            rows[index] = replace(row, error=str(picture))
+            continue
+        rows[index] = replace(row, remark=picture.remark)
+        pending[index] = None
+        yield Frame(row.name, picture.pixels, index)

@@ -1,0 +1,105 @@
+"""An autoscaled pool of workers that compute tasks (Ray Data)."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import ray.data
+from ray.exceptions import RayError
+
+from posedeploy.errors import InputError
+from posedeploy.printable import counted
+from posedeploy.scaling.cluster import Cluster, explain_failure
+from posedeploy.scaling.outcome import Outcome, attempt
+from posedeploy.types import RunOptions
+
+OpenWorker: TypeAlias = Callable[[], Callable[[Any], Any]]
+"""Opens the models of a worker, and returns what computes a task. It can be pickled."""
+
+
+@dataclass(frozen=True)
+class PoolSize:
+    """The number of workers, ``minimum`` to ``maximum``, as the cluster has room. cpus, gpus: of each."""
+
+    minimum: int
+    maximum: int
+    cpus: int
+    gpus: int
+
+
+class PoolWorker:
+    """A worker of the pool. It opens the models once, and sends errors as values, so that Ray repeats nothing
+    but the tasks of dead workers."""
+
+    def __init__(self, open_worker: OpenWorker) -> None:
+        self._opened = attempt(open_worker)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        return {"item": [pickle.dumps(self._compute(pickle.loads(task))) for task in batch["item"]]}
+
+    def _compute(self, task: Any) -> Outcome:
+        return self._opened if self._opened.error else attempt(lambda: self._opened.value(task))
+
+
+def choose_pool_size(workers: int | None, options: RunOptions, tasks: int, cluster: Cluster) -> PoolSize:
+    """Return the size of the pool: ``workers``, or one up to as many as the cluster has room for.
+
+    Raises:
+        InputError: the cluster has no room for them.
+    """
+    threads = options.threads or 1
+    needs_gpu = options.device == "cuda"
+    room = cluster.gpus if needs_gpu else cluster.cpus // threads
+    if room < 1:
+        resources = "no GPU" if needs_gpu else counted(cluster.cpus, "CPU")
+        argument = f"device={options.device}" if needs_gpu else f"threads={threads}"
+        raise InputError(f"`{argument}`: the cluster has {resources}; use another cluster or another value")
+    if workers is not None and workers > room:
+        each = "one GPU" if needs_gpu else counted(threads, "CPU")
+        raise InputError(
+            f"`workers={workers}`: the cluster has room for {room} with {each} each; use fewer workers, or a "
+            "larger cluster"
+        )
+    maximum = min(room if workers is None else workers, tasks)
+    return PoolSize(1 if workers is None else maximum, maximum, threads, int(needs_gpu))
+
+
+def compute_tasks(open_worker: OpenWorker, tasks: Sequence[Any], size: PoolSize) -> Iterator[Outcome]:
+    """Yield the outcome of each task as it is finished. If a worker dies, Ray computes its task again on
+    another one, without a limit.
+
+    Args:
+        tasks: can be pickled.
+
+    Raises:
+        ClusterError: a node cannot import posedeploy, or the cluster fails.
+    """
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    items = [pickle.dumps(task) for task in tasks]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the defaults of Ray itself
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        outcomes = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+            PoolWorker,
+            fn_constructor_args=(open_worker,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                min_size=size.minimum,
+                max_size=size.maximum,
+                initial_size=size.maximum,
+                max_tasks_in_flight_per_actor=1,
+            ),
+            num_cpus=size.cpus,
+            num_gpus=size.gpus or None,
+        )
+    try:
+        for row in outcomes.iter_rows():
+            yield pickle.loads(row["item"])
+    except RayError as error:
+        raise explain_failure(error) from error
