@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from posedeploy.api.benchmarking import benchmark
     from posedeploy.api.bisect_report import BisectReport
     from posedeploy.api.bisecting import bisect
+    from posedeploy.api.bundling import Bundle, bundle
     from posedeploy.api.certificate.verification import Verification
     from posedeploy.api.certificate.verifying import verify
     from posedeploy.api.comparing import compare
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from posedeploy.api.tuning_report import TuningReport
     from posedeploy.api.writing_poses import PredictSettings, write_poses
     from posedeploy.api.writing_report import report
+    from posedeploy.bundles.options import BundleOptions
     from posedeploy.convert.export_options import ExportOptions, TfliteOptions
     from posedeploy.errors import PoseDeployError
     from posedeploy.poses.preprocess import prepare
@@ -65,6 +67,8 @@ __version__ = "0.1.0"
 _MODULES = {
     "Artifact": "types",
     "BisectReport": "api.bisect_report",
+    "Bundle": "api.bundling",
+    "BundleOptions": "bundles.options",
     "Camera": "types",
     "EvaluationReport": "api.evaluation_report",
     "ExportOptions": "convert.export_options",
@@ -92,6 +96,7 @@ _MODULES = {
     "Verification": "api.certificate.verification",
     "benchmark": "api.benchmarking",
     "bisect": "api.bisecting",
+    "bundle": "api.bundling",
     "compare": "api.comparing",
     "evaluate": "api.evaluating",
     "evaluate_on_ray": "scaling.evaluating",
@@ -113,6 +118,8 @@ _MODULES = {
 __all__ = [
     "Artifact",
     "BisectReport",
+    "Bundle",
+    "BundleOptions",
     "Camera",
     "EvaluationReport",
     "ExportOptions",
@@ -141,6 +148,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "bisect",
+    "bundle",
     "compare",
     "evaluate",
     "evaluate_on_ray",

@@ -9,6 +9,7 @@ from pathlib import Path
 from posedeploy import file_states
 from posedeploy.errors import ArtifactError
 from posedeploy.file_states import FileState, state_of
+from posedeploy.model_urls import is_model_url
 from posedeploy.types import Artifact
 
 
@@ -43,13 +44,16 @@ def check_unchanged(artifact: Artifact) -> None:
 
 
 def hashes_of(artifact: Artifact) -> dict[str, str]:
-    """Return the recorded SHA-256 of the files of an artifact, or for a third-party model that of its file.
+    """Return the recorded SHA-256 of the files of an artifact, or for a third-party model that of its file;
+    empty for one on a server.
 
     Raises:
         ArtifactError: a third-party model changed since it was opened, or cannot be read.
     """
     if artifact.files:
         return dict(artifact.files)
+    if is_model_url(artifact.path):
+        return {}
     digest, state = hash_file(artifact.path)
     if artifact.states.get(artifact.path.name, state) != state:
         raise _change_error(artifact, artifact.path.name)

@@ -9,6 +9,7 @@
     ├── ManifestError                a manifest is missing, damaged, newer, or belongs to another file
     ├── ArtifactError                a runtime cannot load or run a model file
     ├── ExportError                  a network cannot be exported to the target with these options
+    ├── ServerError                  a model server cannot be reached, or does not serve the requested model
     ├── DeviceError                  the runtime does not have the requested device, precision or thread count
     ├── RunnerStateError             a runner is closed, of a parent process, or called within its network
     ├── InputError                   an image, video, number or file of the user cannot be used
@@ -82,6 +83,10 @@ class ExportError(PoseDeployError):
 
 class DeviceError(PoseDeployError):
     """The runtime does not have the requested device, precision or thread count."""
+
+
+class ServerError(PoseDeployError):
+    """A model server cannot be reached, or does not serve the requested model."""
 
 
 class RunnerStateError(PoseDeployError):

@@ -77,7 +77,7 @@ def read_recorded(artifact: Path) -> Artifact:
     match = _match(artifact) if artifact.is_file() else None
     if match is None:
         return _by_name(artifact)
-    return _artifact(artifact, match.document, _current_hashes(artifact, match))
+    return to_artifact(artifact, match.document, _current_hashes(artifact, match))
 
 
 def _by_name(artifact: Path) -> Artifact:
@@ -91,7 +91,7 @@ def _by_name(artifact: Path) -> Artifact:
             f"{path}: it is the manifest of {', '.join(document.files)}, not of {artifact.name}, and no "
             f"manifest in the folder has the SHA-256 of {artifact.name}; export it again"
         )
-    return _artifact(artifact, document, document.files)
+    return to_artifact(artifact, document, document.files)
 
 
 def _missing_error(artifact: Path) -> ManifestError:
@@ -133,7 +133,7 @@ def find(artifact: Path) -> Artifact | None:
     match = _match(artifact)
     if match is not None:
         states = _check_files(artifact, match)
-        return replace(_artifact(artifact, match.document, _current_hashes(artifact, match)), states=states)
+        return replace(to_artifact(artifact, match.document, _current_hashes(artifact, match)), states=states)
     state = state_of(artifact)
     inside = _find_embedded(artifact)
     if inside is not None:
@@ -213,7 +213,8 @@ def _current_hashes(artifact: Path, match: ManifestMatch) -> dict[str, str]:
     return {file_path(artifact, match, name).name: recorded for name, recorded in files}
 
 
-def _artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
+def to_artifact(path: Path, document: Manifest, hashes: Mapping[str, str]) -> Artifact:
+    """Return the artifact that a manifest describes. hashes: of its files, by their current names."""
     return Artifact(
         path,
         document.target,
@@ -249,7 +250,7 @@ def _read_inside(artifact: Path, inside: embedded_manifest.EmbeddedManifest) -> 
             f"{artifact}: its model has the SHA-256 {digest[:12]}..., but its embedded manifest records "
             "another one: the file was changed after it was exported; export it again"
         )
-    return _artifact(artifact, document, {artifact.name: whole})
+    return to_artifact(artifact, document, {artifact.name: whole})
 
 
 def _check_hash(path: Path, recorded: str, manifest: Path, name: str) -> FileState:

@@ -33,6 +33,9 @@ EXTRAS_OF_PACKAGE = {
     "fsspec": ("ray",),
     "tensorrt": ("tensorrt",),
     "tensorrt_rtx": ("tensorrt-rtx",),
+    "tritonclient": ("server",),
+    "urllib3": ("server",),
+    "grpc": ("server",),
     "cuda": ("tensorrt-rtx", "tensorrt", "onnxruntime-gpu"),
 }
 """The extras of pyproject.toml that install each optional package, by its import name; the first is the

@@ -63,6 +63,8 @@ SHARED = BASE | {
     "devices",
     "file_states",
     "artifact_files",
+    "model_urls",
+    "served_parameters",
 }
 
 MAY_IMPORT = {
@@ -75,6 +77,8 @@ MAY_IMPORT = {
     "devices": {"errors"},
     "file_states": set(),
     "artifact_files": SHARED,
+    "model_urls": {"errors"},
+    "served_parameters": set(),
     "plugins": SHARED,
     "backends": SHARED,
     "manifest": SHARED,
@@ -136,6 +140,9 @@ MAY_IMPORT = {
     "environments": SHARED | {"environments"},
     "convert": SHARED | {"convert", "environments", "aoti_package", "tensorrt"},
     "runtimes": SHARED | {"runtimes", "aoti_package", "tensorrt"},
+    "bundles": SHARED | {"bundles", "tensorrt.build_info"},
+    "triton_models": SHARED | {"api.pose_estimator", "predict", "runtimes", "triton_models"},
+    "client": SHARED | {"client", "runtimes.base"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
     "bisection": SHARED | {"bisection", "convert", "runtimes"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
@@ -145,6 +152,7 @@ MAY_IMPORT = {
         "api",
         "benchmarks",
         "bisection",
+        "bundles",
         "calibration",
         "checkpoints",
         "convert",

@@ -21,6 +21,7 @@ from posedeploy.benchmarks.input_shapes import match_candidate, with_fixed_size
 from posedeploy.benchmarks.inputs import build_image_inputs, build_noise_input, generate_noise_images
 from posedeploy.benchmarks.timing import Candidate, ImagePipeline
 from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.model_urls import is_model_url
 from posedeploy.predict.chain import Predictor
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import HasTensors, open_runner, resolve_spec, runner_of
@@ -140,7 +141,7 @@ class CandidateLoader:
             artifact.path.name,
             lambda: open_runner(artifact, self._options, self._settings.runtime),
             lambda runner: _tensors(runner, resolve_spec(artifact, runner), self._settings),
-            file_bytes=bytes_of(artifact),
+            file_bytes=None if is_model_url(artifact.path) else bytes_of(artifact),
         )
         self._opened.callback(candidate.runner.close)
         spec = resolve_spec(artifact, candidate.runner)

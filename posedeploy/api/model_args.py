@@ -10,6 +10,7 @@ from typing import TypeAlias, TypedDict
 
 from posedeploy import contracts
 from posedeploy.errors import InputError
+from posedeploy.model_urls import to_path
 from posedeploy.types import Artifact, Model, ModelSpec, StageCount, StrPath
 
 ModelSource: TypeAlias = Model | Artifact | StrPath
@@ -118,7 +119,7 @@ def list_models(sources: ModelSource | Iterable[ModelSource]) -> list[Model | Ar
 
 
 def to_source(source: ModelSource) -> Model | Artifact | Path:
-    """Return one model, with a string as a path.
+    """Return one model, with a string as a path, or as the URL of a served model.
 
     Raises:
         InputError: the value has another type, such as a list.
@@ -126,7 +127,7 @@ def to_source(source: ModelSource) -> Model | Artifact | Path:
     if isinstance(source, (Model, Artifact)):
         return source
     if isinstance(source, (str, PathLike)):
-        return Path(source)
+        return to_path(source)
     raise InputError(f"a model of type {type(source).__name__}; expected an artifact, a checkpoint or a path")
 
 

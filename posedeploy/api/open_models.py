@@ -13,6 +13,7 @@ from posedeploy.backends import RUNTIMES, is_named_like_model
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import ArtifactError, InputError, MeshMissingError
+from posedeploy.model_urls import is_model_url
 from posedeploy.poses.preprocess import with_height
 from posedeploy.predict.chain import needs_joints_message
 from posedeploy.runtimes.base import Runner
@@ -31,6 +32,8 @@ def is_checkpoint(path: Path) -> bool:
 
     Files of unknown kinds are read as checkpoints too, because that reader's errors name what they are.
     """
+    if is_model_url(path):
+        return False
     kind = kind_of_file(path)
     if not is_named_like_model(path):
         return True

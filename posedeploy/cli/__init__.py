@@ -12,6 +12,7 @@ import typer
 from posedeploy import __version__
 from posedeploy.cli.bench import bench
 from posedeploy.cli.bisect import bisect
+from posedeploy.cli.bundle import bundle
 from posedeploy.cli.contract import contract
 from posedeploy.cli.engine import engine
 from posedeploy.cli.environments import env
@@ -82,6 +83,7 @@ for command in (
     report,
     predict,
     evaluate,
+    bundle,
     inspect,
     families,
     fetch,

@@ -24,6 +24,7 @@ from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import ArtifactError, InputError, ManifestError, PoseDeployError, first_line
 from posedeploy.families import has_decoding
 from posedeploy.input_files import check_regular
+from posedeploy.model_urls import is_model_url, to_path
 from posedeploy.native_paths import native_path
 from posedeploy.preset_choice import apply_described
 from posedeploy.printable import printable
@@ -31,12 +32,15 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
 
 Load: TypeAlias = Callable[[Artifact, RunOptions], Runner]
+OPEN_SERVED_MODEL = "posedeploy.client.served_model:open_served_model"
+LOAD_SERVED_MODEL = "posedeploy.client.runner:load_served_model"
+"""The functions for models on servers, which are imported only for these."""
 
 
 @check_arguments
 def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
     """Return a model file with the content of its manifest, or a third-party model with the user's
-    description.
+    description. The path may be the URL of a model on a server.
 
     A manifest belongs to the file whose hash it records. If the manifest named after this file records
     another hash, that is an error, unless the file is described.
@@ -49,7 +53,11 @@ def open_artifact(path: Path, described: ModelSpec | None = None) -> Artifact:
         ArtifactError: the file is missing, or its suffix is not of any target.
         ManifestError: its manifest does not belong to it.
         InputError: it has a manifest with the same facts, or does not fit the description.
+        ServerError: the server of the URL cannot be reached, or does not serve the model.
     """
+    if is_model_url(path):
+        served: Artifact = plugins.load(OPEN_SERVED_MODEL)(to_path(path), described)
+        return served
     _check_kind(path)
     target = target_of(path)
     if described is not None and path.is_file():
@@ -103,6 +111,8 @@ def open_runner(artifact: Artifact, options: RunOptions, runtime: str | None = N
         MissingPackageError: the runtime is not installed.
     """
     load = runner_of(artifact, runtime)
+    if is_model_url(artifact.path):
+        return load(artifact, options)
     artifact = artifact_files.verify(artifact)
     with ExitStack() as on_error:
         runner = on_error.enter_context(_load(load, artifact, options))
@@ -154,6 +164,9 @@ def runner_of(artifact: Artifact, runtime: str | None = None) -> Load:
         ArtifactError: the runtime does not run this target.
         MissingPackageError: the runtime is not installed.
     """
+    if is_model_url(artifact.path):
+        served: Load = plugins.load(LOAD_SERVED_MODEL)(artifact.path, runtime)
+        return served
     row = runtime_for(target_named(artifact.target), runtime)
     load: Load = plugins.load(row.runner, _requirements(artifact, row).extra)
     return load

@@ -1,0 +1,1 @@
+"""Bundles: an artifact in the layout of a model server."""

@@ -1,0 +1,133 @@
+"""Connections to model servers over gRPC, with and without TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.utils import InferenceServerException
+
+from posedeploy.client.connection import (
+    ModelConfig,
+    ServedTensors,
+    ServerInfo,
+    certificate_error,
+    protocol_error,
+    timeout_error,
+    unreachable_error,
+    unready_error,
+)
+from posedeploy.client.datatypes import DATATYPES, parse_tensors
+from posedeploy.errors import ServerError
+from posedeploy.model_urls import ModelAddress
+from posedeploy.types import Tensors
+
+
+class GrpcConnection:
+    """A connection to the server of one model. Threads may share it."""
+
+    def __init__(self, address: ModelAddress) -> None:
+        self._address = address
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        self._client = InferenceServerClient(f"{host}:{address.port}", ssl=address.scheme == "grpcs")
+
+    def server_info(self) -> ServerInfo:
+        document = self._call(self._client.get_server_metadata, as_json=True)
+        return ServerInfo(str(document.get("name", "unknown")), str(document.get("version", "unknown")))
+
+    def tensors(self) -> ServedTensors:
+        name, version = self._address.name, self._address.version
+        try:
+            document = self._call(self._client.get_model_metadata, name, version, as_json=True)
+            is_ready = self._call(self._client.is_model_ready, name, version)
+        except _ModelError as error:
+            raise unready_error(self._address, str(error), self._index()) from error
+        if not is_ready:
+            raise unready_error(self._address, "the server reports that it is not ready", self._index())
+        try:
+            return parse_tensors(document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise protocol_error(self._address, f"the metadata of the model has no valid {error}") from error
+
+    def config(self) -> ModelConfig:
+        try:
+            document = self._call(
+                self._client.get_model_config, self._address.name, self._address.version, as_json=True
+            )
+        except ServerError:  # an extension of Triton
+            return ModelConfig()
+        config = document.get("config", {})
+        parameters = config.get("parameters", {})
+        return ModelConfig(
+            int(config.get("max_batch_size", 0)),
+            {key: str(value.get("string_value", "")) for key, value in parameters.items()},
+        )
+
+    def infer(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        sent = [
+            InferInput(name, list(array.shape), DATATYPES[array.dtype.name]).set_data_from_numpy(array)
+            for name, array in inputs.items()
+        ]
+        try:
+            result = self._call(
+                self._client.infer,
+                self._address.name,
+                sent,
+                self._address.version,
+                outputs=[InferRequestedOutput(name) for name in outputs],
+            )
+        except _ModelError as error:
+            raise ServerError(
+                f"{self._address.server}: the model {self._address.name} failed ({error})"
+            ) from error
+        try:
+            return {name: result.as_numpy(name).copy() for name in outputs}
+        except (AttributeError, ValueError) as error:
+            raise protocol_error(
+                self._address, f"the response has no valid outputs {', '.join(outputs)}"
+            ) from error
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _index(self) -> list[dict[str, Any]]:
+        """Return the models of the server; empty if it does not list them, which the protocol leaves open."""
+        try:
+            document = self._call(self._client.get_model_repository_index, as_json=True)
+        except ServerError:
+            return []
+        models: list[dict[str, Any]] = document.get("models", [])
+        return models
+
+    def _call(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Call a method of the client.
+
+        Raises:
+            ServerError: the server cannot be reached, or speaks another protocol.
+            _ModelError: the server rejects the request.
+        """
+        address = self._address
+        try:
+            return method(*arguments, client_timeout=address.timeout_s, **options)
+        except InferenceServerException as error:
+            code, reason = _code(error), str(error.message()).partition("\n")[0]
+            if code == "DEADLINE_EXCEEDED":
+                raise timeout_error(address) from error
+            if code == "UNIMPLEMENTED":
+                raise protocol_error(address, f"the call is unknown ({reason})") from error
+            if code == "UNAVAILABLE" and "certificate" in reason.lower():
+                raise certificate_error(
+                    address, "certificate verify failed", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+                ) from error
+            if code in ("UNAVAILABLE", "CANCELLED", "INTERNAL") and method != self._client.infer:
+                raise unreachable_error(address, reason) from error
+            raise _ModelError(reason) from error
+
+
+class _ModelError(ServerError):
+    """The server answered that it cannot do what was requested of the model."""
+
+
+def _code(error: InferenceServerException) -> str:
+    return str(error.status() or "").rpartition(".")[2]

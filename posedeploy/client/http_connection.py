@@ -1,0 +1,161 @@
+"""Connections to model servers over HTTP and HTTPS."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.utils import InferenceServerException
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from posedeploy.client.connection import (
+    ModelConfig,
+    ServedTensors,
+    ServerInfo,
+    certificate_error,
+    protocol_error,
+    timeout_error,
+    unreachable_error,
+    unready_error,
+)
+from posedeploy.client.datatypes import DATATYPES, parse_tensors
+from posedeploy.errors import ServerError, first_line
+from posedeploy.model_urls import ModelAddress
+from posedeploy.types import Tensors
+
+LENGTH = "Inference-Header-Content-Length"
+
+
+class HttpConnection:
+    """A connection to the server of one model. Threads may share it."""
+
+    def __init__(self, address: ModelAddress) -> None:
+        self._address = address
+        self._base = f"{address.server}/v2"
+        version = f"/versions/{quote(address.version, safe='')}" if address.version else ""
+        self._model = f"{self._base}/models/{quote(address.name, safe='')}{version}"
+        timeout = urllib3.Timeout(connect=address.timeout_s, read=address.timeout_s)
+        context = ssl.create_default_context() if address.scheme == "https" else None
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout, ssl_context=context)
+
+    def server_info(self) -> ServerInfo:
+        document = self._document(self._request("GET", self._base))
+        return ServerInfo(str(document.get("name", "unknown")), str(document.get("version", "unknown")))
+
+    def tensors(self) -> ServedTensors:
+        response = self._request("GET", self._model)
+        document = self._document(response)
+        if response.status != 200:
+            raise unready_error(self._address, _reason(document, response), self._index())
+        ready = self._request("GET", f"{self._model}/ready")
+        if ready.status != 200:
+            raise unready_error(self._address, f"its status is {ready.status}", self._index())
+        try:
+            return parse_tensors(document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise protocol_error(self._address, f"the metadata of the model has no valid {error}") from error
+
+    def config(self) -> ModelConfig:
+        response = self._request("GET", f"{self._model}/config")
+        if response.status != 200:  # an extension of Triton
+            return ModelConfig()
+        document = self._document(response)
+        try:
+            parameters = {
+                str(key): str(value["string_value"]) for key, value in document.get("parameters", {}).items()
+            }
+            return ModelConfig(int(document.get("max_batch_size", 0)), parameters)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise protocol_error(self._address, f"the config of the model is invalid ({error})") from error
+
+    def infer(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        requested = [InferRequestedOutput(name, binary_data=True) for name in outputs]
+        sent = []
+        for name, array in inputs.items():
+            tensor = InferInput(name, list(array.shape), DATATYPES[array.dtype.name])
+            sent.append(tensor.set_data_from_numpy(array, binary_data=True))
+        body, length = InferenceServerClient.generate_request_body(sent, outputs=requested)
+        headers = {} if length is None else {LENGTH: str(length)}
+        response = self._request("POST", f"{self._model}/infer", body, headers)
+        if response.status != 200:
+            reason = _reason(self._document(response), response)
+            raise ServerError(f"{self._address.server}: the model {self._address.name} failed ({reason})")
+        try:
+            result = InferenceServerClient.parse_response_body(
+                response.data, header_length=response.headers.get(LENGTH)
+            )
+            return {name: result.as_numpy(name).copy() for name in outputs}
+        except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as error:
+            raise protocol_error(
+                self._address, f"the response has no valid outputs {', '.join(outputs)} ({first_line(error)})"
+            ) from error
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _index(self) -> list[dict[str, Any]]:
+        """Return the models of the server; empty if it does not list them, which the protocol leaves open."""
+        response = self._request("POST", f"{self._base}/repository/index", b"{}")
+        try:
+            models = json.loads(response.data) if response.status == 200 else []
+        except ValueError:
+            return []
+        return [each for each in models if isinstance(each, dict)] if isinstance(models, list) else []
+
+    def _document(self, response: BaseHTTPResponse) -> dict[str, Any]:
+        """Return the JSON object of a response."""
+        try:
+            document = json.loads(response.data)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            kind = response.headers.get("Content-Type", "content without a type").partition(";")[0]
+            raise protocol_error(
+                self._address, f"the response has status {response.status} and {kind}, expected a JSON object"
+            )
+        return document
+
+    def _request(
+        self, method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> BaseHTTPResponse:
+        address = self._address
+        try:
+            return self._pool.request(method, url, body=body, headers=headers, redirect=False)
+        except (ConnectTimeoutError, ReadTimeoutError) as error:
+            if isinstance(error, NewConnectionError | NameResolutionError):
+                raise unreachable_error(address, _cause(error)) from error
+            raise timeout_error(address) from error
+        except SSLError as error:
+            if "CERTIFICATE" in str(error).upper() or "hostname" in str(error):
+                raise certificate_error(address, _cause(error), "SSL_CERT_FILE") from error
+            raise protocol_error(address, f"no TLS ({_cause(error)}); http:// may be right") from error
+        except NewConnectionError as error:
+            raise unreachable_error(address, _cause(error)) from error
+        except HTTPError as error:
+            raise protocol_error(address, f"the connection broke ({_cause(error)})") from error
+
+
+def _reason(document: dict[str, Any], response: BaseHTTPResponse) -> str:
+    return str(document.get("error") or document.get("detail") or f"status {response.status}")
+
+
+def _cause(error: BaseException) -> str:
+    """Return the reason of the operating system or of OpenSSL for a failed connection."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return getattr(error, "strerror", None) or first_line(error)
