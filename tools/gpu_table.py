@@ -1,14 +1,17 @@
 """Measure every network in every runtime and precision on a GPU: load time, latency, accuracy.
 
-``python tools/gpu_table.py [--cases FOLDER] [--networks NAME ...] [--aoti NAME ...] [--json FILE]``
+``python tools/gpu_table.py [--exports FOLDER] [--cases FOLDER] [--networks NAME ...] [--aoti NAME ...]
+[--throughput] [--json FILE]``
+
+The artifacts are those that ``gpu_exports.py`` wrote to ``--exports``; without it, they are exported first.
 
 The networks are the built-in sample and the reference cases in the folder (by default POSEDEPLOY_REFERENCE,
 or else the cases in the repository). All rows of a network are timed in the same rounds as PyTorch eager,
 transfers included, at batch 1; the second table shows images per second at batch 32. Poses are compared
 with PyTorch in FP32 on the CPU, in px and mm at the 95th percentile, and unmatched keypoints are
 counted. The generated weights of the reference cases amplify rounding, so their poses are judged in FP32
-only. The sample is trained, and its poses are judged in every precision. The exit status is 1 if a row does
-not run or its poses are beyond the tolerance.
+only. The sample is trained, and its poses are judged in FP32, TF32 and FP16. The exit status is 1 if a
+row does not run or its poses are beyond the tolerance.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,22 +29,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.benchmarks.machine_info import describe_machine
-from posedeploy.checkpoints.loading import open_checkpoint
-from posedeploy.checkpoints.sample import open_sample
-from posedeploy.types import Model
-from tests.support.data_folders import REFERENCE
-from tests.support.reference_cases import BUNDLED, Case
 from tools.command_line import run_tool
-from tools.gpu_rows import Row, rows_of
-from tools.gpu_throughput import MANY, many, show
-
-CASES = (
-    "gtrs-human36",
-    "pose2mesh-human36",
-    "mobile-human-pose-lpski",
-    "lightweight-openpose-3d",
-    "pose-hg-3d-msra50",
+from tools.gpu_exports import (
+    CASES,
+    SAMPLE,
+    add_arguments,
+    export_all,
+    list_networks,
+    open_network,
+    targets_of,
 )
+from tools.gpu_rows import Row, rows_of
+from tools.gpu_throughput import many, show
 
 TITLES = (
     "network", "runtime", "precision", "load s", "ms", "x eager", "spread", "CUDA graph", "px", "mm",
@@ -62,44 +61,36 @@ class Table:
             show(*row.cells())
 
 
-def models(folder: Path, names: Sequence[str], place: Path) -> Iterator[tuple[str, Model]]:
-    """Yield the sample, and the cases that exist in the folder."""
-    if not names or "sample" in names:
-        yield "lightweight-openpose-2d, sample", open_sample()
-    for name in CASES:
-        if (folder / name).is_dir() and (not names or name.startswith(tuple(names))):
-            case = Case(folder / name)
-            mesh = case.write_mesh(place / f"{name}.npy")
-            yield name, open_checkpoint(case.write(place / f"{name}.pth"), mesh=mesh)
-
-
 def plan(arguments: argparse.Namespace) -> None:
     """Print the rows that would be measured."""
-    for name in ("sample", *CASES):
-        targets = targets_of(name, arguments.aoti)
-        is_available = name == "sample" or (arguments.cases / name).is_dir()
-        print(
-            f"{name}: "
-            + (f"pytorch, {', '.join(targets)}" if is_available else f"skipped, not in {arguments.cases}")
-        )
-
-
-def targets_of(name: str, compiled: Sequence[str]) -> list[str]:
-    """Return the targets of a network."""
-    return ["torchscript", "onnx", *(["aoti"] if any(part in name for part in compiled) else [])]
+    there = list_networks(arguments.cases, arguments.networks)
+    for network in (SAMPLE, *CASES):
+        targets = ", ".join(targets_of(network, arguments.aoti))
+        is_there = network in there
+        print(f"{network}: " + (f"pytorch, {targets}" if is_there else f"skipped, not in {arguments.cases}"))
 
 
 def measure(arguments: argparse.Namespace) -> list[Row]:
     """Measure and print every row."""
     table = Table()
-    show(*TITLES)
-    show(*("---" for _ in TITLES))
-    with tempfile.TemporaryDirectory() as place:
-        networks = list(models(arguments.cases, arguments.networks, Path(place)))
-        for index, (name, model) in enumerate(networks):
-            table.add(rows_of(name, model, Path(place) / str(index), targets_of(name, arguments.aoti)))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.exports or Path(temporary)
+        if arguments.exports is None:
+            export_all(
+                arguments.cases,
+                folder,
+                arguments.networks,
+                arguments.aoti,
+                throughput=arguments.throughput,
+            )
+        networks = list_networks(arguments.cases, arguments.networks)
+        models = {name: open_network(name, arguments.cases, folder / name / "reference") for name in networks}
+        show(*TITLES)
+        show(*("---" for _ in TITLES))
+        for name, model in models.items():
+            table.add(rows_of(name, model, folder, targets_of(name, arguments.aoti)))
         if arguments.throughput:
-            many(networks, Path(place))
+            many(models, folder)
     return table.rows
 
 
@@ -107,11 +98,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    folder = REFERENCE.path / "cases" if REFERENCE.path.is_dir() else BUNDLED
-    parser.add_argument("--cases", type=Path, default=folder)
-    parser.add_argument("--networks", nargs="*", default=[], help="beginnings of names; all if not given")
-    parser.add_argument("--aoti", nargs="*", default=["sample"], help="parts of names to compile as well")
-    parser.add_argument("--throughput", action="store_true", help=f"also time batches of {MANY}")
+    add_arguments(parser)
+    parser.add_argument("--exports", type=Path, help="the folder of gpu_exports.py")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--dry-run", action="store_true", help="print the rows that would be measured")
     arguments = parser.parse_args()

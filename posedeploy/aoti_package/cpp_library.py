@@ -6,6 +6,8 @@ With an older one it may fail to load or crash.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import re
 import zipfile
 from dataclasses import dataclass
@@ -54,6 +56,18 @@ def find_loaded_path() -> Path | None:
     lines = MAPS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     paths = (Path(match[1]) for line in lines if (match := _LIBRARY.search(line)))
     return next((path for path in paths if path.is_file()), None)
+
+
+def share_cpp_library() -> None:
+    """Let libraries that are loaded later use the libstdc++ that torch uses.
+
+    Some compilers link parts of their own libstdc++ into the code. If Python packages loaded torch's, only
+    they see its symbols, and code with parts of another one fails or crashes as soon as both meet, as in
+    ``std::regex``.
+    """
+    path = find_loaded_path()
+    if path is not None:
+        ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD | os.RTLD_GLOBAL)
 
 
 def read_library(path: Path) -> CppLibrary:

@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import torch
 
+from posedeploy.aoti_package.cpp_library import share_cpp_library
+
 Program: TypeAlias = Callable[..., list[torch.Tensor]]
 """A function of the input tensors, in order and on the package's device, that returns the outputs in
 order."""
@@ -27,6 +29,7 @@ def load_package(path: Path, device: torch.device) -> Program:
     Raises:
         RuntimeError: torch cannot load it.
     """
+    share_cpp_library()
     if device.type == "cuda":
         torch.zeros(1, device=device)  # initializes the device, as the trial does before it loads the package
     loader = torch._C._aoti.AOTIModelPackageLoader(

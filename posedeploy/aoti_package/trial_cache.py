@@ -21,7 +21,7 @@ from posedeploy.user_folders import cache_home
 VARIABLE = "POSEDEPLOY_CACHE"
 """The environment variable that names another cache folder."""
 
-VERSION = 2
+VERSION = 3
 """Version of the trial. Increase it to invalidate cached passes."""
 
 

@@ -162,9 +162,10 @@ class MeshNet(nn.Module):
 def _torch_sparse(matrix: Sparse) -> Tensor:
     indices = torch.stack([torch.from_numpy(matrix.rows), torch.from_numpy(matrix.columns)])
     values = torch.from_numpy(matrix.values).float()
-    return torch.sparse_coo_tensor(
-        indices, values, (matrix.size, matrix.size), check_invariants=True
-    ).coalesce()
+    with (
+        torch.sparse.check_sparse_tensor_invariants()
+    ):  # as an argument, PyTorch 2.11 warns about the default
+        return torch.sparse_coo_tensor(indices, values, (matrix.size, matrix.size)).coalesce()
 
 
 class Pose2Mesh(nn.Module):

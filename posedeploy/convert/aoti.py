@@ -6,13 +6,14 @@ The package needs the same PyTorch, and the device and the kind of processor tha
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch._inductor import aoti_compile_and_package
+from torch._inductor import aoti_compile_and_package, cpu_vec_isa
 from torch._inductor.exc import CppCompileError, InductorError
 from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.export import Dim, ExportedProgram
@@ -31,6 +32,10 @@ from posedeploy.suppress_output import suppress_python_output
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Without it, the thread count of the compiling machine is a constant in the code."""
+
+GPU_SETTINGS: Mapping[str, Any] = {"cpp.vec_isa_ok": False}
+"""The processor only launches kernels. torch would compile and run a test program for each of its sets of
+vector instructions, which takes most of a minute on some machines."""
 
 CONTEXT_LINES = ("collect2:", "In file included", "                 from", "clang: error: linker")
 """The first words of compiler lines that only introduce or summarize an error."""
@@ -60,7 +65,10 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         check_paths()
         with suppress_python_output():
             program = _export(module, prepared, device)
-            aoti_compile_and_package(program, package_path=str(path), inductor_configs=_settings(compiler))
+            with _instruction_sets(device):
+                aoti_compile_and_package(
+                    program, package_path=str(path), inductor_configs=_settings(compiler, device)
+                )
     except OSError as error:
         raise _write_error(error, path) from error
     except (torch._dynamo.exc.TorchDynamoException, InductorError, RuntimeError, ValueError) as error:
@@ -127,5 +135,22 @@ def _export(module: nn.Module, prepared: Prepared, device: str) -> ExportedProgr
         )
 
 
-def _settings(compiler: Compiler | None) -> dict[str, Any]:
-    return {**SETTINGS, **({"cpp.cxx": (compiler.command,)} if compiler is not None else {})}
+@contextmanager
+def _instruction_sets(device: str) -> Iterator[None]:
+    """Let torch select the vector instructions of the device's settings, and forget them afterwards."""
+    if device == "cpu":
+        yield
+        return
+    cpu_vec_isa.valid_vec_isa_list.cache_clear()
+    try:
+        yield
+    finally:
+        cpu_vec_isa.valid_vec_isa_list.cache_clear()
+
+
+def _settings(compiler: Compiler | None, device: str) -> dict[str, Any]:
+    return {
+        **SETTINGS,
+        **(GPU_SETTINGS if device == "cuda" else {}),
+        **({"cpp.cxx": (compiler.command,)} if compiler is not None else {}),
+    }

@@ -33,7 +33,7 @@ def main() -> None:
     _limit_resources(request["time_limit_s"], request["memory_limit"])
     sys.path[:] = request["sys_path"]  # the same packages as in the parent process
     for library in request["preload"]:
-        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(library)
     _enter("start")
     try:
         task = _import_task(request)

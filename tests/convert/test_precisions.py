@@ -16,7 +16,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.openvino_precision import set_precision
 from posedeploy.types import Model, RunOptions
 from tests.support.networks import outputs_of, tiny_image
-from tests.support.tables import NEEDS_BF16
+from tests.support.openvino_processor import NEEDS_BF16
 
 RELATIVE = {"fp16": (1e-6, 3e-3), "bf16": (1e-5, 3e-2)}
 """The minimum and maximum difference of an output, as a fraction of its largest value."""

@@ -22,7 +22,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.synthetic import generate_scene
 from posedeploy.types import Artifact, Model, RunOptions, TensorSpec
 from tests.support.networks import outputs_of, tiny_image
-from tests.support.tables import NEEDS_BF16
+from tests.support.openvino_processor import NEEDS_BF16
 
 LAYERS = {"int8": "convolutions: 4 fp32, 2 int8", "mixed": "convolutions: 5 bf16, 1 int8"}
 """Of the tiny network: the four heads are outputs, and the first of six layers is an early one."""

@@ -15,7 +15,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, Precision, RunOptions
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CROPS, write_crop_network
-from tests.support.tables import NEEDS_BF16
+from tests.support.openvino_processor import NEEDS_BF16
 
 pytestmark = pytest.mark.slow
 IMAGES = 16

@@ -13,6 +13,7 @@ from posedeploy.errors import DeviceError
 from posedeploy.runtimes import onnxruntime as runtime
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.types import Artifact, ModelSpec, RunOptions
+from tests.support.tables import skip_without_gpu
 
 pytestmark = pytest.mark.skipif(not placement.can_report(), reason="this ONNX Runtime does not report it")
 
@@ -52,6 +53,7 @@ def test_only_other_operators_than_shape_arithmetic_are_fallbacks(path: Path) ->
 
 @pytest.mark.gpu
 def test_a_fallback_is_refused_by_name(path: Path) -> None:
+    skip_without_gpu()
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has no CUDA")
     artifact = Artifact(path, "onnx", ModelSpec("unknown", "", (), ()), "unknown")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import openvino
 import pytest
 
 from posedeploy.backends import RUNTIMES, TARGETS
@@ -19,12 +18,6 @@ COMPILING_IS_SLOW = [
     pytest.param(name, marks=pytest.mark.slow) if name == "aoti" else name for name in ON_CPU
 ]
 """The same as parameters, for tests that export to them: AOTInductor calls a C++ compiler."""
-
-NEEDS_BF16 = pytest.mark.skipif(
-    "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
-    reason="this CPU computes nothing in bf16",
-)
-"""For tests that run a file in BF16."""
 
 
 def skip_without_gpu() -> None:
