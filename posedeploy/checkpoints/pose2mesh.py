@@ -162,9 +162,8 @@ class MeshNet(nn.Module):
 def _torch_sparse(matrix: Sparse) -> Tensor:
     indices = torch.stack([torch.from_numpy(matrix.rows), torch.from_numpy(matrix.columns)])
     values = torch.from_numpy(matrix.values).float()
-    with (
-        torch.sparse.check_sparse_tensor_invariants()
-    ):  # as an argument, PyTorch 2.11 warns about the default
+    # As an argument of the tensor, PyTorch 2.11 warns about the default of the check.
+    with torch.sparse.check_sparse_tensor_invariants():  # type: ignore[no-untyped-call]
         return torch.sparse_coo_tensor(indices, values, (matrix.size, matrix.size)).coalesce()
 
 
