@@ -75,8 +75,8 @@ def default_cases() -> Path:
 
 def list_networks(cases: Path, names: Sequence[str]) -> list[str]:
     """Return the sample and the cases in the folder whose names begin with one of ``names``; all for none."""
-    there = [SAMPLE, *(case for case in CASES if (cases / case).is_dir())]
-    return [network for network in there if not names or network.startswith(tuple(names))]
+    existing = [SAMPLE, *(case for case in CASES if (cases / case).is_dir())]
+    return [network for network in existing if not names or network.startswith(tuple(names))]
 
 
 def targets_of(network: str, compiled: Sequence[str]) -> list[str]:

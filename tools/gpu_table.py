@@ -63,11 +63,13 @@ class Table:
 
 def plan(arguments: argparse.Namespace) -> None:
     """Print the rows that would be measured."""
-    there = list_networks(arguments.cases, arguments.networks)
+    existing = list_networks(arguments.cases, arguments.networks)
     for network in (SAMPLE, *CASES):
         targets = ", ".join(targets_of(network, arguments.aoti))
-        is_there = network in there
-        print(f"{network}: " + (f"pytorch, {targets}" if is_there else f"skipped, not in {arguments.cases}"))
+        is_available = network in existing
+        print(
+            f"{network}: " + (f"pytorch, {targets}" if is_available else f"skipped, not in {arguments.cases}")
+        )
 
 
 def measure(arguments: argparse.Namespace) -> list[Row]:
