@@ -61,7 +61,7 @@ PY
 timeout 220 "$PYTHON" tools/gpu_exports.py "$folder" "${table[@]}" >"$folder/log" 2>&1 &
 exports=$!
 echo "== tests marked $marks"
-timeout 220 "${tests[@]}" || failed=1
+timeout -s INT -k 20 220 "${tests[@]}" || failed=1 # pytest then prints the failures so far
 echo "== exports"
 wait "$exports" || failed=1
 cat "$folder/log"
