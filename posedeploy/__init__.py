@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from posedeploy.runtimes.base import Runner
     from posedeploy.runtimes.load_runner import open_artifact, open_runner
     from posedeploy.scaling.evaluating import evaluate_on_ray
+    from posedeploy.scaling.measuring import NodesReport, measure_on_nodes
     from posedeploy.scaling.predicting import write_pose_shards
     from posedeploy.scaling.ray_settings import RaySettings, ShardedPrediction
     from posedeploy.tensorrt.options import TensorRtOptions
@@ -78,6 +79,7 @@ _MODULES = {
     "Model": "types",
     "ModelKeywords": "api.model_args",
     "ModelSpec": "types",
+    "NodesReport": "scaling.measuring",
     "ParityReport": "api.parity_report",
     "PersonArgs": "api.person_sources",
     "PoseDeployError": "errors",
@@ -104,6 +106,7 @@ _MODULES = {
     "load": "api.pose_estimator",
     "load_checkpoint": "api.load_checkpoint",
     "load_sample": "api.load_checkpoint",
+    "measure_on_nodes": "scaling.measuring",
     "open_artifact": "runtimes.load_runner",
     "open_runner": "runtimes.load_runner",
     "prepare": "poses.preprocess",
@@ -129,6 +132,7 @@ __all__ = [
     "Model",
     "ModelKeywords",
     "ModelSpec",
+    "NodesReport",
     "ParityReport",
     "PersonArgs",
     "PoseDeployError",
@@ -156,6 +160,7 @@ __all__ = [
     "load",
     "load_checkpoint",
     "load_sample",
+    "measure_on_nodes",
     "open_artifact",
     "open_runner",
     "prepare",

@@ -70,7 +70,7 @@ OTHER_LEAVES = {
     "pillow_heif": {"predict.heif"},
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
-    "ray": {"scaling.cluster", "scaling.worker_pool"},
+    "ray": {"scaling.cluster", "scaling.nodes", "scaling.worker_pool"},
     "pyarrow": {"scaling.image_list", "scaling.job_folder", "scaling.poses_table"},
     "fsspec": {"scaling.image_urls"},
     "scipy": {"predict.joint_files.matlab_task"},

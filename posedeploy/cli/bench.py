@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from posedeploy.console import common_options, model_options, parsing
+from posedeploy.console import common_options, model_options, parsing, ray_options
 from posedeploy.console.output import check_json, show_progress
 from posedeploy.types import Scenario
 
@@ -87,6 +87,8 @@ def bench(
     mesh: model_options.Mesh = None,
     weights: model_options.WeightsKey = None,
     contract: model_options.Contract = None,
+    ray: ray_options.Ray = None,
+    on: ray_options.On = None,
     json: common_options.Json = None,
 ) -> None:
     """Measure the latency of artifacts and of PyTorch on their checkpoint, in the same rounds.
@@ -98,9 +100,11 @@ def bench(
     from posedeploy.api.benchmark_candidates import BenchmarkOptions
     from posedeploy.api.benchmarking import benchmark
     from posedeploy.commands import bench as command
+    from posedeploy.commands.nodes import measure
     from posedeploy.console.model_lists import list_models
 
     check_json(json)
+    ray_options.check_on(ray, on)
     size = parsing.parse_size(input_size)
     keywords = model_options.model_keywords(family, network, contract, mesh, stages, weights)
     # Before the sample is exported.
@@ -108,27 +112,37 @@ def bench(
         runs=runs, loads=1 if loads is None else loads, batch=batch, runtime=runtime, checkpoint=checkpoint
     )
     command.check_arguments(options, device, threads, keywords)
+    arguments: dict[str, Any] = {
+        "runs": runs,
+        "device": device,
+        "precision": precision,
+        "threads": threads,
+        "scenario": scenario,
+        "loads": loads,
+        "compare": compare,
+        "seed": seed,
+        "image": image,
+        "footprint": footprint,
+        "batch": batch,
+        "input_size": size,
+        "runtime": runtime,
+        "checkpoint": checkpoint,
+        **keywords,
+    }
+    if ray is not None:
+        paths = (
+            list_models(models, device, runtime)
+            if models
+            else command.list_or_export(common_options.ARTIFACTS, device, runtime)
+        )
+        raise typer.Exit(0 if measure("bench", paths, ray, on, json, **arguments) else 1)
     with show_progress() as on_progress:
         report = benchmark(
             list_models(models, device, runtime)
             if models
             else command.list_or_export(common_options.ARTIFACTS, device, runtime),
-            runs,
-            device=device,
-            precision=precision,
-            threads=threads,
-            scenario=scenario,
-            loads=loads,
-            compare=compare,
-            seed=seed,
-            image=image,
-            footprint=footprint,
-            batch=batch,
-            input_size=size,
-            runtime=runtime,
-            checkpoint=checkpoint,
             on_progress=on_progress,
-            **keywords,
+            **arguments,
         )
     command.show_latency(report, json, compare)
     raise typer.Exit(1 if report.is_slower or report.failures else 0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from posedeploy.console import common_options, model_options
+from posedeploy.console import common_options, model_options, ray_options
 from posedeploy.console.output import show_progress
 
 
@@ -133,6 +133,8 @@ def parity(
     mesh: model_options.Mesh = None,
     weights: model_options.WeightsKey = None,
     contract: model_options.Contract = None,
+    ray: ray_options.Ray = None,
+    on: ray_options.On = None,
     json: common_options.Json = None,
 ) -> None:
     """Compare artifacts with PyTorch, or with another artifact, output by output and keypoint by keypoint.
@@ -142,33 +144,38 @@ def parity(
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
     from posedeploy.api.comparing import compare
+    from posedeploy.commands.nodes import check_files_of_nodes, measure
     from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
     from posedeploy.console.model_lists import list_models
 
     check_outputs(json, certificate, junit, pictures=pictures, is_against=against is not None)
+    ray_options.check_on(ray, on)
+    arguments: dict[str, Any] = {
+        "images": images,
+        "frames": frames,
+        "device": device,
+        "precision": precision,
+        "threads": threads,
+        "runtime": runtime,
+        "checkpoint": checkpoint,
+        "rtol": rtol,
+        "max_px": max_px,
+        "max_mm": max_mm,
+        "budget": budget or None,
+        "noise_floor": noise_floor,
+        "reference": reference,
+        "save_reference": save_reference,
+        "collected_outputs": collected_outputs,
+        "against": against,
+        "against_contract": against_contract,
+        **model_options.model_keywords(family, network, contract, mesh, stages, weights),
+    }
+    paths = list_models(models, device, runtime)
+    if ray is not None:
+        check_files_of_nodes(certificate, junit, save_reference)
+        raise typer.Exit(0 if measure("parity", paths, ray, on, json, **arguments) else 1)
     with show_progress() as on_progress:
-        report = compare(
-            list_models(models, device, runtime),
-            images,
-            frames=frames,
-            device=device,
-            precision=precision,
-            threads=threads,
-            runtime=runtime,
-            checkpoint=checkpoint,
-            rtol=rtol,
-            max_px=max_px,
-            max_mm=max_mm,
-            budget=budget or None,
-            noise_floor=noise_floor,
-            reference=reference,
-            save_reference=save_reference,
-            collected_outputs=collected_outputs,
-            against=against,
-            against_contract=against_contract,
-            on_progress=on_progress,
-            **model_options.model_keywords(family, network, contract, mesh, stages, weights),
-        )
+        report = compare(paths, on_progress=on_progress, **arguments)
     show_parity(report, json)
     write_outputs(report, certificate, junit, pictures=pictures)
     raise typer.Exit(0 if report.passed else 1)

@@ -13,7 +13,7 @@ from posedeploy.errors import InputError
 if TYPE_CHECKING:
     from posedeploy.scaling.ray_settings import RaySettings
 
-PANEL = "Many images, on a Ray cluster"
+PANEL = "On a Ray cluster"
 LOCAL = "local"
 """The address of ``--ray`` without a value: start Ray on this machine."""
 _ADDRESS = re.compile(r"\S+:\d+|ray://\S*|auto|local")
@@ -44,6 +44,16 @@ Workers: TypeAlias = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+On: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL",
+        help="With --ray: the kind of node: cpu, cuda, or a custom resource or label of the cluster. "
+        "Repeatable.",
+        show_default="cpu",
+        rich_help_panel=PANEL,
+    ),
+]
 PosesJson: TypeAlias = Annotated[
     bool,
     typer.Option("--poses-json", help="Also write poses.json of all shards.", rich_help_panel=PANEL),
@@ -67,6 +77,16 @@ def to_settings(ray: str | None, **options: int | None) -> RaySettings | None:
     for name in used:
         raise InputError(f"`{name}`: only for jobs on a Ray cluster; add `ray`, or leave it out")
     return None
+
+
+def check_on(ray: str | None, on: Sequence[str] | None) -> None:
+    """Check that kinds of nodes are chosen only with ``--ray``.
+
+    Raises:
+        InputError: they are chosen without it.
+    """
+    if on and ray is None:
+        raise InputError(f"`on={on[0]}`: chooses nodes of a Ray cluster; add `ray`, or leave it out")
 
 
 def complete_ray(arguments: Sequence[str]) -> list[str]:

@@ -53,7 +53,8 @@ class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     images: all images of the shard. people: the number of people in them. problems: why images were not
     used. attempts: 1, and one more for each attempt that ended before the shard was finished. node, worker:
-    the host name and the process id. seconds: the time of the last attempt.
+    the host name and the process id. seconds, cpu_seconds: the time of the last attempt, and the processor
+    time of all threads of the worker in it.
     """
 
     shard: int
@@ -68,6 +69,7 @@ class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     worker: int
     seconds: float
+    cpu_seconds: float
     max_rss_bytes: int
     runtime: RuntimeInfo
 

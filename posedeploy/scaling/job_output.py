@@ -76,6 +76,7 @@ def _describe_workers(records: Iterable[ShardRecord]) -> list[dict[str, Any]]:
             "threads": of_worker[0].runtime.threads,
             "images": sum(record.images for record in of_worker),
             "seconds": sum(record.seconds for record in of_worker),
+            "cpu_seconds": sum(record.cpu_seconds for record in of_worker),
             "max_rss_bytes": max(record.max_rss_bytes for record in of_worker),
         }
         for (node, process), of_worker in by_worker.items()

@@ -76,7 +76,7 @@ class ShardWorker:
             raise write_error(self._job.folder, error) from error
 
     def _compute(self, shard: int) -> ShardRecord:
-        started = time.monotonic()
+        started, cpu_started = time.monotonic(), time.process_time()
         path = self._folder.shard(shard)
         path.parent.mkdir(exist_ok=True)
         remarks = len(self._predictor.remarks)
@@ -110,6 +110,7 @@ class ShardWorker:
             node=platform.node(),
             worker=os.getpid(),
             seconds=round(time.monotonic() - started, 6),
+            cpu_seconds=round(time.process_time() - cpu_started, 6),
             max_rss_bytes=_max_rss_bytes(),
             runtime=self._runtime,
         )

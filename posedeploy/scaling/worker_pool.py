@@ -99,7 +99,8 @@ def compute_tasks(open_worker: OpenWorker, tasks: Sequence[Any], size: PoolSize)
             num_gpus=size.gpus or None,
         )
     try:
-        for row in outcomes.iter_rows():
-            yield pickle.loads(row["item"])
+        # Prefetching would hold each outcome back until the next one arrives.
+        for batch in outcomes.iter_batches(batch_size=None, prefetch_batches=0):
+            yield from map(pickle.loads, batch["item"])
     except RayError as error:
         raise explain_failure(error) from error

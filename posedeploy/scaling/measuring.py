@@ -1,0 +1,133 @@
+"""``benchmark`` and ``compare`` on kinds of nodes of a Ray cluster: a row for each artifact and kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from posedeploy import __version__, plugins
+from posedeploy.api.benchmarking import benchmark
+from posedeploy.api.comparing import compare
+from posedeploy.api.model_args import list_paths
+from posedeploy.argument_types import check_arguments
+from posedeploy.convert.export_options import ignore_progress
+from posedeploy.errors import InputError
+from posedeploy.scaling.outcome import Outcome
+from posedeploy.text_files import format_json
+from posedeploy.types import OnProgress, StrPath
+
+Measurement: TypeAlias = Literal["bench", "parity"]
+CALLS: dict[Measurement, Callable[..., Any]] = {"bench": benchmark, "parity": compare}
+FORMAT, VERSION = "posedeploy.nodes", 1
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """One artifact on one kind of node.
+
+    host: the node's name. machine: its description; empty if the measurement failed. document: that of the
+    report's ``to_json``; None if it failed. error: why.
+    """
+
+    model: str
+    label: str
+    host: str
+    machine: str = ""
+    document: dict[str, Any] | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class NodesReport:
+    """The measurements of artifacts on kinds of nodes."""
+
+    measurement: Measurement
+    rows: tuple[NodeRow, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row was measured, passed its parity, and did not become slower."""
+        return all(row.document is not None and _is_passed(row.document) for row in self.rows)
+
+    def to_json(self) -> str:
+        """Return the versioned document: each row with the whole document of its measurement."""
+        return format_json(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "posedeploy": __version__,
+                "measurement": self.measurement,
+                "passed": self.passed,
+                "rows": [asdict(row) for row in self.rows],
+            }
+        )
+
+
+def _is_passed(document: dict[str, Any]) -> bool:
+    is_slower = any(each["verdict"] == "slower" for each in document.get("comparisons", ()))
+    return document.get("passed", True) and not document.get("failures") and not is_slower
+
+
+@check_arguments
+def measure_on_nodes(
+    measurement: Measurement,
+    models: StrPath | Iterable[StrPath],
+    on: Sequence[str] = ("cpu",),
+    address: str = "local",
+    *,
+    on_progress: OnProgress = ignore_progress,
+    **arguments: Any,
+) -> NodesReport:
+    """Run ``benchmark`` or ``compare`` on each artifact on a node of each kind.
+
+    A measurement has its node for itself. One that fails, such as on a node without the runtime, is a row
+    with the reason.
+
+    Args:
+        models: the paths of artifacts; all nodes have them under the same path.
+        on: the labels of the nodes: ``cpu``, ``cuda``, a custom resource, or a label of a node.
+        arguments: those of ``benchmark`` or ``compare``. Paths are the same on all nodes.
+
+    Raises:
+        InputError: no node has one of the labels, or there is no model.
+        ClusterError: the cluster cannot be reached.
+    """
+    paths = [path.absolute() for path in list_paths(models)]
+    if not paths or not on:
+        raise InputError("nothing to measure: expected at least one artifact and one label of `on`")
+    nodes = plugins.module("posedeploy.scaling.nodes")
+    call = partial(_measure, measurement, {name: _absolute(value) for name, value in arguments.items()})
+    on_progress("starting Ray", None)
+    with plugins.load("posedeploy.scaling.cluster:connect")(address):
+        chosen = nodes.choose_nodes(list(dict.fromkeys(on)))
+        cells = [(path, label, chosen[label]) for path in paths for label in chosen]
+        tasks = [(node, partial(call, path)) for path, _, node in cells]
+        rows = []
+        for (path, label, node), outcome in zip(cells, nodes.run_alone(tasks), strict=True):
+            rows.append(_to_row(path, label, node.host, outcome))
+            on_progress(f"{path.name} on {label}", len(rows) / len(cells))
+    return NodesReport(measurement, tuple(rows))
+
+
+def _measure(measurement: Measurement, arguments: dict[str, Any], path: Path) -> tuple[str, str]:
+    """Return the machine and the JSON of a measurement on this node."""
+    report = CALLS[measurement](path, **arguments)
+    return str(report.machine), report.to_json()
+
+
+def _to_row(path: Path, label: str, host: str, outcome: Outcome) -> NodeRow:
+    if outcome.error and outcome.error_class is not None:
+        return NodeRow(str(path), label, host, error=outcome.error)
+    machine, document = outcome.take()
+    return NodeRow(str(path), label, host, machine, msgspec.json.decode(document))
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.absolute()
+    return [_absolute(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,93 @@
+"""The nodes of a Ray cluster, chosen by label, and tasks that have a node for themselves (ray)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from posedeploy.errors import InputError
+from posedeploy.scaling.cluster import explain_failure
+from posedeploy.scaling.outcome import Outcome, attempt
+
+RESOURCE_OF_LABEL = {"cpu": "CPU", "cuda": "GPU"}
+"""The labels of Ray's own resources. Others are custom resources, or labels of nodes."""
+NODE_RESOURCES = ("node:", "memory", "object_store_memory")
+"""The names, or their beginnings, of resources that every node has."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node. cpus, gpus: all of its own."""
+
+    id: str
+    host: str
+    cpus: float
+    gpus: float
+
+
+def choose_nodes(labels: Sequence[str]) -> dict[str, Node]:
+    """Return a node for each label; different labels have different nodes if possible.
+
+    A label is ``cpu`` (any node), ``cuda`` (a node with a GPU), the name of a custom resource, or the key or
+    the value of a label of a node.
+
+    Raises:
+        InputError: no node has one of the labels.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    nodes.sort(key=lambda node: node["Resources"].get("GPU", 0))  # ``cpu`` prefers nodes without a GPU
+    chosen: dict[str, Node] = {}
+    for label in labels:
+        fitting = [node for node in nodes if label in _labels_of(node)]
+        if not fitting:
+            known = sorted(set().union(*map(_labels_of, nodes)))
+            raise InputError(
+                f"`on={label}`: no node of the cluster has this label; it has {', '.join(known)}"
+            )
+        used = {node.id for node in chosen.values()}
+        best = next((node for node in fitting if node["NodeID"] not in used), fitting[0])
+        resources = best["Resources"]
+        host = best["NodeManagerHostname"]
+        chosen[label] = Node(best["NodeID"], host, resources.get("CPU", 0), resources.get("GPU", 0))
+    return chosen
+
+
+def run_alone(tasks: Sequence[tuple[Node, Callable[[], Any]]]) -> Iterator[Outcome]:
+    """Run each task on its node while nothing else of Ray runs there, and yield the outcomes in order.
+
+    A task takes all CPUs and GPUs of its node, so that two tasks never share one.
+    """
+    run = ray.remote(max_retries=0)(attempt)
+    pending = [
+        run.options(
+            num_cpus=node.cpus,
+            num_gpus=node.gpus,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+        ).remote(task)
+        for node, task in tasks
+    ]
+    for (node, _), reference in zip(tasks, pending, strict=True):
+        try:
+            yield ray.get(reference)
+        except RayError as error:
+            failure = explain_failure(error)
+            yield Outcome(node.host, error=str(failure), error_class=type(failure).__name__)
+
+
+def _labels_of(node: dict[str, Any]) -> set[str]:
+    resources = {name for name, amount in node["Resources"].items() if amount}
+    named = {label for label, resource in RESOURCE_OF_LABEL.items() if resource in resources}
+    custom = {
+        name
+        for name in resources - set(RESOURCE_OF_LABEL.values())
+        if not name.startswith((*NODE_RESOURCES, "accelerator_type:"))
+    }
+    own = {
+        text for pair in node.get("Labels", {}).items() if not pair[0].startswith("ray.io/") for text in pair
+    }
+    return named | custom | own
