@@ -25,8 +25,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from posedeploy.contract_document import (
     IMAGE_FIELDS,
     KEYPOINT_FIELDS,
@@ -37,7 +35,7 @@ from posedeploy.contract_document import (
     read_document,
 )
 from posedeploy.decoder_families import DECODER_FAMILIES
-from posedeploy.decoding_options import read_options
+from posedeploy.decoding_options import read_options, to_table
 from posedeploy.errors import InputError
 from posedeploy.families import decoder_poses_of, has_decoding, joint_set
 from posedeploy.keypoint_descriptions import KeypointDescription, check_described, describe
@@ -163,10 +161,7 @@ def _decoding(document: ContractDocument, where: str) -> Mapping[str, Any]:
     """Return the checked options of the decoding, with the defaults of those that the file lacks."""
     decoder = decoder_poses_of(document.family)
     if decoder is not None:
-        options: Mapping[str, Any] = msgspec.to_builtins(
-            read_options(decoder.OPTIONS, document.decoding, where)
-        )
-        return options
+        return to_table(read_options(decoder.OPTIONS, document.decoding, where))
     if document.decoding:
         raise InputError(
             f"{where}: [decoding]: the family {document.family} has no options; remove the table. The "

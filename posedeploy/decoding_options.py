@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -41,6 +41,13 @@ def options_of(kind: type[T], spec: ModelSpec) -> T:
         InputError: as in ``read_options``.
     """
     return read_options(kind, spec.decoding, f"the spec of {spec.family}")
+
+
+def to_table(options: Any) -> dict[str, Any]:
+    """Return all options, the defaults included, with lists for tuples, as a manifest records them."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()
+    }
 
 
 def _describe(error: str, kind: type[Any]) -> str:

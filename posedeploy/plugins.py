@@ -17,6 +17,8 @@ EXTRAS_OF_PACKAGE = {
     "onnxscript": ("export",),
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
+    "transformers": ("transformers",),
+    "huggingface_hub": ("transformers",),
     "nncf": ("quantize",),
     "litert_torch": ("tflite",),
     "ai_edge_litert": ("litert",),
@@ -42,7 +44,7 @@ EXTRAS_OF_PACKAGE = {
 default."""
 DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
 """The distribution of a package, if several distributions share its name."""
-INCLUDED_EXTRAS = {"export": {"torch"}, "tflite": {"litert", "torch"}}
+INCLUDED_EXTRAS = {"export": {"torch"}, "tflite": {"litert", "torch"}, "transformers": {"torch"}}
 """The extras that another extra includes."""
 
 

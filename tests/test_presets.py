@@ -90,7 +90,7 @@ def test_a_model_that_no_preset_fits_is_refused() -> None:
 
 def test_a_contract_file_that_does_not_fit_names_no_preset(tmp_path: Path) -> None:
     path = tmp_path / "hrnet.toml"
-    path.write_text('family = "heatmap"')
+    path.write_text('family = "heatmap"\n[input]\nmargin = 1.3')
     with pytest.raises(InputError, match=r"^net\.onnx: heatmaps of 48x48 cells"):
         apply_described(
             contracts.read(path), (TensorSpec("input", BOX),), tensors({"maps": (1, 17, 48, 48)}), "net.onnx"

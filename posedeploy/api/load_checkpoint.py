@@ -10,6 +10,8 @@ from typing import Unpack
 from posedeploy.api.model_args import SAMPLE, ModelArgs, ModelKeywords, is_sample
 from posedeploy.argument_types import check_arguments
 from posedeploy.checkpoints import loading
+from posedeploy.checkpoints.hugging_face.folder import check_hub_name, is_model_folder
+from posedeploy.checkpoints.hugging_face.opening import open_model_folder
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.checkpoints.user_network import open_user_network
@@ -63,14 +65,28 @@ def _open(path: Path | None, args: ModelArgs) -> Model:
                 "sample needs none of them; pass a file, or leave them out"
             )
         return open_sample(args.stages)
+    check_hub_name(path)
     if args.network is not None:
         return _open_user_network(path, args.network, args)
+    if is_model_folder(path):
+        return _open_folder(path, args)
     model = loading.open_checkpoint(
         path, args.family, args.mesh, draws_mesh=args.draws_mesh, stages=args.stages, weights=args.weights
     )
     _report_weights(model)
     _report_stages(model, args.stages)
     return model
+
+
+def _open_folder(path: Path, args: ModelArgs) -> Model:
+    """Open a folder of the transformers library, whose configuration describes the network."""
+    options = {"family": args.family, "mesh": args.mesh, "stages": args.stages, "weights": args.weights}
+    for name, value in options.items():
+        if value is not None and not (name == "mesh" and args.draws_mesh):
+            raise InputError(
+                f"`{name}={value}`: {path} describes its network in its config.json; leave it out"
+            )
+    return open_model_folder(path)
 
 
 def _open_user_network(path: Path, network: str, args: ModelArgs) -> Model:

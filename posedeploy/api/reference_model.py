@@ -9,6 +9,7 @@ from pathlib import Path
 from posedeploy.api.load_checkpoint import open_pytorch_model
 from posedeploy.api.model_args import ModelArgs, is_sample
 from posedeploy.api.recorded_files import find_recorded, find_recorded_checkpoint
+from posedeploy.decoder_families import DECODER_FAMILIES
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
 
@@ -66,7 +67,8 @@ def _add_recorded(
         mesh = find_recorded(artifact, recorded.mesh)
         if mesh is None:
             raise _missing_file_error(artifact, recorded.mesh, "mesh")
-    return replace(args, family=artifact.spec.family, mesh=mesh, stages=stages)
+    family = None if artifact.spec.family in DECODER_FAMILIES else artifact.spec.family
+    return replace(args, family=family, mesh=mesh, stages=stages)
 
 
 def _recorded_stages(

@@ -103,11 +103,12 @@ def decode_sides(
         return DecodedPair(reference, candidate)
     moved = {name: _move_towards(expected[name], actual[name], bound) for name, bound in bounds.items()}
     between = decode(expected | moved, placement)
+    still_differing = find_differing(between, candidate, tolerance)
+    if not still_differing.any() and not find_missed(between, candidate).any():
+        # Noise explains all differences. Point by point, people with the same pose could be confused.
+        return DecodedPair(reference, candidate, differing, missing)
     return DecodedPair(
-        reference,
-        candidate,
-        differing & ~find_differing(between, candidate, tolerance),
-        missing & _find_absent(reference, between),
+        reference, candidate, differing & ~still_differing, missing & _find_absent(reference, between)
     )
 
 

@@ -10,14 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from posedeploy.decoding_options import options_of
+from posedeploy.families import decoder_poses_of
 from posedeploy.joint_names import coco_name
 from posedeploy.printable import printable
 from posedeploy.types import ModelSpec
 
 SIZE_AND_FORM = frozenset({"height", "width", "embedded"})
 """The fields of an image contract that an export may change."""
-NOT_DECODING = frozenset({"variant", "inputs", "outputs", "contract", "joints"})
-"""The fields of a spec that decoding does not use, or, of ``outputs``, only as ``map_stride``."""
+NOT_DECODING = frozenset({"variant", "inputs", "outputs", "contract", "joints", "decoding"})
+"""The fields of a spec that decoding does not use, or, of ``outputs``, only as ``map_stride``; and
+``decoding``, whose options are compared one by one."""
 MAX_LENGTH = 40
 MAX_KEYPOINTS = 3
 """Characters of a value, and keypoints, that a message shows."""
@@ -46,7 +49,8 @@ def list_decoding_differences(reference: ModelSpec, candidate: ModelSpec) -> tup
     ]
     if reference.map_stride != candidate.map_stride:
         differences.append(_describe("the stride of the maps", candidate.map_stride, reference.map_stride))
-    return (*_roles(reference, candidate), *_keypoints(reference, candidate), *differences)
+    parts = (_roles, _keypoints, _options)
+    return (*(phrase for part in parts for phrase in part(reference, candidate)), *differences)
 
 
 def find_skeleton_difference(reference: ModelSpec, candidate: ModelSpec) -> str | None:
@@ -128,6 +132,16 @@ def _keypoints(reference: ModelSpec, candidate: ModelSpec) -> Iterator[str]:
         yield f"keypoint {index} is {printable(theirs[index])} instead of {printable(ours[index])}"
     if len(others) > MAX_KEYPOINTS:
         yield f"the names of {len(others) - MAX_KEYPOINTS} more keypoints differ"
+
+
+def _options(reference: ModelSpec, candidate: ModelSpec) -> Iterator[str]:
+    """Yield the options of the decoding that differ; missing ones have their default."""
+    decoder = decoder_poses_of(reference.family)
+    if decoder is None or candidate.family != reference.family:
+        return
+    ours, theirs = options_of(decoder.OPTIONS, reference), options_of(decoder.OPTIONS, candidate)
+    for name, our_value, their_value in _pairs(ours, theirs, frozenset()):
+        yield _describe(f"decoding.{name}", their_value, our_value)
 
 
 def _names(spec: ModelSpec) -> Sequence[str]:

@@ -7,6 +7,9 @@ MMPose.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
 import cv2
 import numpy as np
 
@@ -17,7 +20,46 @@ EPSILON = float(np.finfo(np.float32).eps)
 """Added to the diagonal of the second derivatives with UDP, so that they can be inverted."""
 
 
-def refine_dark(maps: Array, cells: Array, kernel: int) -> Array:
+Border: TypeAlias = Literal["zeros", "mirror", "reflect"]
+CV2_BORDERS = {"mirror": cv2.BORDER_REFLECT_101, "reflect": cv2.BORDER_REFLECT}
+
+
+@dataclass(frozen=True)
+class Blur:
+    """A Gaussian blur of heatmaps.
+
+    kernel: its size in cells, odd: 11 for maps of sigma 2, 17 for sigma 3. sigma: in cells; 0 takes OpenCV's
+    for the kernel. border: the values around a map: ``zeros``, after which each map is scaled to its largest
+    value before the blur; the map mirrored at its outermost cells (``mirror``) or at its edges (``reflect``).
+    """
+
+    kernel: int
+    sigma: float
+    border: Border
+
+    def apply(self, maps: Array) -> Array:
+        """Return the blurred (joints, h, w) maps."""
+        return self._on_zeros(maps) if self.border == "zeros" else self._blur(maps, CV2_BORDERS[self.border])
+
+    def _blur(self, maps: Array, border: int) -> Array:
+        size = (self.kernel, self.kernel)
+        return np.stack([cv2.GaussianBlur(each, size, self.sigma, borderType=border) for each in maps])
+
+    def _on_zeros(self, maps: Array) -> Array:
+        margin = self.kernel // 2
+        padded = np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
+        height, width = maps.shape[1:]
+        blurred = self._blur(padded, cv2.BORDER_REFLECT_101)[
+            :, margin : margin + height, margin : margin + width
+        ]
+        highest = blurred.max(axis=(1, 2), keepdims=True)
+        scaled: Array = blurred * np.divide(
+            maps.max(axis=(1, 2), keepdims=True), highest, out=np.ones_like(highest), where=highest > 0
+        )
+        return scaled
+
+
+def refine_dark(maps: Array, cells: Array, blur: Blur) -> Array:
     """Return (joints, 2) float64 x, y in cells, by one Newton step on the logarithm of the blurred maps.
 
     Derivatives span two cells, so a peak within two cells of the border stays where it is.
@@ -25,11 +67,10 @@ def refine_dark(maps: Array, cells: Array, kernel: int) -> Array:
     Args:
         maps: (joints, h, w) float32.
         cells: (joints, 2) int64 x, y of the highest cell of each map.
-        kernel: the size of the Gaussian blur in cells, odd: 11 for maps of sigma 2, 17 for sigma 3.
     """
     height, width = maps.shape[1:]
     inside = np.all((cells > 1) & (cells < np.array([width, height]) - 2), axis=1, keepdims=True)
-    log = np.log(np.maximum(_blur_on_zeros(maps, kernel), MIN_VALUE))
+    log = np.log(np.maximum(blur.apply(maps), MIN_VALUE))
     patches = _patches(log, cells, 2)
     dx, dy = (patches[:, 2, 3] - patches[:, 2, 1]) / 2, (patches[:, 3, 2] - patches[:, 1, 2]) / 2
     middle = 2 * patches[:, 2, 2]
@@ -41,13 +82,12 @@ def refine_dark(maps: Array, cells: Array, kernel: int) -> Array:
     return positions
 
 
-def refine_dark_udp(maps: Array, cells: Array, kernel: int) -> Array:
+def refine_dark_udp(maps: Array, cells: Array, blur: Blur) -> Array:
     """Return the positions of ``refine_dark`` with derivatives that span one cell, at the border too.
 
     Arguments are those of ``refine_dark``.
     """
-    blurred = np.stack([cv2.GaussianBlur(each, (kernel, kernel), 0) for each in maps])
-    patches = _patches(np.log(np.clip(blurred, MIN_UDP_VALUE, MAX_UDP_VALUE)), cells, 1)
+    patches = _patches(np.log(np.clip(blur.apply(maps), MIN_UDP_VALUE, MAX_UDP_VALUE)), cells, 1)
     up, left, middle, right, down = (
         patches[:, row, column] for row, column in ((0, 1), (1, 0), (1, 1), (1, 2), (2, 1))
     )
@@ -65,19 +105,6 @@ def _newton_step(dx: Array, dy: Array, dxx: Array, dxy: Array, dyy: Array) -> Ar
         step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], axis=1) / determinant[:, None]
     finite: Array = np.where(np.isfinite(step), step, 0.0)
     return finite
-
-
-def _blur_on_zeros(maps: Array, kernel: int) -> Array:
-    """Return the maps blurred with zeros around them, each with the largest value that it had."""
-    border = kernel // 2
-    padded = np.pad(maps, ((0, 0), (border, border), (border, border)))
-    blurred = np.stack([cv2.GaussianBlur(each, (kernel, kernel), 0) for each in padded])
-    blurred = blurred[:, border:-border, border:-border]
-    highest = blurred.max(axis=(1, 2), keepdims=True)
-    scaled: Array = blurred * np.divide(
-        maps.max(axis=(1, 2), keepdims=True), highest, out=np.ones_like(highest), where=highest > 0
-    )
-    return scaled
 
 
 def _patches(maps: Array, cells: Array, reach: int) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from posedeploy.decoding_options import options_of
 from posedeploy.errors import InputError
 from posedeploy.poses import top_down
-from posedeploy.poses.dark import refine_dark, refine_dark_udp
+from posedeploy.poses.dark import Blur, Border, refine_dark, refine_dark_udp
 from posedeploy.poses.maps import find_highest, select_maps
 from posedeploy.poses.refinement import refine_cells
 from posedeploy.types import Array, Camera, InputContract, ModelSpec, Placement, Poses, Tensors
@@ -38,6 +38,7 @@ QUARTER = 0.25
 """Distance of the quarter offset, in cells."""
 
 _Kernel: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=99)]
+_Sigma: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=99)]
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,26 @@ class HeatmapOptions:
     udp: 0 and 1 are the centers of the outermost cells instead of the edges, as in networks trained with UDP;
     ``dark`` then has the derivatives of UDP.
     kernel: the size of the blur of ``dark`` in cells, odd: 11 for maps of sigma 2, 17 for sigma 3.
+    sigma: the standard deviation of the blur in cells; 0 derives it from ``kernel``, as OpenCV does.
+    border: the values around a map in the blur. ``published`` means ``zeros`` or, with ``udp``, ``mirror``;
+    ``reflect`` repeats the outermost cells.
     """
 
     refinement: Literal["none", "quarter", "dark"] = "quarter"
     udp: bool = False
     kernel: _Kernel = 11
+    sigma: _Sigma = 0.0
+    border: Literal["published"] | Border = "published"
 
     def __post_init__(self) -> None:
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel is {self.kernel}; expected an odd number")
+
+    @property
+    def blur(self) -> Blur:
+        """The blur of ``dark``."""
+        published: Border = "mirror" if self.udp else "zeros"
+        return Blur(self.kernel, self.sigma, published if self.border == "published" else self.border)
 
 
 OPTIONS = HeatmapOptions
@@ -130,7 +142,7 @@ def _refine(maps: Array, cells: Array, options: HeatmapOptions, *, refine: bool)
     """Return (keypoints, 2) x, y in cells."""
     if options.refinement == "dark":
         method = refine_dark_udp if options.udp else refine_dark
-        return method(maps, cells, options.kernel)
+        return method(maps, cells, options.blur)
     if refine:
         return refine_cells(maps, np.arange(len(maps)), cells)
     return _move_by_quarter(maps, cells) if options.refinement == "quarter" else cells

@@ -201,3 +201,27 @@ def test_noise_that_exchanges_two_anchors_makes_the_person_ambiguous() -> None:
             bounds,
         )
         assert parity.ambiguous == ambiguous
+
+
+def test_people_of_one_pose_are_ambiguous_if_noise_exchanges_their_scores() -> None:
+    """Several boxes with the same keypoints can be matched in any order."""
+    contract = RTMO + "iou_threshold = 0.5\nmin_score = 0.3\n"
+    spec = describe_network(contract, {"dets": (1, 3, 5), "keypoints": (1, 3, 17, 3)}, (1, 3, 640, 640))
+    boxes = np.array([[0, 0, 9, 9], [20, 20, 29, 29], [40, 40, 49, 49]])
+    points = np.repeat(np.concatenate([PEOPLE_PX[:1], np.full((1, 17, 1), 0.7)], axis=2), 3, axis=0)
+    points[:, :, 0] += [[0], [1e-5], [0]]
+
+    def outputs(scores: list[float], shift: float) -> Tensors:
+        dets = np.concatenate([boxes, np.array(scores)[:, None]], axis=1).astype(np.float32)
+        moved = points + np.array([shift, 0, 0])
+        return {"dets": dets[None], "keypoints": moved[None].astype(np.float32)}
+
+    parity = compare_image(
+        lambda tensors, placement: decode_with(spec, tensors, placement),
+        outputs([0.30001, 0.4, 0.4], 0.0),
+        outputs([0.29999, 0.4, 0.4], 1e-3),
+        HALF,
+        Tolerance(),
+        bound_noise(["dets"], None),
+    )
+    assert (parity.people, parity.missed, parity.extra, parity.ambiguous) == (2, 0, 0, 17)

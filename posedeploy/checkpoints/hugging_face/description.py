@@ -1,0 +1,173 @@
+"""The spec of a model folder: the image size, the normalization and the keypoints of its configuration."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from posedeploy.checkpoints.hugging_face.architectures import Architecture
+from posedeploy.checkpoints.hugging_face.folder import CONFIG, ModelFolder
+from posedeploy.errors import CheckpointError
+from posedeploy.families import joint_set, poses_of
+from posedeploy.joint_names import coco_name
+from posedeploy.joint_sets import JointSet
+from posedeploy.types import ModelSpec, TensorSpec
+
+RESCALE = 1 / 255
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of values from 0 to 1: the defaults of the library's image processors."""
+_GENERIC = re.compile(r"LABEL_\d+")
+logger = logging.getLogger(__name__)
+
+
+def describe_folder(folder: ModelFolder, row: Architecture, keypoints: int) -> ModelSpec:
+    """Return the spec of the network, with outputs without shapes.
+
+    Args:
+        keypoints: the channels of the heatmaps.
+
+    Raises:
+        CheckpointError: the configuration and the image processor contradict each other, or have invalid
+            values.
+    """
+    processor = folder.processor
+    if processor is None:
+        logger.info(
+            f"{folder.path}: no preprocessor_config.json; using the default normalization of the library "
+            "(ImageNet's)"
+        )
+        processor = {}
+    published = poses_of("heatmap").CONTRACT
+    assert published is not None, "the decoder has a contract"
+    height, width = _image_size(folder, row, processor)
+    mean, std = _normalization(folder, processor)
+    names, skeleton = _keypoints(folder, keypoints)
+    return ModelSpec(
+        family="heatmap",
+        variant=folder.path.resolve().name,
+        inputs=(TensorSpec("pixel_values", ("batch", 3, height, width), layout="NCHW"),),
+        outputs=(TensorSpec("heatmaps", ()),),
+        contract=replace(published, height=height, width=width, mean=mean, std=std, fit="affine-udp"),
+        roles={"heatmaps": "heatmaps"},
+        keypoint_names=names,
+        skeleton=skeleton,
+        decoding=dict(row.decoding),
+    )
+
+
+def _image_size(folder: ModelFolder, row: Architecture, processor: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the height and width of the input."""
+    table = folder.config.get(row.size_of, {}) if row.size_of else folder.config
+    default = (256, 192) if row.fixes_size else None
+    of_network = _size(table.get("image_size", default), folder, CONFIG)
+    of_processor = _size(processor.get("size"), folder, "the size of the image processor")
+    if not row.fixes_size and of_processor is not None:
+        return of_processor
+    if of_network is None:
+        raise CheckpointError(f"{folder.path}: neither {CONFIG} nor the image processor has the image size")
+    if of_processor not in (None, of_network):
+        raise CheckpointError(
+            f"{folder.path}: the image processor makes images of {_format(of_processor)} px, and the "
+            f"network in {CONFIG} takes {_format(of_network)} px (height x width); correct one of them"
+        )
+    return of_network
+
+
+def _size(value: Any, folder: ModelFolder, where: str) -> tuple[int, int] | None:
+    """Return (height, width) of a side, a pair or a table; None without a value."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        value = [value.get("height"), value.get("width")]
+    sides = [value, value] if isinstance(value, int) else value
+    if isinstance(sides, list | tuple) and len(sides) == 2:
+        height, width = sides
+        if isinstance(height, int) and isinstance(width, int) and min(height, width) > 0:
+            return height, width
+    raise CheckpointError(
+        f"{folder.path}: {where} has the image size {value}; expected a height and a width in px"
+    )
+
+
+def _format(size: tuple[int, int] | None) -> str:
+    return "x".join(map(str, size or ()))
+
+
+def _normalization(
+    folder: ModelFolder, processor: Mapping[str, Any]
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return the mean and std of pixel values from 0 to 255."""
+    if processor.get("do_affine_transform", True) is False:
+        raise CheckpointError(
+            f"{folder.path}: the image processor has do_affine_transform = false, so it does not crop the "
+            "boxes of people; posedeploy does. Correct preprocessor_config.json"
+        )
+    factor = _number(processor.get("rescale_factor", RESCALE)) if processor.get("do_rescale", True) else 1.0
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if processor.get("do_normalize", True):
+        mean = _triple(processor.get("image_mean", IMAGENET_MEAN))
+        std = _triple(processor.get("image_std", IMAGENET_STD))
+    if not factor or 0.0 in std or None in (*mean, *std):
+        raise CheckpointError(
+            f"{folder.path}: the image processor has rescale_factor {processor.get('rescale_factor')}, "
+            f"image_mean {processor.get('image_mean')} and image_std {processor.get('image_std')}; expected "
+            "a number other than 0, and three numbers each"
+        )
+    return (
+        (mean[0] / factor, mean[1] / factor, mean[2] / factor),
+        (std[0] / factor, std[1] / factor, std[2] / factor),
+    )
+
+
+def _number(value: Any) -> float:
+    """Return a number; 0 for any other value."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def _triple(value: Any) -> tuple[float, float, float]:
+    """Return three numbers, also of one for all channels; zeros for any other value."""
+    values = value if isinstance(value, list | tuple) else [value] * 3
+    numbers = [_number(each) for each in values]
+    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else (0.0, 0.0, 0.0)
+
+
+def _keypoints(folder: ModelFolder, count: int) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Return the names and the skeleton of the labels: those of a known set with the same names, or else the
+    labels and ``edges`` of the configuration. Without labels, the number of keypoints selects the set."""
+    labels = _labels(folder, count)
+    known = joint_set("heatmap", count)
+    if labels is None or _is_set(labels, known):
+        return known.joints, known.bones
+    edges = folder.config.get("edges") or []
+    return tuple(labels), tuple((edge[0], edge[1]) for edge in edges if _is_edge(edge, folder, count))
+
+
+def _labels(folder: ModelFolder, count: int) -> Sequence[str] | None:
+    """Return the labels in their order; None if there are none, or only generic ones."""
+    table = folder.config.get("id2label")
+    if not isinstance(table, dict) or all(_GENERIC.fullmatch(str(label)) for label in table.values()):
+        return None
+    labels = [table.get(str(index)) for index in range(count)]
+    if len(table) != count or not all(isinstance(label, str) for label in labels):
+        raise CheckpointError(
+            f"{folder.path / CONFIG}: id2label has {len(table)} labels, and the network {count} heatmaps; "
+            f'expected a label for each of "0" to "{count - 1}"'
+        )
+    return [str(label) for label in labels]
+
+
+def _is_set(labels: Sequence[str], known: JointSet) -> bool:
+    return [coco_name(label) for label in labels] == [coco_name(joint) for joint in known.joints]
+
+
+def _is_edge(edge: Any, folder: ModelFolder, count: int) -> bool:
+    """Check that an edge is a pair of keypoints."""
+    is_pair = isinstance(edge, list) and len(edge) == 2 and all(isinstance(end, int) for end in edge)
+    if not is_pair or not all(0 <= end < count for end in edge):
+        path: Path = folder.path / CONFIG
+        raise CheckpointError(f"{path}: edges has {edge}; expected pairs of keypoints from 0 to {count - 1}")
+    return True
