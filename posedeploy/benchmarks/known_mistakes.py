@@ -164,16 +164,25 @@ def _renormalized(change: ChangeContract, network_input: NetworkInput, spec: Mod
         np.array(each).reshape(1, -1, 1, 1)
         for each in (spec.contract.mean, spec.contract.std, changed.mean, changed.std)
     )
-    (name, array), *_ = network_input.tensors.items()
-    pixels = array * std + mean
-    if changed.color_order != spec.contract.color_order:
-        pixels = pixels[:, ::-1]
-    return replace(network_input, tensors={name: ((pixels - new_mean) / new_std).astype(array.dtype)})
+    is_swapped = changed.color_order != spec.contract.color_order
+
+    def renormalize(array: Array) -> Array:
+        pixels = array * std + mean
+        normalized: Array = ((pixels[:, ::-1] if is_swapped else pixels) - new_mean) / new_std
+        return normalized
+
+    return _with_arrays(renormalize, network_input, spec)
 
 
 def _with_arrays(change: ChangeArray, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
+    """Return the input with changed arrays; those of images are channels-first for ``change``."""
+    has_channels_last = spec.inputs[0].layout == "NHWC"
+
+    def change_layout(array: Array) -> Array:
+        return np.moveaxis(change(np.moveaxis(array, -1, 1)), 1, -1) if has_channels_last else change(array)
+
     tensors = {
-        name: np.ascontiguousarray(change(array), array.dtype)
+        name: np.ascontiguousarray(change_layout(array), array.dtype)
         for name, array in network_input.tensors.items()
     }
     return replace(network_input, tensors=tensors)

@@ -50,7 +50,7 @@ class HeatmapOptions:
     udp: 0 and 1 are the centers of the outermost cells instead of the edges, as in networks trained with UDP;
     ``dark`` then has the derivatives of UDP.
     kernel: the size of the blur of ``dark`` in cells, odd: 11 for maps of sigma 2, 17 for sigma 3.
-    sigma: the standard deviation of the blur in cells; 0 derives it from ``kernel``, as OpenCV does.
+    sigma: the std of the blur in cells; 0 derives it from ``kernel``, as OpenCV does.
     border: the values around a map in the blur. ``published`` means ``zeros`` or, with ``udp``, ``mirror``;
     ``reflect`` repeats the outermost cells.
     """

@@ -63,9 +63,9 @@ def architecture_of(config: Mapping[str, Any], folder: Path) -> Architecture:
     row = ARCHITECTURES.get(kind) if isinstance(kind, str) else None
     written = names if isinstance(names, list) and names else None
     if row is None or (written is not None and row.network not in written):
-        found = printable(str(written[0] if written else kind))
+        name = printable(str(written[0] if written else kind))
         raise MisfitError(
-            f"{folder / CONFIG_NAME}: the network is {found}; posedeploy opens these of transformers: "
+            f"{folder / CONFIG_NAME}: the network is {name}; posedeploy opens these of transformers: "
             f"{', '.join(row.network for row in ARCHITECTURES.values())}. Pass another network as "
             "`network=FILE.py:FUNCTION`, with its weights file as the checkpoint"
         )
@@ -80,8 +80,8 @@ def _check_backbone(row: Architecture, config: Mapping[str, Any], folder: Path) 
     backbone = config.get("backbone_config") or {}
     kind = backbone.get("model_type", "vitpose_backbone") if isinstance(backbone, dict) else backbone
     if config.get("backbone") is not None or kind != "vitpose_backbone":
-        found = printable(str(config.get("backbone") or kind))
+        name = printable(str(config.get("backbone") or kind))
         raise MisfitError(
-            f"{folder / CONFIG_NAME}: the backbone is {found}; expected a backbone_config of the type "
+            f"{folder / CONFIG_NAME}: the backbone is {name}; expected a backbone_config of the type "
             "vitpose_backbone, because others are loaded from elsewhere"
         )

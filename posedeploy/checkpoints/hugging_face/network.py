@@ -82,13 +82,13 @@ def build_network(folder: ModelFolder, row: Architecture) -> HeatmapNetwork:
 
 
 def _find_class(name: str) -> Any:
-    found = getattr(transformers, name, None)
-    if found is None:
+    library_class = getattr(transformers, name, None)
+    if library_class is None:
         raise MissingPackageError(
             f"transformers {transformers.__version__} does not have {name}",
             "pip install --upgrade transformers",
         )
-    return found
+    return library_class
 
 
 def _with_labels(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
