@@ -2,8 +2,8 @@
 
     python tools/check_presets.py [PRESET ...] [--to TARGET ...] [--images PATH] [--out FOLDER]
 
-INT8 is compared but not judged: random heatmaps have no peaks, so that small errors move keypoints far. The exit
-status is 1 if another step fails.
+INT8 is compared but not judged: random heatmaps have no peaks, so that small errors move keypoints far. The
+exit status is 1 if another step fails.
 """
 
 from __future__ import annotations

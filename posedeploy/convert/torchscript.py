@@ -21,6 +21,8 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
     with warnings.catch_warnings():
         # PyTorch only maintains TorchScript, but C++ programs still use it.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Tracing reads all properties of a module, also deprecated ones of its library.
+        warnings.simplefilter("ignore", FutureWarning)
         try:
             traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +42,11 @@ def test_a_folder_of_sapiens_is_exported(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_exported(folder: Path, tmp_path: Path) -> None:
-    before = sorted(os.listdir(folder))
+    before = sorted(folder.iterdir())
     folder.chmod(0o555)
     try:
         artifacts = posedeploy.export(posedeploy.load_checkpoint(folder), "torchscript", tmp_path)
         assert posedeploy.benchmark([folder, artifacts[0].path], runs=5, warmup=1).results
     finally:
         folder.chmod(0o755)
-    assert sorted(os.listdir(folder)) == before
+    assert sorted(folder.iterdir()) == before
