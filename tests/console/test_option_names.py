@@ -18,7 +18,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 COMMAND_OF_APP = typer.main.get_command(app)
 OPTIONS = set(options_of(COMMAND_OF_APP))
 PARAMETER = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]*)?`")
-COMMAND = re.compile(r"posedeploy [a-z]+ |pip install|--version")
+COMMAND = re.compile(r"posedeploy [a-z]+ |pip install|hf download|--version")
 
 
 def _literals(path: Path) -> list[str]:

@@ -23,6 +23,7 @@ PROCESSORS = {"preprocessor_config.json": None, "processor_config.json": "image_
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """The files that may hold all weights. Their index, if they are split, has ``INDEX_SUFFIX``."""
 INDEX_SUFFIX = ".index.json"
+DOWNLOAD = "hf download {} --local-dir {}"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -53,9 +54,10 @@ def check_hub_name(path: Path) -> None:
         CheckpointError: it has the form of one.
     """
     if not path.suffix and _HUB_NAME.fullmatch(path.as_posix()) and not path.exists():
+        download = DOWNLOAD.format(path.as_posix(), path.name)
         raise CheckpointError(
             f"{path}: there is no such file or folder. If this is a model on huggingface.co, download it: "
-            f"hf download {path.as_posix()} --local-dir {path.name}, then pass the folder {path.name}"
+            f"{download}, then pass the folder {path.name}"
         )
 
 
