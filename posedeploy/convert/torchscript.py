@@ -24,7 +24,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         # Tracing reads all properties of a module, also deprecated ones of its library.
         warnings.simplefilter("ignore", FutureWarning)
         # Networks of this library compare the size of the image with their configuration.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module="transformers")
+        warnings.filterwarnings("ignore", module="transformers")
         try:
             traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
