@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
-import numpy as np
 
+from posedeploy.benchmarks.whole_body import BODY, REMARK, WholeBodyParts, list_names, to_numbers
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_COCO_BYTES
@@ -26,7 +26,7 @@ NAMES_BY_COUNT = {
         *KEYPOINTS,
         *(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel")),
     ),
-    133: (*KEYPOINTS, *(f"wholebody_{number}" for number in range(17, 133))),
+    133: list_names(),
 }
 """The keypoints of COCO's own sets (body, body and feet, whole body) by their number, which identifies
 them."""
@@ -43,7 +43,7 @@ class ListedImage(msgspec.Struct, frozen=True):
     height: _Length | None = None
 
 
-class CocoEntry(msgspec.Struct, frozen=True):
+class CocoEntry(WholeBodyParts, frozen=True, kw_only=True):
     """One entry of ``annotations``; missing values are None or empty."""
 
     image_id: int | str
@@ -96,15 +96,24 @@ def read_coco(
     entries = list(_entries(document.annotations, ids, remarks))
     category = _category(path, document.categories, entries, remarks)
     people = [entry for entry in entries if entry.category_id == category.id]
+    if len(category.keypoints) == BODY and any(entry.has_parts for entry in people):
+        remarks.append(REMARK)
+        category = msgspec.structs.replace(category, keypoints=list_names())
+    if len(category.keypoints) == len(list_names()):
+        people = [_with_parts(entry) for entry in people]
     return document.images, category, people, digest
+
+
+def _with_parts(entry: CocoEntry) -> CocoEntry:
+    """Return an entry that has only the keypoints of the body with empty lists of the parts."""
+    is_body = not entry.has_parts and len(to_numbers(entry.keypoints)) == 3 * BODY
+    return msgspec.structs.replace(entry, foot_kpts=()) if is_body else entry
 
 
 def read_keypoints(entry: CocoEntry) -> Array:
     """Return the numbers of an entry's keypoints in one row, NaN for null; empty if they are not numbers."""
-    try:
-        return np.array(entry.keypoints, np.float64).ravel()
-    except (TypeError, ValueError, OverflowError):  # lists of unequal lengths, strings, huge numbers
-        return np.zeros(0)
+    numbers = to_numbers(entry.keypoints)
+    return entry.join(numbers) if entry.has_parts else numbers
 
 
 def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[CocoEntry]:

@@ -12,6 +12,7 @@ import pytest
 from posedeploy.benchmarks.annotations import read_annotations
 from posedeploy.errors import InputError
 from posedeploy.files import sha256
+from posedeploy.joint_sets import set_named
 from tests.benchmarks import coco
 
 SIZE = (400, 300)
@@ -198,3 +199,32 @@ def test_a_keypoint_that_is_not_a_number_is_unlabeled_and_reported(tmp_path: Pat
     assert read.remarks == (
         "3 of 3 annotations have keypoints that are NaN, infinite or null: read as not labeled",
     )
+
+
+PARTS = {
+    name: np.random.default_rng(count).uniform(1, 200, (count, 3)).ravel().tolist()
+    for name, count in (("foot_kpts", 6), ("face_kpts", 68), ("lefthand_kpts", 21), ("righthand_kpts", 21))
+}
+"""The lists of COCO-WholeBody."""
+
+
+def test_feet_faces_and_hands_in_lists_of_their_own_are_read(tmp_path: Path) -> None:
+    people = [coco.person(1, PERSON, **PARTS), coco.person(1, PERSON)]
+    read = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, people))
+    assert read.keypoint_names == set_named("wholebody-133", "").joints
+    whole, body = read.people
+    np.testing.assert_array_equal(whole.keypoints[17:23].ravel(), PARTS["foot_kpts"])
+    np.testing.assert_array_equal(whole.keypoints[112:].ravel(), PARTS["righthand_kpts"])
+    np.testing.assert_array_equal(body.keypoints[:17, :2], PERSON[:, :2])
+    assert not body.keypoints[17:].any()
+    assert any("are read from foot_kpts" in remark for remark in read.remarks)
+
+
+@pytest.mark.parametrize(
+    "change", [{"face_valid": False}, {"face_kpts": [1, 2, 3]}, {"face_kpts": ["a"]}, {"face_kpts": None}]
+)
+def test_a_part_that_is_not_annotated_is_not_labeled(change: dict[str, Any], tmp_path: Path) -> None:
+    people = [coco.person(1, PERSON, **{**PARTS, **change})]
+    (person,) = read_annotations(coco.write(tmp_path / "a.json", {"a.png": SIZE}, people)).people
+    assert not person.keypoints[23:91].any()
+    assert person.keypoints[91:].all()
