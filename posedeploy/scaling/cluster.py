@@ -90,6 +90,7 @@ def _connect(address: str) -> Any:
                 object_store_memory=OBJECT_STORE_BYTES if address == LOCAL else None,
             )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        ray.shutdown()  # what was started before the error
         raise _explain(address, error) from error
 
 

@@ -14,6 +14,7 @@ from posedeploy.predict.images import Picture
 from posedeploy.predict.lifting import Lifter
 from posedeploy.predict.run import choose_predictor
 from posedeploy.scaling.image_list import ImageRef
+from posedeploy.scaling.outcome import check_version
 from posedeploy.scaling.poses_table import ImageRow
 from posedeploy.scaling.read_ahead import ReadImage, read_ahead
 from posedeploy.scaling.shard_job import ShardJob, open_job
@@ -29,8 +30,10 @@ class ImageWorker:
     def __init__(self, job: ShardJob) -> None:
         """
         Raises:
+            ClusterError: this process has another version of posedeploy.
             PoseDeployError: a model cannot be opened on this machine.
         """
+        check_version(job.version)
         self._opened = ExitStack()
         runner, artifact, options = open_job(job, Images(job.source, ()), self._opened)
         self._predictor = choose_predictor(runner, artifact, options)

@@ -17,7 +17,7 @@ from posedeploy.api.model_args import list_paths
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
-from posedeploy.scaling.outcome import Outcome
+from posedeploy.scaling.outcome import Outcome, check_version
 from posedeploy.text_files import format_json
 from posedeploy.types import OnProgress, StrPath
 
@@ -101,7 +101,8 @@ def measure_on_nodes(
     if not paths or not on:
         raise InputError("nothing to measure: expected at least one artifact and one label of `on`")
     nodes = plugins.module("posedeploy.scaling.nodes")
-    call = partial(_measure, measurement, {name: _absolute(value) for name, value in arguments.items()})
+    absolute = {name: _absolute(value) for name, value in arguments.items()}
+    call = partial(_measure, __version__, measurement, absolute)
     on_progress("starting Ray", None)
     with plugins.load("posedeploy.scaling.cluster:connect")(address):
         chosen = nodes.choose_nodes(list(dict.fromkeys(on)))
@@ -114,8 +115,11 @@ def measure_on_nodes(
     return NodesReport(measurement, tuple(rows))
 
 
-def _measure(measurement: Measurement, arguments: dict[str, Any], path: Path) -> tuple[str, str]:
+def _measure(
+    version: str, measurement: Measurement, arguments: dict[str, Any], path: Path
+) -> tuple[str, str]:
     """Return the machine and the JSON of a measurement on this node."""
+    check_version(version)
     report = CALLS[measurement](path, **arguments)
     return str(report.machine), report.to_json()
 

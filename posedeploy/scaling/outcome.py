@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from posedeploy import __version__
 from posedeploy.errors import ClusterError, OutputError, PoseDeployError
 
 
@@ -52,6 +53,19 @@ class Outcome:
     def names_node(self) -> bool:
         """Whether the message names the node."""
         return self.error_class in (ClusterError.__name__, TaskError.__name__)
+
+
+def check_version(version: str) -> None:
+    """Check that this process has the version of posedeploy that started the job.
+
+    Raises:
+        ClusterError: it has another one.
+    """
+    if version != __version__:
+        raise ClusterError(
+            f"node {platform.node()} has posedeploy {__version__}, but the job was started with {version}; "
+            "install the same version on all nodes"
+        )
 
 
 def attempt(call: Callable[[], Any]) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from posedeploy import files
+from posedeploy import __version__, files
 from posedeploy.errors import InputError
 from posedeploy.printable import printable
 from posedeploy.scaling.image_list import list_images
@@ -85,6 +85,11 @@ def resume_job(
 def _check_options(
     folder: JobFolder, document: JobDocument, options: Mapping[str, Any], model_sha256: Mapping[str, str]
 ) -> None:
+    if document.posedeploy != __version__:
+        raise InputError(
+            f"the job in {folder.path} was started with posedeploy {document.posedeploy}, and this is "
+            f"{__version__}; use the same version with `resume`, or another folder"
+        )
     for name, value in options.items():
         recorded = document.options.get(name)
         if recorded != value:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from posedeploy import __version__
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, get_path, is_sample
 from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import check_camera, open_box_source, open_joint_source
@@ -22,7 +23,8 @@ from posedeploy.types import Artifact, RunOptions, StrPath
 class ShardJob:
     """What every worker needs. All paths are absolute.
 
-    source: the name of the source, for messages. folder, job_id: of a job that writes shards.
+    source: the name of the source, for messages. folder, job_id: of a job that writes shards. version: of
+    posedeploy in the process that starts the job.
     """
 
     source: str
@@ -33,6 +35,7 @@ class ShardJob:
     model_args: ModelKeywords = field(default_factory=lambda: ModelKeywords())
     folder: Path = field(default_factory=Path)
     job_id: str = ""
+    version: str = __version__
 
 
 def open_job(job: ShardJob, source: Source, opened: ExitStack) -> tuple[Runner, Artifact, PredictOptions]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from posedeploy import __version__, artifact_files, files
+from posedeploy import artifact_files, files
 from posedeploy.errors import ClusterError, InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
@@ -24,7 +24,7 @@ from posedeploy.predict.run import choose_predictor
 from posedeploy.scaling.image_list import ImageRef
 from posedeploy.scaling.image_worker import predict_images
 from posedeploy.scaling.job_folder import PICTURES, JobDocument, JobFolder, ShardRecord, write_error
-from posedeploy.scaling.outcome import TaskError
+from posedeploy.scaling.outcome import TaskError, check_version
 from posedeploy.scaling.poses_table import ImageRow, write_rows
 from posedeploy.scaling.shard_job import ShardJob, open_job
 from posedeploy.types import Poses
@@ -43,6 +43,7 @@ class ShardWorker:
                 or of the model.
             PoseDeployError: a model cannot be opened on this machine.
         """
+        check_version(job.version)
         self._job = job
         self._folder = JobFolder(job.folder)
         document = check_worker(self._folder, job.job_id)
@@ -154,7 +155,7 @@ def _describe_lost(images: Sequence[ImageRef], first: int, shard: int) -> str:
 
 
 def check_worker(folder: JobFolder, job_id: str) -> JobDocument:
-    """Check that this process shares the output folder with the others, and runs the same version.
+    """Check that this process shares the output folder with the others, and return the job.
 
     Raises:
         ClusterError: it does not.
@@ -170,11 +171,6 @@ def check_worker(folder: JobFolder, job_id: str) -> JobDocument:
         raise ClusterError(
             f"{folder.path}: on node {platform.node()} the folder contains another job; use an output folder "
             "that all nodes share, under the same path"
-        )
-    if document.posedeploy != __version__:
-        raise ClusterError(
-            f"node {platform.node()} has posedeploy {__version__}, but the job was started with "
-            f"{document.posedeploy}; install the same version on all nodes"
         )
     return document
 

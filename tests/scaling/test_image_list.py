@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -77,6 +80,17 @@ def test_object_storage_is_listed_and_read(tmp_path: Path) -> None:
     assert _locations("memory://bucket/x/deep/*.png") == ["memory:///bucket/x/deep/b.png"]
     assert _list("memory://bucket/x/a.png").is_single
     assert (read_location("memory:///bucket/x/a.png").pixels == 7).all()
+
+
+def test_images_are_read_from_a_web_server(tmp_path: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert (read_location(f"{url}/sub/b%20c.png").pixels == 9).all()
+        with pytest.raises(InputError, match=r"nothing\.png: cannot be read \(no such file\)"):
+            read_location(f"{url}/nothing.png")
+        server.shutdown()
 
 
 def _text(content: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy import __version__
 from posedeploy.benchmarks.machine_info import describe_machine
 from tests.commands.conftest import Invoke
 from tests.scaling.conftest import OBJECT_STORE_BYTES, running_cluster
@@ -89,7 +90,7 @@ def test_a_node_without_the_runtime_is_a_row_with_the_reason(
 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "posedeploy.runtimes.onnxruntime", raising=False)
-    outcome = attempt(lambda: measuring._measure("bench", {"runs": 10}, model))
+    outcome = attempt(lambda: measuring._measure(__version__, "bench", {"runs": 10}, model))
     row = measuring._to_row(model, "arm", "board", outcome)
     assert "this needs the package onnxruntime, which is not installed" in row.error
     assert row.document is None and not measuring.NodesReport("bench", (row,)).passed

@@ -164,3 +164,11 @@ def test_a_cluster_that_is_not_there_is_refused(model: Path, photos: Path, tmp_p
     settings = RaySettings(address="127.0.0.1:1")
     with pytest.raises(ClusterError, match=r"`ray=127\.0\.0\.1:1`: no Ray cluster can be reached there"):
         write_pose_shards(model, photos, tmp_path / "out", None, settings)
+
+
+def test_a_cluster_of_another_python_is_refused(
+    model: Path, photos: Path, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray._private.utils.compute_version_info", lambda: ("2.60.0", "3.10.1"))
+    with pytest.raises(ClusterError, match=r"other versions of Python or Ray than this process \(Ray 2"):
+        write_pose_shards(model, photos, tmp_path / "out", None, RaySettings(address=address))
