@@ -212,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.update(VARIABLES)
     # More workers than this machine has cores are measured too.
     ray.init(
+        address="local",
         num_cpus=max(parsed.workers),
         object_store_memory=OBJECT_STORE_BYTES,
         log_to_driver=False,

@@ -31,6 +31,8 @@ LOCAL = "local"
 OBJECT_STORE_BYTES = 200 * 1024**2
 """Of a local Ray: only the numbers of shards and their records pass through it."""
 CONNECT_S = 5.0
+WAIT = "RAY_gcs_server_port_wait_time_s"
+"""The variable with the number of attempts of Ray to connect."""
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^\s:/]+):(?P<port>\d{1,5})|auto|local")
 _MISSING = re.compile(r"No module named '([^']+)'")
 _VERSIONS = re.compile(r"(Ray|Python): (\S+)")
@@ -80,7 +82,7 @@ def _connect(address: str) -> Any:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     _check_port(address)
     try:
-        with _keep_sigterm(), suppress_stderr():  # Ray reports the level of its log
+        with _keep_sigterm(), _trying_once(address), suppress_stderr():  # Ray reports the level of its log
             return ray.init(
                 address=address,
                 ignore_reinit_error=True,
@@ -95,7 +97,7 @@ def _connect(address: str) -> Any:
 
 
 def _check_port(address: str) -> None:
-    """Check that something listens at ``HOST:PORT``: Ray itself tries for minutes.
+    """Check that something listens at ``HOST:PORT``, since Ray itself takes half a minute to find out.
 
     Raises:
         ClusterError: nothing does.
@@ -107,6 +109,19 @@ def _check_port(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
     except (OSError, OverflowError) as error:
         raise _explain(address, error) from error
+
+
+@contextmanager
+def _trying_once(address: str) -> Iterator[None]:
+    """Let Ray try once, for half a minute, instead of 20 times, where another program listens."""
+    if address == LOCAL or WAIT in os.environ:
+        yield
+        return
+    os.environ[WAIT] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[WAIT]
 
 
 @contextmanager

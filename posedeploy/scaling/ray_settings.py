@@ -54,8 +54,8 @@ class ShardedPrediction:
 
     @property
     def images(self) -> int:
-        """The number of images in the finished shards."""
-        return sum(shard.images for shard in self.shards)
+        """The number of images in the finished shards that could be used."""
+        return sum(shard.images - len(shard.problems) for shard in self.shards)
 
     @property
     def people(self) -> int:
