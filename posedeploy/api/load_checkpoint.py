@@ -10,7 +10,12 @@ from typing import Unpack
 from posedeploy.api.model_args import SAMPLE, ModelArgs, ModelKeywords, is_sample
 from posedeploy.argument_types import check_arguments
 from posedeploy.checkpoints import loading
-from posedeploy.checkpoints.hugging_face.folder import check_hub_name, is_model_folder
+from posedeploy.checkpoints.hugging_face.folder import (
+    check_configuration,
+    check_hub_name,
+    is_model_folder,
+    suggest_folder,
+)
 from posedeploy.checkpoints.hugging_face.opening import open_model_folder
 from posedeploy.checkpoints.refinement_stages import DEFAULT_STAGES
 from posedeploy.checkpoints.sample import open_sample
@@ -70,9 +75,11 @@ def _open(path: Path | None, args: ModelArgs) -> Model:
         return _open_user_network(path, args.network, args)
     if is_model_folder(path):
         return _open_folder(path, args)
-    model = loading.open_checkpoint(
-        path, args.family, args.mesh, draws_mesh=args.draws_mesh, stages=args.stages, weights=args.weights
-    )
+    check_configuration(path)
+    with suggest_folder(path):
+        model = loading.open_checkpoint(
+            path, args.family, args.mesh, draws_mesh=args.draws_mesh, stages=args.stages, weights=args.weights
+        )
     _report_weights(model)
     _report_stages(model, args.stages)
     return model

@@ -264,6 +264,18 @@ def test_the_name_of_a_model_on_the_hub_is_refused(tmp_path: Path, monkeypatch: 
         load_checkpoint("usyd-community/vitpose-base")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config.json", "the configuration of a model; pass its folder, .*vitpose-tiny$"),
+        ("model.safetensors", r"unknown network .*\. For a model of transformers, pass its folder, .*tiny$"),
+    ],
+)
+def test_a_file_of_a_folder_is_refused_with_the_folder(vitpose: Path, name: str, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(vitpose / name)
+
+
 def test_options_that_describe_a_checkpoint_are_refused(vitpose: Path) -> None:
     with pytest.raises(InputError, match=r"`family=heatmap`: .* describes its network in its config.json"):
         load_checkpoint(vitpose, family="heatmap")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from posedeploy.checkpoints.reader import read
-from posedeploy.errors import CheckpointError, InputError
+from posedeploy.errors import CheckpointError, InputError, MisfitError
 from posedeploy.file_states import hash_file
 from posedeploy.printable import listed, printable
 from posedeploy.text_files import read_json
@@ -59,6 +60,31 @@ def check_hub_name(path: Path) -> None:
             f"{path}: there is no such file or folder. If this is a model on huggingface.co, download it: "
             f"{download}, then pass the folder {path.name}"
         )
+
+
+def check_configuration(path: Path) -> None:
+    """Check that a path is not the configuration inside a model folder.
+
+    Raises:
+        CheckpointError: it is.
+    """
+    if path.name == CONFIG and path.is_file():
+        raise CheckpointError(f"{path}: the configuration of a model; pass its folder, {path.parent}")
+
+
+@contextmanager
+def suggest_folder(path: Path) -> Iterator[None]:
+    """Name the model folder of a file in the error about weights of an unknown network.
+
+    Raises:
+        MisfitError: the block raises it.
+    """
+    try:
+        yield
+    except MisfitError as error:
+        if not is_model_folder(path.parent):
+            raise
+        raise MisfitError(f"{error}. For a model of transformers, pass its folder, {path.parent}") from error
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
