@@ -75,6 +75,26 @@ class ComparedVideo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MistakeTrial:
+    """A known mistake, and the input on which it would show; None if on none."""
+
+    stage: str
+    name: str
+    shown_on: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """The known mistakes that would show in the poses."""
+
+    inputs: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    proves_nothing: bool = False
+    images_prove_nothing: bool = False
+    mistakes: tuple[MistakeTrial, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParityRow:
     """The comparison of one artifact with PyTorch."""
 
@@ -88,6 +108,7 @@ class ParityRow:
     budget: Budget | None = None
     paired: PairedPoses | None = None
     videos: tuple[ComparedVideo, ...] = ()
+    sensitivity: Sensitivity | None = None
 
     @property
     def max_relative(self) -> float | None:

@@ -21,7 +21,8 @@ class ParityOptions:
     decides on paired poses instead of the tolerances, which must then be None. noise_floor: measure the noise
     floor even if the verdict does not need it. save_reference: the reference file to write. readable_images:
     the names and paths of images that were already read once, instead of ``images``. frames: the number of
-    frames of each video among the images.
+    frames of each video among the images. tries_mistakes: after a comparison that passed, try known mistakes
+    to know what it proves.
     """
 
     images: tuple[Path, ...] = ()
@@ -35,6 +36,7 @@ class ParityOptions:
     noise_floor: bool = False
     save_reference: Path | None = None
     frames: int = DEFAULT_FRAMES
+    tries_mistakes: bool = True
 
     def __post_init__(self) -> None:
         if self.frames < 1:

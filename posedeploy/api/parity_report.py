@@ -16,6 +16,7 @@ from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.output_parity import OutputParity
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.sensitivity import Sensitivity
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.video_parity import VideoParity
 from posedeploy.text_files import format_json
@@ -117,6 +118,18 @@ def _entry(result: Parity) -> dict[str, Any]:
         "cause": result.cause and asdict(result.cause),
         "stages": [_stage(stage) for stage in result.stages],
         "videos": [_video(video) for video in result.videos],
+        "sensitivity": result.sensitivity and _sensitivity(result.sensitivity),
+    }
+
+
+def _sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
+    return {
+        "inputs": sensitivity.inputs,
+        "images": sensitivity.images,
+        "runs": sensitivity.runs,
+        "proves_nothing": sensitivity.proves_nothing,
+        "images_prove_nothing": sensitivity.images_prove_nothing,
+        "mistakes": [asdict(trial) for trial in sensitivity.trials],
     }
 
 

@@ -12,6 +12,7 @@ from posedeploy.api.noise_measurement import NoiseMeasurement, UnmeasurableError
 from posedeploy.api.parity_case import ParityCase, run_artifact, widen_tolerance
 from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.parity_sensitivity import add_sensitivity
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reference_runners import ReferenceRunners
 from posedeploy.api.saved_reference import save_reference
@@ -75,15 +76,12 @@ def compare_with_pytorch(
     finish = partial(_finish, settings.save_reference, model, case)
     on_cpu = RunOptions(threads=options.threads if options.device == "cpu" else None)
     with runners.open(model, on_cpu) as reference:
-        runtime_info = case.candidate.runtime_info
-        is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
-        if (is_plain or case.budget is not None) and not settings.noise_floor:
-            result = _add_stages(model.spec, case, reference, case.compare(reference, None))
-            is_decided = case.tolerance.is_fixed or case.budget is not None
-            if result.passed or is_decided or not result.differs_in_network:
-                return finish(reference, result)
         on_device = RunOptions("cuda", cuda_graphs=False) if options.device == "cuda" else on_cpu
-        return _NoiseCase(case, model, inputs[0], settings, runners, finish).compare(reference, on_device)
+        noise_case = _NoiseCase(case, model, inputs[0], settings, runners, finish)
+        result = noise_case.judge(reference, on_device)
+        if not result.passed or not settings.tries_mistakes:
+            return result
+        return add_sensitivity(case, model.spec, inputs[0].pairs, reference, result)
 
 
 def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner, result: Parity) -> Parity:
@@ -127,6 +125,22 @@ class _NoiseCase:
     settings: ParityOptions
     runners: ReferenceRunners
     finish: Callable[[Runner, Parity], Parity]
+
+    def judge(self, reference: CachingRunner, options: RunOptions) -> Parity:
+        """Compare without the noise floor if it does not matter, otherwise with it.
+
+        Args:
+            options: with which PyTorch runs to measure the noise floor.
+        """
+        case = self.case
+        runtime_info = case.candidate.runtime_info
+        is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
+        if (is_plain or case.budget is not None) and not self.settings.noise_floor:
+            result = _add_stages(self.model.spec, case, reference, case.compare(reference, None))
+            is_decided = case.tolerance.is_fixed or case.budget is not None
+            if result.passed or is_decided or not result.differs_in_network:
+                return self.finish(reference, result)
+        return self.compare(reference, options)
 
     def compare(self, reference: CachingRunner, options: RunOptions) -> Parity:
         """Measure the noise floor with these options in the candidate's precision, and compare."""

@@ -130,7 +130,10 @@ class ResultWriter:
 
     def _compare(self, configuration: Configuration, artifact: Artifact) -> Parity:
         settings = ParityOptions(
-            readable_images=self.images, runtime=configuration.runtime, budget=self.options.budget
+            readable_images=self.images,
+            runtime=configuration.runtime,
+            budget=self.options.budget,
+            tries_mistakes=False,
         )
         options = run_options(configuration, artifact, self.options.device)
         args = ModelArgs(network=self.model.network, mesh=self.model.mesh)

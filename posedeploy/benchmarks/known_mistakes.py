@@ -70,7 +70,7 @@ def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
 
 def _list_contracts(contract: InputContract) -> Mapping[str, ChangeContract]:
     other = "RGB" if contract.color_order == "BGR" else "BGR"
-    return {
+    changes: dict[str, ChangeContract] = {
         f"the image were {other} instead of {contract.color_order}": _swap_colors,
         "the mean were not subtracted": lambda contract: replace(contract, mean=(0.0, 0.0, 0.0)),
         "the values were not divided by the std": lambda contract: replace(contract, std=(1.0, 1.0, 1.0)),
@@ -83,6 +83,7 @@ def _list_contracts(contract: InputContract) -> Mapping[str, ChangeContract]:
         "the pixels were scaled to -1 to 1": partial(_normalize, mean=127.5, std=127.5),
         **{f"the padding had the value {value}": partial(replace, padding=value) for value in PADDING_VALUES},
     }
+    return {name: change for name, change in changes.items() if change(contract) != contract}
 
 
 def _list_images() -> Mapping[str, ChangeImage]:

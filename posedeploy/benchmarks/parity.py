@@ -14,6 +14,7 @@ from posedeploy.benchmarks.output_parity import (
     OutputParity,
 )
 from posedeploy.benchmarks.pose_comparison import PoseComparison
+from posedeploy.benchmarks.sensitivity import Sensitivity
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
 from posedeploy.benchmarks.video_parity import VideoParity
@@ -65,6 +66,8 @@ class Parity:
     with. against: the artifact that it was compared with instead. illustrations: the inputs with the largest
     differences, for pictures. stages: preprocessing, network and decoding, each judged alone; empty if they
     were not compared. videos: the jitter and the identity switches of each video among the inputs.
+    sensitivity: the known mistakes that would show on these inputs; None if the comparison did not pass, or
+    if none were tried.
     """
 
     label: str
@@ -86,6 +89,7 @@ class Parity:
     illustrations: Illustrations | None = field(default=None, repr=False)
     stages: tuple[StageParity, ...] = ()
     videos: tuple[VideoParity, ...] = ()
+    sensitivity: Sensitivity | None = None
 
     @cached_property
     def failures(self) -> tuple[str, ...]:
@@ -142,6 +146,15 @@ class Parity:
         precision = self.reference_precision
         is_known = precision == "fp64" or to_torch_precision(precision) is not None or is_quantized(precision)
         return f"{comparison} in {precision}" if is_known else comparison
+
+    @property
+    def doubt(self) -> str:
+        """Why a comparison that passed proves nothing, such as ``the inputs prove nothing``; else empty."""
+        if self.sensitivity is None or not self.sensitivity.trials:
+            return ""
+        if self.sensitivity.proves_nothing:
+            return "the inputs prove nothing"
+        return "the images that you passed prove nothing" if self.sensitivity.images_prove_nothing else ""
 
     def noise(self, output: str) -> OutputNoise | None:
         """Return the noise of PyTorch in an output; None if it was not measured."""

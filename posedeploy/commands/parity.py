@@ -9,6 +9,7 @@ from posedeploy.api.certificate.output_paths import check_certificate_path, chec
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.bisection.intermediates.opening import OPENERS
+from posedeploy.commands.parity_sensitivity import sensitivity_lines
 from posedeploy.commands.parity_tables import (
     noise_lines,
     paired_line,
@@ -86,7 +87,12 @@ def _show(result: Parity) -> None:
         out.print(line, markup=False)
     if (jitter := jitter_table(result)) is not None:
         out.print(jitter)
-    for line in (*switch_lines(result), *noise_lines(result), *stage_lines(result)):
+    for line in (
+        *switch_lines(result),
+        *noise_lines(result),
+        *stage_lines(result),
+        *sensitivity_lines(result),
+    ):
         out.print(line, markup=False)
     out.print(verdict_line(result), soft_wrap=True)
     out.print()

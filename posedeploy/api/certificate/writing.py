@@ -76,6 +76,9 @@ def format_verdict(report: ParityReport) -> str:
         return f"{failed[0]} did not run"
     if total == 1:
         (result,) = report.results
-        return f"{Path(result.label).name} is {result.verdict}"
+        doubt = f", but {result.doubt}" if result.doubt else ""
+        return f"{Path(result.label).name} is {result.verdict}{doubt}"
     verdicts = dict.fromkeys(result.verdict for result in report.results)
-    return f"{total} of {total} artifacts are {' or '.join(verdicts)}"
+    doubts = dict.fromkeys(result.doubt for result in report.results if result.doubt)
+    doubt = f", but {' or '.join(doubts)}" if doubts else ""
+    return f"{total} of {total} artifacts are {' or '.join(verdicts)}{doubt}"
