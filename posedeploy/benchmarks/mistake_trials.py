@@ -93,21 +93,21 @@ def try_mistakes(
         for kind, variants in _list_kinds(spec, source, expected).items():
             if kind in trials and (trials[kind].shown_on is not None or not has_people):
                 continue
-            made = _make_first(variants, reference if has_people else None, spec, source, expected)
-            if made is None:
+            trial = _try_first(variants, reference if has_people else None, spec, source, expected)
+            if trial is None:
                 continue
-            runs += made.is_run
-            changed = limits.decode_all(made.outputs, source) if made.outputs is not expected else poses
+            runs += trial.is_run
+            changed = limits.decode_all(trial.outputs, source) if trial.outputs is not expected else poses
             is_shown = has_people and (changed is None or limits.are_exceeded(source, poses, changed))
             trials[kind] = MistakeTrial(
-                made.mistake.stage, made.mistake.name, source.name if is_shown else None
+                trial.mistake.stage, trial.mistake.name, source.name if is_shown else None
             )
     names = tuple(source.name for _, source in sources)
     return Sensitivity(tuple(trials.values()), names, tuple(name for name in names if name in images), runs)
 
 
 @dataclass(frozen=True)
-class _Made:
+class _Trial:
     """The outputs of the reference with a mistake. is_run: whether the reference ran for them."""
 
     mistake: Mistake
@@ -115,13 +115,13 @@ class _Made:
     is_run: bool = False
 
 
-def _make_first(
+def _try_first(
     variants: Sequence[Mistake],
     reference: Runner | None,
     spec: ModelSpec,
     source: NetworkInput,
     expected: Tensors,
-) -> _Made | None:
+) -> _Trial | None:
     """Return the outputs with the first mistake that changes anything; without a reference, nothing is run.
 
     They are ``expected`` itself if the input hides all of them. The result is None if none applies: the
@@ -132,14 +132,14 @@ def _make_first(
         if isinstance(mistake, OutputMistake):
             outputs = mistake.change(expected) if _can_change(mistake, spec, expected) else None
             if outputs is not None and not _are_same(outputs, expected, spec.roles.values()):
-                return _Made(mistake, outputs)
+                return _Trial(mistake, outputs)
             applies = outputs is not None
         else:
             changed = try_input(mistake, source, spec)
             applies = changed is not None
             if changed and reference and not _are_same(changed.tensors, source.tensors):
-                return _Made(mistake, reference.run(changed.tensors), is_run=True)
-        hidden = hidden or (_Made(mistake, expected) if applies else None)
+                return _Trial(mistake, reference.run(changed.tensors), is_run=True)
+        hidden = hidden or (_Trial(mistake, expected) if applies else None)
     return hidden
 
 
