@@ -147,8 +147,16 @@ def parity(
     from posedeploy.commands.nodes import check_files_of_nodes, measure
     from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
     from posedeploy.console.model_lists import list_models
+    from posedeploy.model_urls import is_model_url
 
-    check_outputs(json, certificate, junit, pictures=pictures, is_against=against is not None)
+    check_outputs(
+        json,
+        certificate,
+        junit,
+        pictures=pictures,
+        is_against=against is not None,
+        is_served=any(map(is_model_url, models)),
+    )
     ray_options.check_on(ray, on)
     arguments: dict[str, Any] = {
         "images": images,

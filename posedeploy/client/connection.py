@@ -109,6 +109,14 @@ def protocol_error(address: ModelAddress, problem: str) -> ServerError:
     )
 
 
+def result_error(address: ModelAddress, reason: str) -> ServerError:
+    """Return the error for a response to an inference that has no valid outputs."""
+    return ServerError(
+        f"{address.server}: the outputs of the model {address.name} are missing or damaged ({reason}); read "
+        "the log of the server"
+    )
+
+
 def certificate_error(address: ModelAddress, reason: str, variable: str) -> ServerError:
     """Return the error for a server whose certificate is not trusted.
 

@@ -14,12 +14,13 @@ from posedeploy.client.connection import (
     ServerInfo,
     certificate_error,
     protocol_error,
+    result_error,
     timeout_error,
     unreachable_error,
     unready_error,
 )
 from posedeploy.client.datatypes import DATATYPES, parse_tensors
-from posedeploy.errors import ServerError
+from posedeploy.errors import ServerError, first_line
 from posedeploy.model_urls import ModelAddress
 from posedeploy.types import Tensors
 
@@ -84,9 +85,7 @@ class GrpcConnection:
         try:
             return {name: result.as_numpy(name).copy() for name in outputs}
         except (AttributeError, ValueError) as error:
-            raise protocol_error(
-                self._address, f"the response has no valid outputs {', '.join(outputs)}"
-            ) from error
+            raise result_error(self._address, first_line(error)) from error
 
     def close(self) -> None:
         self._client.close()

@@ -27,6 +27,7 @@ from posedeploy.client.connection import (
     ServerInfo,
     certificate_error,
     protocol_error,
+    result_error,
     timeout_error,
     unreachable_error,
     unready_error,
@@ -99,9 +100,7 @@ class HttpConnection:
             )
             return {name: result.as_numpy(name).copy() for name in outputs}
         except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as error:
-            raise protocol_error(
-                self._address, f"the response has no valid outputs {', '.join(outputs)} ({first_line(error)})"
-            ) from error
+            raise result_error(self._address, first_line(error)) from error
 
     def close(self) -> None:
         self._pool.clear()

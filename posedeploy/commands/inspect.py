@@ -18,10 +18,11 @@ from posedeploy.console.output import out, show, show_spinner, write_json
 from posedeploy.console.tables import create_table, format_runtime, format_size, tensors_table
 from posedeploy.families import has_decoding
 from posedeploy.keypoint_descriptions import find_missing_description
+from posedeploy.model_urls import is_model_url, to_path
 from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
-from posedeploy.runtimes.isolated import describe_in_child
-from posedeploy.runtimes.load_runner import devices_of, resolve_spec
+from posedeploy.runtimes.isolated import RunnerReport, describe_in_child
+from posedeploy.runtimes.load_runner import devices_of, open_runner, resolve_spec
 from posedeploy.types import Artifact, Fit, Model, ModelSpec, Provenance, RunOptions, Weights
 
 FITS: dict[Fit, str] = {
@@ -42,6 +43,7 @@ def run(path: Path, args: ModelArgs, json: Path | None) -> None:
 
     A model file is also loaded in a child process, so that a crash of its runtime becomes an error.
     """
+    path = to_path(path)
     with show_spinner(f"reading {path}"):
         if is_checkpoint(path):
             facts, spec, tensors = _checkpoint(path, args)
@@ -89,16 +91,17 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
     check_weights_and_stages(path, args)
     artifact: Artifact = open_with_args(path, args)
     spec, runs = artifact.spec, {}
-    devices = devices_of(artifact)
+    is_served = is_model_url(path)
+    devices = ("cpu",) if is_served else devices_of(artifact)
     if artifact.provenance is None or "cpu" in devices:
         device = "cpu" if "cpu" in devices else devices[0]
         options = RunOptions(device)
-        report = describe_in_child(artifact, options)
+        report = _describe_served(artifact) if is_served else describe_in_child(artifact, options)
         spec = resolve_spec(artifact, report)
         runs = {"runs on": format_runtime(report.runtime_info), **report.runtime_info.details}
     facts = {
         "target": artifact.target,
-        "file": format_size(bytes_of(artifact)),
+        "file": "on a server" if is_served else format_size(bytes_of(artifact)),
         "precision": artifact.precision,
         **({"inference precision": artifact.inference_precision} if artifact.inference_precision else {}),
         **({"calibration": str(artifact.calibration)} if artifact.calibration else {}),
@@ -109,6 +112,11 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
         **runs,
     }
     return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec
+
+
+def _describe_served(artifact: Artifact) -> RunnerReport:
+    with open_runner(artifact, RunOptions()) as runner:
+        return RunnerReport(runner.inputs, runner.outputs, runner.runtime_info)
 
 
 def _manifest_location(path: Path) -> dict[str, str]:

@@ -37,17 +37,29 @@ def show_parity(report: ParityReport, json: Path | None) -> None:
 
 
 def check_outputs(
-    json: Path | None, certificate: Path | None, junit: Path | None, *, pictures: bool, is_against: bool
+    json: Path | None,
+    certificate: Path | None,
+    junit: Path | None,
+    *,
+    pictures: bool,
+    is_against: bool,
+    is_served: bool,
 ) -> None:
     """Check, before the comparison, that all files can be written.
 
     Args:
-        is_against: the reference is another artifact; certificates do not support that.
+        is_against: the reference is another artifact. is_served: an artifact is on a server. Certificates do
+            not support either.
     """
     if certificate is not None and is_against:
         raise InputError(
             "--certificate and --against exclude each other: a certificate records a comparison with "
             "PyTorch; write --json or --junit instead of --certificate"
+        )
+    if certificate is not None and is_served:
+        raise InputError(
+            "--certificate: a certificate records files, and a model is on a server; write --json or --junit "
+            "instead of --certificate"
         )
     if certificate is None and not pictures:
         raise InputError("--no-pictures: only valid with --certificate; also pass --certificate FILE.json")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import posedeploy
 from posedeploy import manifest
 from posedeploy.benchmarks.inputs import build_noise_input
+from posedeploy.cli import app
 from posedeploy.errors import ArtifactError, DeviceError, InputError, ServerError
 from posedeploy.manifest_document import encode
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
@@ -140,3 +142,17 @@ def test_a_family_for_a_model_whose_manifest_names_it_is_refused(
         pytest.raises(InputError, match="its manifest already describes it; remove `contract` and `family`"),
     ):
         open_artifact(Path(other + URL), spec)
+
+
+def test_inspect_shows_a_served_model(server: str) -> None:
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["inspect", server + URL])
+    assert result.exit_code == 0, result.output
+    assert "on a server" in result.output
+    assert f"test-server 1.2, {server}, network included, fp32" in result.output
+
+
+def test_a_certificate_of_a_served_model_is_refused(server: str, tmp_path: Path) -> None:
+    arguments = ["parity", server + URL, "--certificate", str(tmp_path / "c.json")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "--certificate: a certificate records files, and a model is on a server" in result.output

@@ -67,7 +67,7 @@ def open_model(url: str) -> None:
             r"the model tiny failed \(out of memory\)",
         ),
         ({f"POST {URL}/infer": HTML}, PROTOCOL + "the response has status 404 and text/html"),
-        ({f"POST {URL}/infer": Answer()}, PROTOCOL + "the response has no valid outputs "),
+        ({f"POST {URL}/infer": Answer()}, "the outputs of the model tiny are missing or damaged"),
         ({f"{MODEL}/config": Answer(body='{"parameters": 3}')}, PROTOCOL + "the config of the model"),
         (
             {f"{MODEL}/config": _config(**{NETWORK: "human"})},

@@ -17,6 +17,7 @@ from posedeploy.api.certificate.output_paths import check_certificate_path, page
 from posedeploy.api.certificate.recorded import describe_arguments, describe_files
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.errors import InputError
+from posedeploy.model_urls import is_model_url
 from posedeploy.printable import listed
 from posedeploy.text_files import encode_json, format_json
 
@@ -46,6 +47,9 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
             "no certificate can be written: this report has no record of its comparison; use the report that "
             "`posedeploy.compare` returns"
         )
+    served = [artifact.path for artifact in report.compared.artifacts if is_model_url(artifact.path)]
+    if served:
+        raise InputError(f"{served[0]}: a model on a server; a certificate records files; compare its file")
     document = CertificateDocument(
         format=FORMAT,
         version=VERSION,
