@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -51,13 +52,18 @@ def evaluate(
     Example: posedeploy evaluate human.xml --annotations coco.json --images coco/
     """
     from posedeploy.api.evaluating import evaluate as score
+    from posedeploy.api.evaluation_report import EvaluationReport
     from posedeploy.commands.evaluate import show_evaluation
-    from posedeploy.scaling.evaluating import evaluate_on_ray
 
     check_json(json)
     settings = ray_options.to_settings(ray, workers=workers)
+    run: Callable[..., EvaluationReport] = score
+    if settings is not None:
+        from posedeploy.scaling.evaluating import evaluate_on_ray
+
+        run = partial(evaluate_on_ray, ray=settings)
     with show_progress() as on_progress:
-        report = (score if settings is None else partial(evaluate_on_ray, ray=settings))(
+        report = run(
             model,
             annotations,
             images,

@@ -170,11 +170,9 @@ def predict(
     from posedeploy.api.person_sources import PersonArgs
     from posedeploy.api.writing_poses import PredictSettings, write_poses
     from posedeploy.commands import predict as command
-    from posedeploy.commands.predict_shards import show_shards
     from posedeploy.predict.box_files.box_content import BoxOptions
     from posedeploy.predict.joint_files.joint_source import JointsOptions
     from posedeploy.predict.threshold import Threshold
-    from posedeploy.scaling.predicting import write_pose_shards
 
     size = parsing.parse_size(image_size, "--image-size")
     settings = PredictSettings(
@@ -210,6 +208,9 @@ def predict(
             **model_options.model_keywords(family, network, contract, mesh, stages, weights, height),
         }
         if ray_settings is not None:
+            from posedeploy.commands.predict_shards import show_shards
+            from posedeploy.scaling.predicting import write_pose_shards
+
             shards = write_pose_shards(model, source, output, settings, ray_settings, **arguments)
         else:
             result = write_poses(model, source, output, settings, **arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from posedeploy.console.ray_options import complete_ray
+from tests.commands.conftest import Invoke
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,29 @@ def test_wrong_options_are_refused(
 ) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
     assert message in refused("predict", model, "a.png", "--no-draw", *options)
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the packages of the extra ``ray``."""
+    for name in [name for name in sys.modules if name.startswith("posedeploy.scaling")]:
+        monkeypatch.delitem(sys.modules, name)
+    for package in ("ray", "pyarrow", "fsspec"):
+        monkeypatch.setitem(sys.modules, package, None)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_commands_need_the_packages_only_with_ray(
+    model: Path, done: Invoke, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
+    done("predict", model, "a.png", "--no-draw")
+    done("bench", model, "--runs", 2)
+    message = refused("evaluate", model, "--annotations", "none.json", "--images", ".")
+    assert "none.json: no such file" in message
+    for command in (("predict", model, "a.png"), ("bench", model), ("parity", model)):
+        message = refused(*command, "--ray")
+        assert "is not installed; install it with: pip install 'posedeploy[ray]'" in message
 
 
 def test_a_video_is_refused(model: Path, refused: Callable[..., str], tmp_path: Path) -> None:
