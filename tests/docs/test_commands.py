@@ -16,7 +16,7 @@ from posedeploy.cli import app
 from tests.docs.pages import LANGUAGES, PAGES, ROOT, Command, blocks, commands
 from tests.docs.workspace import write_workspace
 
-OTHER_PROGRAMS = frozenset(("apt-get", "git", "make", "pip", "pytest", "python"))
+OTHER_PROGRAMS = frozenset(("apt-get", "git", "hf", "make", "pip", "pytest", "python"))
 
 
 def is_run(command: Command) -> bool:
