@@ -73,6 +73,25 @@ def staged(folder: Path, outdated: Callable[[], Collection[str]] = tuple) -> Ite
 
 
 @contextmanager
+def created_folder(folder: Path) -> Iterator[None]:
+    """Create a folder, unless it exists. If nothing is in it at the end of the block, remove it again.
+
+    Raises:
+        OutputError: the folder cannot be created.
+    """
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _remove_empty(created)
+        raise OutputError(f"{folder}: cannot write here ({reason(error)}); choose another folder") from error
+    try:
+        yield
+    finally:
+        _remove_empty(created)
+
+
+@contextmanager
 def _discarding(work: WorkFolder) -> Iterator[None]:
     try:
         yield

@@ -22,6 +22,8 @@ from posedeploy.types import RuntimeInfo
 
 JOB, IMAGES, MANIFEST, REPORT = "job.json", "images.parquet", "manifest.jsonl", "report.json"
 SHARDS, PICTURES = "shards", "pictures"
+UNFINISHED = ".*.part"
+"""The files of shards that a worker is computing, or did not finish."""
 FORMAT, VERSION = "posedeploy.job", 1
 IMAGES_SCHEMA = pa.schema([pa.field("name", pa.string()), pa.field("location", pa.string())])
 
@@ -30,7 +32,8 @@ class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a job computes: ``job.json``.
 
     id: differs between jobs. options: the arguments that decide the results, by name. model_sha256: the
-    hashes of the model's files. images, shards: their numbers. skipped, problems, remarks: on the source.
+    hashes of the files of the model and of these arguments (``input_hashes``). images, shards: their numbers.
+    skipped, problems, remarks: on the source.
     """
 
     format: str = FORMAT
@@ -102,6 +105,23 @@ class JobFolder:
     def pictures(self, number: int) -> Path:
         """Return the folder of the pictures of a shard."""
         return self.path / PICTURES / f"{number:06d}"
+
+    @property
+    def has_job(self) -> bool:
+        """Whether the folder has a job with finished shards. One without any can be started again."""
+        return self.job.exists() and (not self.manifest.exists() or self.manifest.stat().st_size > 0)
+
+    def remove_shards(self, pattern: str = "*.parquet") -> None:
+        """Remove files of shards: by default those of finished ones.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        try:
+            for path in (self.path / SHARDS).glob(pattern):
+                path.unlink()
+        except OSError as error:
+            raise write_error(self.path, error) from error
 
     def read_job(self) -> JobDocument:
         """Return the description of the job.

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from posedeploy import artifact_files, files, plugins
-from posedeploy.api.model_args import ModelArgs, ModelKeywords, is_sample
-from posedeploy.api.open_models import is_checkpoint, open_with_args
+from posedeploy import files, plugins
+from posedeploy.api.model_args import ModelKeywords
 from posedeploy.api.writing_poses import PredictSettings
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError, OutputError
+from posedeploy.scaling.input_hashes import hash_inputs
 from posedeploy.scaling.job_folder import REPORT, JobDocument, JobFolder, ShardRecord
 from posedeploy.scaling.job_output import PosesOutput, describe_job, list_remarks
 from posedeploy.scaling.progress import Progress
@@ -39,6 +39,8 @@ from posedeploy.types.running import Hint
 
 logger = logging.getLogger(__name__)
 LOCK = ".job.lock"
+MAX_REASONS = 3
+"""Maximum number of unusable images that a message names."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """A URL, also after ``Path`` has removed its second slash."""
 
@@ -112,16 +114,17 @@ def _open_folder(
     folder: JobFolder, job: ShardJob, ray: RaySettings, opened: ExitStack
 ) -> tuple[JobDocument, dict[int, ShardRecord]]:
     """Start or resume the job, and return it with its finished shards. ``opened`` releases the folder."""
-    hashes = _hash_model(job)
+    hashes = hash_inputs(job)
     options = _list_options(job, ray)
     if ray.resume:
         folder.read_job()
         _lock(folder, opened)
         return resume_job(folder, options=options, model_sha256=hashes)
+    opened.enter_context(files.created_folder(folder.path))
+    _lock(folder, opened)
     document = start_job(
         folder, job.source, recursive=job.settings.recursive, options=options, model_sha256=hashes
     )
-    _lock(folder, opened)
     return document, {}
 
 
@@ -141,15 +144,6 @@ def _lock(folder: JobFolder, opened: ExitStack) -> None:
             f"{folder.path}: {holder_of(path) or 'another process'} computes this job; wait until it ends"
         )
     opened.enter_context(lock)
-
-
-def _hash_model(job: ShardJob) -> Mapping[str, str]:
-    """Return the SHA-256 of the files of the model; of the built-in sample, none."""
-    if is_sample(job.model):
-        return {}
-    if is_checkpoint(job.model):
-        return {job.model.name: artifact_files.hash_file(job.model)[0]} if job.model.is_file() else {}
-    return artifact_files.hashes_of(open_with_args(job.model, ModelArgs.of(job.model_args)))
 
 
 def _list_options(job: ShardJob, ray: RaySettings) -> dict[str, Any]:
@@ -237,10 +231,11 @@ def _finish(
     records = tuple(finished[shard] for shard in sorted(finished))
     unused = (problem for record in records for problem in record.problems)
     problems = (*document.problems, *unused, *lost)
-    if not any(record.images > len(record.problems) for record in records):
-        raise InputError(f"{document.name}: no image can be used: {'; '.join(problems)}")
     folder.write_manifest(records)
     files.write_text(folder.path / REPORT, format_json(describe_job(document, records, problems)))
+    if not any(record.images > len(record.problems) for record in records):
+        more = f"; {REPORT} has all {len(problems)} reasons" if len(problems) > MAX_REASONS else ""
+        raise InputError(f"{document.name}: no image can be used: {'; '.join(problems[:MAX_REASONS])}{more}")
     return ShardedPrediction(
         (folder.path / REPORT, folder.manifest),
         records,

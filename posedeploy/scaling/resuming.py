@@ -16,6 +16,7 @@ from posedeploy.scaling.job_folder import (
     IMAGES,
     JOB,
     MANIFEST,
+    UNFINISHED,
     JobDocument,
     JobFolder,
     ShardRecord,
@@ -34,13 +35,16 @@ def start_job(
     """List the images of a source, and write the description of the job into its folder.
 
     Raises:
-        InputError: the folder contains a job already, or the source cannot be used.
+        InputError: the folder contains a job with finished shards, or the source cannot be used.
         OutputError: the folder cannot be written.
     """
-    if folder.job.exists():
+    if folder.has_job:
         raise InputError(
             f"{folder.path}: contains a job already ({JOB}); continue it with `resume`, or use another folder"
         )
+    if folder.job.exists():  # without finished shards
+        folder.remove_shards()
+        folder.remove_shards(UNFINISHED)
     listed = list_images(source, recursive=recursive, without=folder.path)
     with files.staged(folder.path) as stage:
         images, shards = write_images(stage / IMAGES, listed.images, options["shard_size"])
@@ -78,6 +82,7 @@ def resume_job(
         if path.exists():
             _check_file(path, record.sha256, "delete the file to compute the shard again, then `resume`")
             finished[number] = record
+    folder.remove_shards(UNFINISHED)  # their workers ended with the earlier run; no image crashed them
     folder.write_manifest(finished.values())
     return document, finished
 
@@ -101,8 +106,8 @@ def _check_options(
         recorded_digest = document.model_sha256.get(name, "")
         if recorded_digest != digest:
             raise InputError(
-                f"{name}: the model has changed since the job in {folder.path} was started: its SHA-256 is "
-                f"{digest[:12]}..., expected {recorded_digest[:12]}...; use the same model, or another folder"
+                f"{name}: changed since the job in {folder.path} was started: its SHA-256 is "
+                f"{digest[:12]}..., expected {recorded_digest[:12]}...; use the same file, or another folder"
             )
 
 

@@ -12,6 +12,7 @@ from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import check_camera, open_box_source, open_joint_source
 from posedeploy.api.writing_poses import PredictSettings
 from posedeploy.errors import InputError
+from posedeploy.model_urls import to_path
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import Source
 from posedeploy.predict.predict_options import PredictOptions
@@ -93,8 +94,9 @@ def check_settings(settings: PredictSettings, model_args: ModelKeywords) -> None
 
 
 def absolute_model(model: StrPath | None) -> Path:
-    """Return the path of a model for processes with another working directory."""
-    path = get_path(None if model is None else Path(model))
+    """Return the path of a model for processes with another working directory. The built-in sample and the
+    URLs of served models stay as they are."""
+    path = get_path(None if model is None else to_path(model))
     return path if is_sample(path) else path.absolute()
 
 
@@ -109,7 +111,11 @@ def with_absolute_paths(settings: PredictSettings) -> PredictSettings:
     return replace(
         settings,
         extrinsics=_absolute(settings.extrinsics),
-        persons=replace(persons, detector=_absolute(persons.detector), contract=_absolute(persons.contract)),
+        persons=replace(
+            persons,
+            detector=None if persons.detector is None else absolute_model(persons.detector),
+            contract=_absolute(persons.contract),
+        ),
     )
 
 

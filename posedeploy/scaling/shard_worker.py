@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from posedeploy import artifact_files, files
+from posedeploy import files
 from posedeploy.errors import ClusterError, InputError
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
@@ -23,6 +23,7 @@ from posedeploy.predict.pictures import Names, Painter, PictureFiles
 from posedeploy.predict.run import choose_predictor
 from posedeploy.scaling.image_list import ImageRef
 from posedeploy.scaling.image_worker import predict_images
+from posedeploy.scaling.input_hashes import hash_inputs
 from posedeploy.scaling.job_folder import PICTURES, JobDocument, JobFolder, ShardRecord, write_error
 from posedeploy.scaling.outcome import TaskError, check_version
 from posedeploy.scaling.poses_table import ImageRow, write_rows
@@ -53,7 +54,7 @@ class ShardWorker:
             on_error.push(self._opened)
             source = Images(job.source, ())
             runner, artifact, options = open_job(job, source, self._opened)
-            _check_model(job, artifact_files.hashes_of(artifact), document)
+            _check_inputs(job, document)
             on_error.pop_all()
         self._spec, self._runtime = artifact.spec, runner.runtime_info
         self._draw = options.draw
@@ -92,9 +93,8 @@ class ShardWorker:
             _sync(attempt)
             digest, size = files.sha256(attempt), attempt.stat().st_size
             attempt.replace(path)
-        except BaseException:
-            _remove_attempts(path, self._folder.pictures(shard))
-            raise
+        finally:  # its own files only: a worker that Ray lost sight of may still be running
+            attempt.unlink(missing_ok=True)
         return ShardRecord(
             shard=shard,
             file=path.relative_to(self._job.folder).as_posix(),
@@ -121,8 +121,11 @@ class ShardWorker:
         if not self._draw:
             return predict_images(self._predictor, images, first)
         pictures = _Pictures(self._folder.pictures(shard), Painter(self._spec, is_video=False))
-        rows = predict_images(self._predictor, images, first, pictures.write)
-        pictures.finish()
+        try:
+            rows = predict_images(self._predictor, images, first, pictures.write)
+            pictures.finish()
+        finally:
+            pictures.discard()
         return rows
 
 
@@ -144,6 +147,10 @@ class _Pictures:
         """Replace the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._part.replace(self._folder)
+
+    def discard(self) -> None:
+        """Delete the pictures, unless they have replaced the folder."""
+        shutil.rmtree(self._part, ignore_errors=True)
 
 
 def _describe_lost(images: Sequence[ImageRef], first: int, shard: int) -> str:
@@ -175,12 +182,13 @@ def check_worker(folder: JobFolder, job_id: str) -> JobDocument:
     return document
 
 
-def _check_model(job: ShardJob, hashes: dict[str, str], document: JobDocument) -> None:
+def _check_inputs(job: ShardJob, document: JobDocument) -> None:
+    hashes = hash_inputs(job)
     for name, digest in document.model_sha256.items():
         if hashes.get(name) != digest:
             raise ClusterError(
                 f"{job.model}: on node {platform.node()} the SHA-256 of {name} is "
-                f"{hashes.get(name, 'missing')[:12]}, expected {digest[:12]}; copy the same model to all "
+                f"{hashes.get(name, 'missing')[:12]}, expected {digest[:12]}; copy the same files to all "
                 "nodes"
             )
 

@@ -84,7 +84,8 @@ def test_missing_shards_are_computed_again_and_the_others_are_kept(
     (tmp_path / "out/shards/.000002.1.part").touch()
     resumed = job()
     assert resumed.resumed_shards == 1 and _hashes(resumed) == _hashes(whole)
-    assert [shard.attempts for shard in resumed.shards] == [1, 1, 2]
+    assert [shard.attempts for shard in resumed.shards] == [1, 1, 1], "no worker died in this run"
+    assert not list((tmp_path / "out/shards").glob(".*"))
     assert job().resumed_shards == 3
     report = json.loads(resumed.files[0].read_text())
     assert report["finished_shards"] == 3 and report["unused_images"] == 1 and report["problems"] == [problem]
@@ -163,6 +164,27 @@ def test_a_changed_file_is_refused(
 def test_a_folder_with_a_job_is_not_overwritten(job: Run) -> None:
     with pytest.raises(InputError, match=r"contains a job already .* continue it with `resume`"):
         job(resume=False)
+
+
+def test_a_job_without_finished_shards_is_started_again(
+    job: Run, whole: ShardedPrediction, tmp_path: Path
+) -> None:
+    (tmp_path / "out/manifest.jsonl").write_bytes(b"")
+    started = job(resume=False, size=6)
+    assert [shard.images for shard in started.shards] == [6, 6] and started.people == whole.people
+    assert sorted(path.name for path in (tmp_path / "out/shards").iterdir()) == [
+        "000000.parquet",
+        "000001.parquet",
+    ]
+
+
+def test_a_job_that_cannot_be_started_leaves_no_folder(model: Path, tmp_path: Path) -> None:
+    arguments = {"ray": in_shards(SIZE), "settings": WITHOUT_PICTURES}
+    with pytest.raises(InputError, match="missing: no such file or folder"):
+        write_pose_shards(model, "missing", tmp_path / "deep/out", **arguments)
+    with pytest.raises(InputError, match=r"missing\.onnx: no such file; pass an artifact"):
+        write_pose_shards(tmp_path / "missing.onnx", tmp_path, tmp_path / "deep/out", **arguments)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_runs_do_not_compute_one_job(job: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
