@@ -91,6 +91,8 @@ def parse_model_url(url: Path) -> ModelAddress:
     try:
         parts = urlsplit(text)
         port = parts.port
+        if port == 0:
+            raise ValueError("port 0")
     except ValueError as error:
         raise InputError(f"{text}: invalid URL ({error}); expected one like {EXAMPLE}") from error
     _check_parts(text, parts)

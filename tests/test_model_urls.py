@@ -47,6 +47,7 @@ def test_a_url_is_parsed(url: str, address: ModelAddress) -> None:
         ("http:///v2/models/human", "the URL has no model|the URL has no host|not the URL of a model"),
         ("http://host:port/v2/models/human", r"invalid URL \(Port could not be cast to integer"),
         ("http://host:99999/v2/models/human", r"invalid URL \(Port out of range 0-65535\)"),
+        ("http://host:0/v2/models/human", r"invalid URL \(port 0\)"),
         ("http://[a/v2/models/human", r"invalid URL \("),
         (f"{HOST}/v2/models/h?timeout=0", "the timeout is '0'; expected seconds above 0 and up to 86400"),
         (f"{HOST}/v2/models/h?timeout=soon", "the timeout is 'soon'; expected seconds above 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,6 +14,16 @@ from posedeploy.types import Tensors, TensorSpec
 
 PROTOCOL = "the Open Inference Protocol v2"
 READY = "READY"
+INVALID_CONTENT = (
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What reading raises if the content of a response has another form than the protocol's."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,14 @@ def protocol_error(address: ModelAddress, problem: str) -> ServerError:
     return ServerError(
         f"{address.server}: the server does not speak {PROTOCOL} here: {problem}; correct the host, port and "
         "path, and use grpc:// for a gRPC port"
+    )
+
+
+def config_error(address: ModelAddress, reason: str) -> ServerError:
+    """Return the error for a server that has configs, but does not return that of the model."""
+    return ServerError(
+        f"{address.server}: the config of the model {address.name} cannot be read ({reason}), so its "
+        "manifest is unknown; read the log of the server"
     )
 
 

@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 from posedeploy.client.connection import (
+    INVALID_CONTENT,
     ModelConfig,
     ServedTensors,
     ServerInfo,
     certificate_error,
+    config_error,
     protocol_error,
     result_error,
     timeout_error,
     unreachable_error,
     unready_error,
 )
-from posedeploy.client.datatypes import DATATYPES, parse_tensors
+from posedeploy.client.datatypes import DATATYPES, DTYPES, parse_tensors
 from posedeploy.errors import ServerError, first_line
 from posedeploy.model_urls import ModelAddress
-from posedeploy.types import Tensors
+from posedeploy.types import Array, Tensors
+
+NUMBERS = {
+    "BOOL": "bool_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
+    "UINT64": "uint64_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
+    "INT64": "int64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents",
+}  # fmt: skip
+"""The field of a response with the numbers of each datatype."""
 
 
 class GrpcConnection:
@@ -48,7 +58,7 @@ class GrpcConnection:
             raise unready_error(self._address, "the server reports that it is not ready", self._index())
         try:
             return parse_tensors(document)
-        except (KeyError, TypeError, ValueError) as error:
+        except INVALID_CONTENT as error:
             raise protocol_error(self._address, f"the metadata of the model has no valid {error}") from error
 
     def config(self) -> ModelConfig:
@@ -56,8 +66,10 @@ class GrpcConnection:
             document = self._call(
                 self._client.get_model_config, self._address.name, self._address.version, as_json=True
             )
-        except ServerError:  # an extension of Triton
+        except _UnknownCallError:  # an extension of Triton
             return ModelConfig()
+        except _ModelError as error:
+            raise config_error(self._address, str(error)) from error
         config = document.get("config", {})
         parameters = config.get("parameters", {})
         return ModelConfig(
@@ -83,8 +95,8 @@ class GrpcConnection:
                 f"{self._address.server}: the model {self._address.name} failed ({error})"
             ) from error
         try:
-            return {name: result.as_numpy(name).copy() for name in outputs}
-        except (AttributeError, ValueError) as error:
+            return {name: _to_array(result.get_response(), name) for name in outputs}
+        except INVALID_CONTENT as error:
             raise result_error(self._address, first_line(error)) from error
 
     def close(self) -> None:
@@ -114,7 +126,8 @@ class GrpcConnection:
             if code == "DEADLINE_EXCEEDED":
                 raise timeout_error(address) from error
             if code == "UNIMPLEMENTED":
-                raise protocol_error(address, f"the call is unknown ({reason})") from error
+                unknown = protocol_error(address, f"the call is unknown ({reason})")
+                raise _UnknownCallError(str(unknown)) from error
             if code == "UNAVAILABLE" and "certificate" in reason.lower():
                 raise certificate_error(
                     address, "certificate verify failed", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
@@ -126,6 +139,26 @@ class GrpcConnection:
 
 class _ModelError(ServerError):
     """The server answered that it cannot do what was requested of the model."""
+
+
+class _UnknownCallError(ServerError):
+    """The server does not have the call."""
+
+
+def _to_array(response: Any, name: str) -> Array:
+    """Return an output, from its bytes or, as MLServer sends it, from a list of numbers.
+
+    Raises:
+        LookupError: it is missing.
+    """
+    index = {output.name: index for index, output in enumerate(response.outputs)}[name]
+    output = response.outputs[index]
+    dtype = DTYPES[output.datatype]
+    if index < len(response.raw_output_contents):
+        values = np.frombuffer(response.raw_output_contents[index], dtype)
+    else:
+        values = np.array(getattr(output.contents, NUMBERS[output.datatype]), dtype)
+    return values.reshape(tuple(output.shape)).copy()
 
 
 def _code(error: InferenceServerException) -> str:

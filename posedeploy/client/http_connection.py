@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import urllib3
-from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import (
@@ -22,22 +25,38 @@ from urllib3.exceptions import (
 )
 
 from posedeploy.client.connection import (
+    INVALID_CONTENT,
     ModelConfig,
     ServedTensors,
     ServerInfo,
     certificate_error,
+    config_error,
     protocol_error,
     result_error,
     timeout_error,
     unreachable_error,
     unready_error,
 )
-from posedeploy.client.datatypes import DATATYPES, parse_tensors
+from posedeploy.client.datatypes import DATATYPES, DTYPES, parse_tensors
 from posedeploy.errors import ServerError, first_line
 from posedeploy.model_urls import ModelAddress
-from posedeploy.types import Tensors
+from posedeploy.types import Array, Tensors
 
 LENGTH = "Inference-Header-Content-Length"
+MAX_BYTES = 2**31 - 1
+"""The limit of a response, that of gRPC."""
+CHUNK_BYTES = 2**20
+WITHOUT_CONFIG = (400, 404, 405, 501)
+"""The statuses of servers that do not have configs, an extension of Triton."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A complete response."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class HttpConnection:
@@ -66,20 +85,22 @@ class HttpConnection:
             raise unready_error(self._address, f"its status is {ready.status}", self._index())
         try:
             return parse_tensors(document)
-        except (KeyError, TypeError, ValueError) as error:
+        except INVALID_CONTENT as error:
             raise protocol_error(self._address, f"the metadata of the model has no valid {error}") from error
 
     def config(self) -> ModelConfig:
         response = self._request("GET", f"{self._model}/config")
-        if response.status != 200:  # an extension of Triton
+        if response.status in WITHOUT_CONFIG:
             return ModelConfig()
         document = self._document(response)
+        if response.status != 200:
+            raise config_error(self._address, _reason(document, response))
         try:
             parameters = {
                 str(key): str(value["string_value"]) for key, value in document.get("parameters", {}).items()
             }
             return ModelConfig(int(document.get("max_batch_size", 0)), parameters)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except INVALID_CONTENT as error:
             raise protocol_error(self._address, f"the config of the model is invalid ({error})") from error
 
     def infer(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
@@ -96,10 +117,10 @@ class HttpConnection:
             raise ServerError(f"{self._address.server}: the model {self._address.name} failed ({reason})")
         try:
             result = InferenceServerClient.parse_response_body(
-                response.data, header_length=response.headers.get(LENGTH)
+                response.content, header_length=response.headers.get(LENGTH)
             )
-            return {name: result.as_numpy(name).copy() for name in outputs}
-        except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as error:
+            return {name: _to_array(result, name) for name in outputs}
+        except (*INVALID_CONTENT, InferenceServerException) as error:
             raise result_error(self._address, first_line(error)) from error
 
     def close(self) -> None:
@@ -109,16 +130,16 @@ class HttpConnection:
         """Return the models of the server; empty if it does not list them, which the protocol leaves open."""
         response = self._request("POST", f"{self._base}/repository/index", b"{}")
         try:
-            models = json.loads(response.data) if response.status == 200 else []
-        except ValueError:
+            models = json.loads(response.content) if response.status == 200 else []
+        except INVALID_CONTENT:
             return []
         return [each for each in models if isinstance(each, dict)] if isinstance(models, list) else []
 
-    def _document(self, response: BaseHTTPResponse) -> dict[str, Any]:
+    def _document(self, response: Response) -> dict[str, Any]:
         """Return the JSON object of a response."""
         try:
-            document = json.loads(response.data)
-        except ValueError:
+            document = json.loads(response.content)
+        except INVALID_CONTENT:
             document = None
         if not isinstance(document, dict):
             kind = response.headers.get("Content-Type", "content without a type").partition(";")[0]
@@ -129,10 +150,15 @@ class HttpConnection:
 
     def _request(
         self, method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> BaseHTTPResponse:
+    ) -> Response:
         address = self._address
         try:
-            return self._pool.request(method, url, body=body, headers=headers, redirect=False)
+            response = self._pool.request(
+                method, url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            with response:  # closes the connection, if it was not read to its end
+                content = self._read(response)
+            return Response(response.status, response.headers, content)
         except (ConnectTimeoutError, ReadTimeoutError) as error:
             if isinstance(error, NewConnectionError | NameResolutionError):
                 raise unreachable_error(address, _cause(error)) from error
@@ -146,8 +172,30 @@ class HttpConnection:
         except HTTPError as error:
             raise protocol_error(address, f"the connection broke ({_cause(error)})") from error
 
+    def _read(self, response: BaseHTTPResponse) -> bytes:
+        """Return the content of a response, which must be complete within the time limit.
 
-def _reason(document: dict[str, Any], response: BaseHTTPResponse) -> str:
+        Raises:
+            ServerError: it is too large, or the server sends it too slowly.
+        """
+        address, content = self._address, bytearray()
+        deadline = time.monotonic() + address.timeout_s
+        while chunk := response.read1(CHUNK_BYTES):
+            content += chunk
+            if len(content) > MAX_BYTES:
+                raise protocol_error(address, f"a response has more than {MAX_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise timeout_error(address)
+        return bytes(content)
+
+
+def _to_array(result: InferResult, name: str) -> Array:
+    """Return an output. ``as_numpy`` gives an empty one the wrong dtype."""
+    array, output = result.as_numpy(name), result.get_output(name)
+    return np.empty(array.shape, DTYPES[output["datatype"]]) if array.size == 0 else array.copy()
+
+
+def _reason(document: dict[str, Any], response: Response) -> str:
     return str(document.get("error") or document.get("detail") or f"status {response.status}")
 
 

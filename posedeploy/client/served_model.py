@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from posedeploy import contracts, manifest, plugins
 from posedeploy.client.connection import Connection, ServerInfo
@@ -98,7 +99,7 @@ def describe(url: Path, address: ModelAddress, connection: Connection) -> Served
             f"the URL of {other}, its network"
         )
     document = _manifest(url, address, config.parameters.get(MANIFEST))
-    names = json.loads(config.parameters.get(TENSOR_NAMES, "{}"))
+    names = _tensor_names(url, config.parameters.get(TENSOR_NAMES, "{}"))
     described = (None, None) if document is None else (document.spec.inputs, document.spec.outputs)
     inputs = _match(url, "input", tensors.inputs, described[0], names)
     outputs = _match(url, "output", tensors.outputs, described[1], names)
@@ -132,6 +133,15 @@ def _manifest(url: Path, address: ModelAddress, served: str | None) -> Manifest 
             "right bundle, or pass the manifest of the deployed artifact"
         )
     return document
+
+
+def _tensor_names(url: Path, text: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise ServerError(
+            f"{url}: the parameter {TENSOR_NAMES} of the model is damaged ({error}); write the bundle again"
+        ) from error
 
 
 def _digest(document: Manifest) -> str:

@@ -25,12 +25,13 @@ LENGTH = "Inference-Header-Content-Length"
 
 @dataclass(frozen=True)
 class Answer:
-    """A scripted response. delay_s: the time before it."""
+    """A scripted response. delay_s: the time before it. byte_s: the time before each byte of its body."""
 
     status: int = 200
     kind: str = "application/json"
     body: str = "{}"
     delay_s: float = 0.0
+    byte_s: float = 0.0
 
 
 def tensor_metadata(tensors: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:
@@ -127,14 +128,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         time.sleep(answer.delay_s)
-        self._write(answer.status, answer.kind, answer.body.encode(), {})
+        self._write(answer.status, answer.kind, answer.body.encode(), {}, answer.byte_s)
 
-    def _write(self, status: int, kind: str, body: bytes, headers: dict[str, str]) -> None:
+    def _write(
+        self, status: int, kind: str, body: bytes, headers: dict[str, str], byte_s: float = 0.0
+    ) -> None:
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        for part in (bytes([each]) for each in body) if byte_s else [body]:
+            time.sleep(byte_s)
+            self.wfile.write(part)
 
     def log_message(self, *arguments: object) -> None:
         pass

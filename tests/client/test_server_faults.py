@@ -18,16 +18,18 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.inputs import build_noise_input
+from posedeploy.client import http_connection
 from posedeploy.errors import ManifestError, PoseDeployError, ServerError
 from posedeploy.manifest_document import encode
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
-from posedeploy.served_parameters import MANIFEST, NETWORK
+from posedeploy.served_parameters import MANIFEST, NETWORK, TENSOR_NAMES
 from posedeploy.types import RunOptions
 from tests.client.protocol_server import Answer, Script, serving, tensor_metadata
 
 URL = "/v2/models/tiny"
 MODEL = f"GET {URL}"
 HTML = Answer(404, "text/html; charset=utf-8", "<html>not found</html>")
+ENDLESS = '{"inputs": [{"name": "data", "datatype": "FP32", "shape": [1e999]}], "outputs": []}'
 PROTOCOL = r"the server does not speak the Open Inference Protocol v2 here: "
 
 
@@ -74,10 +76,21 @@ def open_model(url: str) -> None:
             "this model takes encoded images and returns poses, and posedeploy runs networks; pass the "
             "URL of human, its network",
         ),
+        ({MODEL: Answer(body=ENDLESS)}, PROTOCOL + "the metadata of the model has no valid cannot convert"),
+        ({MODEL: Answer(body="[" * 100_000)}, PROTOCOL + "the response has status 200 and application/json"),
+        (
+            {f"{MODEL}/config": Answer(500, body='{"error": "no memory"}')},
+            r"the config of the model tiny cannot be read \(no memory\), so its manifest is unknown; read",
+        ),
+        (
+            {f"{MODEL}/config": _config(**{TENSOR_NAMES: "[3"})},
+            "the parameter posedeploy_tensor_names of the model is damaged .*; write the bundle again",
+        ),
     ],
     ids=[
         "HTML", "array", "redirect", "no tensors", "no server", "not ready", "loading", "failed",
-        "HTML result", "no result", "bad config", "poses",
+        "HTML result", "no result", "bad config", "poses", "endless axis", "deep JSON", "failed config",
+        "bad names",
     ],
 )  # fmt: skip
 def test_a_wrong_answer_is_reported(
@@ -108,6 +121,27 @@ def test_a_slow_server_is_given_up(script: Script, server: str, path: str) -> No
         ServerError, match=r"no response within 0\.2 s; raise the limit with \?timeout=SECONDS"
     ):
         open_model(f"{server}{URL}?timeout=0.2")
+
+
+def test_a_server_that_sends_slowly_is_given_up(script: Script, server: str) -> None:
+    script.answers = {MODEL: Answer(body=" " * 100, byte_s=0.02)}
+    with pytest.raises(ServerError, match=r"no response within 0\.2 s"):
+        open_model(f"{server}{URL}?timeout=0.2")
+
+
+def test_a_response_without_an_end_is_given_up(
+    script: Script, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_connection, "MAX_BYTES", 1000)
+    script.answers = {MODEL: Answer(body=" " * 2000)}
+    with pytest.raises(ServerError, match=PROTOCOL + r"a response has more than 1,000 bytes"):
+        open_model(server + URL)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 501])
+def test_a_server_without_configs_has_no_manifest(script: Script, server: str, status: int) -> None:
+    script.answers = {f"{MODEL}/config": Answer(status, "text/html", "no such path")}
+    assert open_artifact(Path(server + URL)).provenance is None
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
@@ -224,7 +258,10 @@ def test_other_tensors_than_those_of_the_manifest_are_refused(
         open_model(server + URL)
 
 
-@pytest.mark.parametrize(("shape", "dtype"), [((1, 2, 4, 6), "float32"), ((1, 2, 4, 5), "float64")])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((1, 2, 4, 6), "float32"), ((1, 2, 4, 5), "float64"), ((0, 2, 4, 5), "float32")],
+)
 def test_other_outputs_than_those_of_the_metadata_are_refused(
     script: Script, server: str, shape: tuple[int, ...], dtype: str
 ) -> None:
