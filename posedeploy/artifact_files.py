@@ -44,8 +44,8 @@ def check_unchanged(artifact: Artifact) -> None:
 
 
 def hashes_of(artifact: Artifact) -> dict[str, str]:
-    """Return the recorded SHA-256 of the files of an artifact, or for a third-party model that of its file;
-    empty for one on a server.
+    """Return the recorded SHA-256 of the files of an artifact, or that of the file of a third-party model;
+    empty for a model on a server.
 
     Raises:
         ArtifactError: a third-party model changed since it was opened, or cannot be read.

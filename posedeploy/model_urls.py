@@ -131,9 +131,7 @@ def _path_error(text: str, parts: SplitResult) -> InputError:
     name = parts.path.strip("/").removesuffix("/infer").rpartition("/")[2]
     name = "NAME" if name in ("", "v2", "models") else name
     expected = f"{parts.scheme}://{parts.netloc}{MODELS}{name}"
-    return InputError(
-        f"{text}: not the URL of a model; expected {expected}, or with /versions/VERSION after it"
-    )
+    return InputError(f"{text}: not the URL of a model; expected {expected} or {expected}/versions/VERSION")
 
 
 def _parse_options(text: str, query: str) -> tuple[float, Path | None]:

@@ -1,4 +1,4 @@
-"""Measure ``predict --ray`` beside a plain loop: rate, overhead, memory, growth and the time to resume.
+"""Compare ``predict`` with and without ``--ray``: rate, overhead, memory, growth and the time to resume.
 
 ::
 

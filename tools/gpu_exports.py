@@ -147,7 +147,7 @@ def read_exported(
     if refused.is_file():
         return refused.read_text(encoding="utf-8")
     path = place / f"{stem(precision, dynamic)}{TARGETS[target].suffix}"
-    return manifest.read(path) if path.is_file() else "its export did not end"
+    return manifest.read(path) if path.is_file() else "its export did not finish"
 
 
 def export_all(
@@ -166,7 +166,7 @@ def export_all(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that select networks and targets."""
     parser.add_argument("--cases", type=Path, default=default_cases())
-    parser.add_argument("--networks", nargs="*", default=[], help="beginnings of names; all if not given")
+    parser.add_argument("--networks", nargs="*", default=[], help="prefixes of names; all by default")
     parser.add_argument("--aoti", nargs="*", default=[SAMPLE], help="parts of names to compile as well")
     parser.add_argument("--throughput", action="store_true", help="also images per second at large batches")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from posedeploy.errors import InputError
-from tests.support.planted_faults import find, list_faults, plant
+from tests.support.planted_faults import diagnose, list_faults, plant
 from tools.command_line import run_tool
 
 MAX_NAME = 100
@@ -42,15 +42,15 @@ def _print_row(name: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         planted = plant(name, Path(folder))
         start = time.perf_counter()
-        finding = find(planted)
+        diagnosis = diagnose(planted)
         seconds = time.perf_counter() - start
-    is_right = finding.stages == (planted.stage,)
-    stages = ", ".join(finding.stages) or "none"
+    is_right = diagnosis.stages == (planted.stage,)
+    stages = ", ".join(diagnosis.stages) or "none"
     stage = stages if is_right else f"{stages} instead of {planted.stage}"
-    is_named = planted.name in finding.name
-    text = finding.name if is_named else f"{finding.name} instead of {planted.name}"
+    is_named = planted.name in diagnosis.name
+    text = diagnosis.name if is_named else f"{diagnosis.name} instead of {planted.name}"
     text = text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}..."
-    is_found = "yes" if finding.stages else "no"
+    is_found = "yes" if diagnosis.stages else "no"
     print(f"| {name} | {is_found} | {stage} | {text} | {seconds:.1f} |", flush=True)
     return is_right and is_named
 

@@ -139,9 +139,8 @@ def build(network: type[nn.Module], preset: str, *arguments: int, **roles: str) 
     module = network(*arguments)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.mul_(
-                2
-            )  # random layers shrink their inputs, and the outputs would hardly depend on them
+            # Random layers shrink their inputs, and the outputs would hardly depend on them.
+            parameter.mul_(2)
     spec = contracts.read(Path(preset))
     assert spec.contract is not None
     image = TensorSpec("image", (1, 3, spec.contract.height, spec.contract.width), layout="NCHW")

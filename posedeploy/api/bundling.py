@@ -34,7 +34,7 @@ def bundle(
 ) -> Bundle:
     """Write an artifact in the layout of a model server, whole or not at all.
 
-    The manifest goes into the config of the model, so that clients can prove what is served.
+    The config of the model contains the manifest, so that clients can verify which model is served.
 
     Args:
         server: ``triton`` (a model repository), ``ovms`` (a model repository and its ``config.json``) or
@@ -95,18 +95,18 @@ def _check_options(artifact: Artifact, server: ServerName, options: BundleOption
     if server == "ovms" and options.python_backend:
         raise InputError("`python_backend`: only valid for triton and kserve; leave it out")
     if server == "ovms" and options.poses:
-        raise InputError("`poses`: OpenVINO Model Server does not run Python models here; leave it out")
-    if options.poses and (reason := _undecodable(artifact)):
+        raise InputError("`poses`: a bundle for OpenVINO Model Server has no Python model; leave it out")
+    if options.poses and (reason := _explain_undecodable(artifact)):
         raise InputError(f"`poses`: {reason}; leave it out")
 
 
 def _has_poses(artifact: Artifact, server: ServerName, options: BundleOptions) -> bool:
     if options.poses is not None:
         return options.poses
-    return server == "triton" and not _undecodable(artifact)
+    return server == "triton" and not _explain_undecodable(artifact)
 
 
-def _undecodable(artifact: Artifact) -> str:
+def _explain_undecodable(artifact: Artifact) -> str:
     """Return why no poses can be decoded from an image; '' if they can."""
     spec = artifact.spec
     if spec.joints is not None:
@@ -117,7 +117,7 @@ def _undecodable(artifact: Artifact) -> str:
 
 
 def _check_folder(folder: Path) -> None:
-    """Check that nothing is in the way."""
+    """Check that the folder is new or empty."""
     if not folder.absolute().name:
         raise OutputError(f"{folder}: not the name of a new folder; pass another one")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -103,7 +103,7 @@ def evaluate(
             logger.warning(f"{annotations}: {remark}")
         evaluation.check_people(annotated, common)
         problems: list[str] = []
-        stream = stream_poses or _stream_here
+        stream = stream_poses or _stream_in_process
         with closing(_take_usable(stream, predictor, annotated, paths, problems)) as predictions:
             result = evaluation.evaluate(
                 str(artifact.path),
@@ -170,7 +170,7 @@ def _take_usable(
         logger.warning(problem)
 
 
-def _stream_here(
+def _stream_in_process(
     predictor: Predictor, annotations: Annotations, paths: Mapping[int | str, Path], errors: list[str]
 ) -> Generator[tuple[int, Poses], None, None]:
     with closing(predictor.stream(_read_frames(annotations, paths, errors), errors)) as stream:

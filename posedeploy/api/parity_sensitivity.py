@@ -17,8 +17,8 @@ from posedeploy.types import ModelSpec
 
 MAX_IMAGES, MAX_GENERATED = 2, 3
 """The numbers of the user's images and of generated inputs on which mistakes are tried."""
-RICH = 0.5
-"""The least share of the keypoints of the richest input for an earlier input to be preferred."""
+MIN_SHARE = 0.5
+"""The minimum number of keypoints of an input for trials, relative to the most on any input."""
 
 
 def add_sensitivity(
@@ -68,7 +68,7 @@ def _choose(numbers: Sequence[int], keypoints: Sequence[int]) -> list[int]:
     most = max((keypoints[number] for number in numbers), default=0)
     if most == 0:
         return list(numbers[:1])
-    return [number for number in numbers if keypoints[number] >= RICH * most]
+    return [number for number in numbers if keypoints[number] >= MIN_SHARE * most]
 
 
 def _choose_generated(pairs: InputPairs, keypoints: Sequence[int]) -> list[NetworkInput]:

@@ -30,9 +30,9 @@ from posedeploy.errors import DeviceError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, Model, ModelSpec, OnProgress, Ranges, RunOptions, Tensors
 
-MORE: tuple[tuple[float, int | None, int | None], ...] = ((16.0, None, None), (4.0, 2, MORE_RUNS))
-"""Steps of more runs while an artifact is outside its limits: differences up to this multiple of the limits
-may be noise that few runs did not show; the number of inputs that are run again, and the runs of each."""
+EXTRA_RUNS: tuple[tuple[float, int | None, int | None], ...] = ((16.0, None, None), (4.0, 2, MORE_RUNS))
+"""Additional measurements of the noise floor while an artifact exceeds its limits. Each has the largest
+multiple of the limits that may be noise, the maximum number of inputs, and the runs of each input."""
 
 
 def compare_with_pytorch(
@@ -158,7 +158,7 @@ class _NoiseCase:
                 floor = measurement.measure_all(self.inputs, 1 if not self.settings.noise_floor else None)
                 floor = replace(floor, jpeg=measurement.compare_poses(reference, self.inputs.jpegs))
                 result, judge = self._judge(reference, exact, floor)
-                for factor, most, count in MORE:
+                for factor, most, count in EXTRA_RUNS:
                     numbers = self._select(result, factor)[:most]
                     if numbers:
                         floor = floor.extended(

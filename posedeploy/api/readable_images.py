@@ -25,7 +25,7 @@ DEFAULT_FRAMES = 100
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video, of which the first ``frames`` frames are compared."""
+    """A video. Its first ``frames`` frames are compared."""
 
     name: str
     path: Path
@@ -39,7 +39,7 @@ class VideoFile:
 
 
 def split_videos(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the images and folders among these paths, and the videos, which animations are too.
+    """Return the images and folders among these paths, and the videos, including animations.
 
     Raises:
         InputError: a file is neither an image nor a video.

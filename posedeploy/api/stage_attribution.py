@@ -2,7 +2,7 @@
 
 A file whose description does not fit it, such as one that takes RGB where its contract has BGR, differs in
 the network: its outputs are wrong for the right input. If a known mistake explains the difference, the stage
-of the mistake is at fault, and the network is judged on what is left of the difference.
+of the mistake is at fault, and the network is judged on the rest of the difference.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def add_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pari
     if mistake is None or not result.differs_in_network:
         return result
     case = replace(case, tolerance=result.tolerance)
-    left = judge("network", _compare_with(mistake, spec, case, reference, result))
-    stages = tuple(_attribute(stage, left, mistake) for stage in result.stages)
+    remaining = judge("network", _compare_with(mistake, spec, case, reference, result))
+    stages = tuple(_attribute(stage, remaining, mistake) for stage in result.stages)
     return replace(result, stages=stages)
 
 
@@ -56,12 +56,14 @@ def _compare_with(
     return case.compare_runners(reference, case.candidate, pairs, result.floor)
 
 
-def _attribute(stage: StageParity, left: StageParity, mistake: InputMistake | OutputMistake) -> StageParity:
-    """Return the stage with its share of the fault; ``left`` is the network without the mistake."""
+def _attribute(
+    stage: StageParity, remaining: StageParity, mistake: InputMistake | OutputMistake
+) -> StageParity:
+    """Return the stage with its share of the fault; ``remaining`` is the network without the mistake."""
     if stage.stage == mistake.stage:
         return replace(stage, status="different", note=f"as if {mistake.name}")
     if stage.stage == "network":
-        return replace(left, note="after this mistake is taken into account")
+        return replace(remaining, note="after this mistake is taken into account")
     return stage
 
 

@@ -11,14 +11,14 @@ from posedeploy.poses.person_matching import match_people
 from posedeploy.types import Array, Poses
 
 UNKNOWN = -1
-"""The id of a person that a side does not find, or did not find for long enough."""
+"""The id of a person whom a side did not find, or did not track long enough to assign an id."""
 
 
 class IdentityHistory:
     """Follows people from frame to frame, and counts the identity switches. Use one per video.
 
-    A person is followed by the position in the image, so that it is known which side switched when two
-    people exchange their ids. A person who was missed is recognized by the id of one of the sides.
+    People are matched between frames by position, which shows the side that switched when two people
+    exchange their ids. A person who was missed is recognized by the id on one of the sides.
     """
 
     def __init__(self) -> None:
@@ -53,10 +53,10 @@ class IdentityHistory:
     def _take_lost(self, reference: int, candidate: int) -> tuple[int, int]:
         """Return the last ids of the person who was missed and has one of these ids."""
         for side, number in enumerate((reference, candidate)):
-            same = next((ids for ids in self._lost if number >= 0 and ids[side] == number), None)
-            if same is not None:
-                self._lost.remove(same)
-                return same
+            match = next((ids for ids in self._lost if number >= 0 and ids[side] == number), None)
+            if match is not None:
+                self._lost.remove(match)
+                return match
         return UNKNOWN, UNKNOWN
 
 

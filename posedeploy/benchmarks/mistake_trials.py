@@ -48,7 +48,10 @@ class PoseLimits:
         """Return the poses of each image or person of an input; None if the outputs cannot be decoded."""
         decode = self.decode if self.budget is None else self.pairing.refine or self.decode
         try:
-            return [decode(select_image(outputs, place), at) for place, at in enumerate(source.placements)]
+            return [
+                decode(select_image(outputs, index), placement)
+                for index, placement in enumerate(source.placements)
+            ]
         except InputError:
             return None
 
@@ -59,8 +62,8 @@ class PoseLimits:
             return bool(PoseParity(images).failures(self.tolerance))
         paired = PoseComparison(
             tuple(
-                self.pairing.pair(source.name, DecodedPair(ours, theirs), at)
-                for ours, theirs, at in zip(expected, actual, source.placements, strict=True)
+                self.pairing.pair(source.name, DecodedPair(ours, theirs), placement)
+                for ours, theirs, placement in zip(expected, actual, source.placements, strict=True)
             )
         )
         has_people = paired.people + paired.missed + paired.extra > 0
@@ -145,10 +148,8 @@ def _try_first(
 
 def _can_change(mistake: OutputMistake, spec: ModelSpec, outputs: Tensors) -> bool:
     """Return whether a mistake changes any output that is decoded, for random values in these shapes."""
-    stream = np.random.RandomState(SEED)
-    values: Tensors = {
-        name: np.asarray(stream.standard_normal(array.shape)) for name, array in outputs.items()
-    }
+    rng = np.random.RandomState(SEED)
+    values: Tensors = {name: np.asarray(rng.standard_normal(array.shape)) for name, array in outputs.items()}
     return not _are_same(mistake.change(values), values, spec.roles.values())
 
 

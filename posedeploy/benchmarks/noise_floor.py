@@ -20,7 +20,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Tensors
 
 RUNS = 3
-"""Runs per input, where one does not decide: the first on the input itself, the others on inputs one rounding
+"""Runs per input if one is not enough: the first on the input itself, the others on inputs one rounding
 step away."""
 MORE_RUNS = 12
 """The runs of an input on which the candidate differs by little more than the floor of ``RUNS`` runs."""

@@ -1,7 +1,6 @@
 """Known mistakes in the outputs of deployed networks, applied to the outputs of the reference.
 
-An order of outputs, channels, axes or people is read off the outputs of both models: it is the one in which
-they agree best.
+The order of outputs, channels, axes or people is the one in which the outputs of both models agree best.
 """
 
 from __future__ import annotations

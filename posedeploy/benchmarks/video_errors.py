@@ -11,7 +11,8 @@ def added_jitter(reference: Array, candidate: Array) -> Array:
     """Return (frames - 2, ...) the jitter that the candidate adds to each point, in the unit of positions.
 
     It is the length of the second difference of candidate minus reference over three consecutive frames. A
-    constant offset, or one that grows evenly, adds none. An error that alternates between +a and -a adds 4a.
+    constant offset, or one that grows linearly, adds none. An error that alternates between +a and -a adds
+    4a.
 
     Args:
         reference, candidate: (frames, ..., dimensions) the positions of the same points.
@@ -37,11 +38,11 @@ def _count_cycles(changed: dict[int, int]) -> int:
     """Return how many groups of people exchange their ids among themselves."""
     visited, cycles = set[int](), 0
     for start in changed:
-        at = start
-        while at in changed and at not in visited:
-            visited.add(at)
-            at = changed[at]
-            cycles += at == start
+        current = start
+        while current in changed and current not in visited:
+            visited.add(current)
+            current = changed[current]
+            cycles += current == start
     return cycles
 
 

@@ -29,7 +29,7 @@ JITTER_MEASURES: Mapping[str, str] = {
 }
 """The measures, each with the meaning of one value."""
 _Points: TypeAlias = tuple[Array, Array, Array]
-"""(points, dimensions) of the reference, the same of the candidate, and (points,) which of them count."""
+"""(points, dimensions) of the reference, the same of the candidate, and (points,) whether a point counts."""
 _Person: TypeAlias = dict[str, _Points]
 """The points of one person by measure."""
 
@@ -129,7 +129,7 @@ class VideoComparison:
             self._switches.append(IdentitySwitches(frame.label, candidate, reference))
 
     def _collect_points(self, sides: DecodedPair, ids: Array, pairs: Array) -> dict[int, _Person]:
-        """Return the points of each matched person, by the id that the reference's tracker gives."""
+        """Return the points of each matched person, by the id that the reference's tracker assigns."""
         reference, candidate = sides.reference, sides.candidate
         count = reference.keypoints.shape[1]
         ambiguous = sides.ambiguous

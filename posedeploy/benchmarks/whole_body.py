@@ -1,4 +1,4 @@
-"""The lists in which COCO-WholeBody keeps the keypoints of feet, faces and hands."""
+"""The lists in COCO-WholeBody annotations with the keypoints of feet, faces and hands."""
 
 from __future__ import annotations
 

@@ -33,9 +33,10 @@ _KUBERNETES_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 class BundleOptions:
     """The options of a bundle.
 
-    name: of the model on the server; None for that of the file. device: that runs the network; None is
-    ``cuda`` for what was compiled for it, else ``cpu``. instances: the number of networks that run at once.
-    max_batch: the largest batch that Triton makes of requests, if the batch is a dynamic axis; 0 makes none.
+    name: of the model on the server; None for that of the file. device: that runs the network; None means
+    ``cuda`` for an artifact that was compiled for it, else ``cpu``. instances: the number of copies of the
+    network that run at the same time. max_batch: the largest batch that Triton forms from requests, if the
+    batch is a dynamic axis; 0 switches dynamic batching off.
     python_backend: Triton runs the network with posedeploy instead of its own backend. poses: add the model
     that takes images and returns poses; None adds it for Triton, if poses can be decoded. storage_uri: the
     location of the model repository for KServe, such as ``s3://bucket/human``.
@@ -140,10 +141,10 @@ def model_name(artifact: Artifact, options: BundleOptions, server: ServerName) -
     """
     name = artifact.path.stem if options.name is None else options.name
     pattern, allowed = (
-        (_KUBERNETES_NAME, "lower-case letters, digits and '-', and a letter first")
+        (_KUBERNETES_NAME, "lowercase letters, digits and '-' that starts with a letter")
         if server == "kserve"
-        else (_NAME, "letters without accents, digits, '_', '-' and '.', and not a sign first")
+        else (_NAME, "ASCII letters, digits, '_', '-' and '.' that starts with a letter or digit")
     )
     if not pattern.fullmatch(name):
-        raise InputError(f"`name={name}`: not a model name for {server}; pass one of {allowed}")
+        raise InputError(f"`name={name}`: not a model name for {server}; pass a name of {allowed}")
     return name

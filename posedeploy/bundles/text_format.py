@@ -1,4 +1,4 @@
-"""Messages in protobuf's text format, which Triton reads its configs in."""
+"""The text format of protobuf, in which Triton's configs are written."""
 
 from __future__ import annotations
 

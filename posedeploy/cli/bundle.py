@@ -32,13 +32,15 @@ def bundle(
             show_default="cpu",
         ),
     ] = None,
-    instances: Annotated[int, typer.Option(metavar="N", help="The number of networks that run at once.")] = 1,
+    instances: Annotated[
+        int, typer.Option(metavar="N", help="Copies of the network that run at the same time.")
+    ] = 1,
     max_batch: Annotated[
         int,
         typer.Option(
             metavar="N",
-            help="The largest batch that Triton makes of requests, if the batch is a dynamic axis; 0 makes "
-            "none.",
+            help="The largest batch that Triton forms from requests, if the batch is a dynamic axis; 0 "
+            "switches dynamic batching off.",
         ),
     ] = 8,
     python_backend: Annotated[

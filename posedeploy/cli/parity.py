@@ -144,7 +144,7 @@ def parity(
     Example: posedeploy parity out/human.xml out/human.onnx --images photos/
     """
     from posedeploy.api.comparing import compare
-    from posedeploy.commands.nodes import check_files_of_nodes, measure
+    from posedeploy.commands.nodes import check_output_files, measure
     from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
     from posedeploy.console.model_lists import list_models
     from posedeploy.model_urls import is_model_url
@@ -180,7 +180,7 @@ def parity(
     }
     paths = list_models(models, device, runtime)
     if ray is not None:
-        check_files_of_nodes(certificate, junit, save_reference)
+        check_output_files(certificate, junit, save_reference)
         raise typer.Exit(0 if measure("parity", paths, ray, on, json, **arguments) else 1)
     with show_progress() as on_progress:
         report = compare(paths, on_progress=on_progress, **arguments)

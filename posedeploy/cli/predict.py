@@ -20,8 +20,8 @@ def predict(
         str,
         typer.Argument(
             help="An image, a folder, a video, 'frames/%06d.png', 'photos/*.jpg', the URL of a stream, the "
-            "number of a camera, or a file of 2D joints. With --ray also a list of paths (.txt, .parquet) or "
-            "a URL of object storage.",
+            "number of a camera, or a file of 2D joints. With --ray, also a list of paths (.txt, .parquet) "
+            "or a URL of object storage.",
             show_default=False,
         ),
     ],

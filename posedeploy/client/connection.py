@@ -23,7 +23,7 @@ INVALID_CONTENT = (
     ValueError,
     struct.error,
 )
-"""What reading raises if the content of a response has another form than the protocol's."""
+"""Errors from reading a response whose content does not follow the protocol."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def unready_error(address: ModelAddress, reason: str, index: Sequence[Mapping[st
     names = dict.fromkeys(str(each.get("name")) for each in index if each.get("state") == READY)
     available = f"; the server has {listed(list(names))}" if names else ""
     what = f"version {address.version} of the model" if address.version else "the model"
-    return ServerError(f"{subject}{what} {address.name} is not there or not ready ({reason}){available}")
+    return ServerError(f"{subject}{what} {address.name} is unknown or not ready ({reason}){available}")
 
 
 def timeout_error(address: ModelAddress) -> ServerError:
@@ -106,7 +106,7 @@ def timeout_error(address: ModelAddress) -> ServerError:
 
 
 def unreachable_error(address: ModelAddress, reason: str) -> ServerError:
-    """Return the error for a server to which there is no connection."""
+    """Return the error for a server that cannot be reached."""
     return ServerError(
         f"{address.server}: cannot connect ({reason}); start the server, or correct the host and port"
     )
@@ -115,8 +115,8 @@ def unreachable_error(address: ModelAddress, reason: str) -> ServerError:
 def protocol_error(address: ModelAddress, problem: str) -> ServerError:
     """Return the error for a server that speaks another protocol."""
     return ServerError(
-        f"{address.server}: the server does not speak {PROTOCOL} here: {problem}; correct the host, port and "
-        "path, and use grpc:// for a gRPC port"
+        f"{address.server}: the server does not speak {PROTOCOL} at this URL: {problem}; correct the host, "
+        "port and path, and use grpc:// for a gRPC port"
     )
 
 

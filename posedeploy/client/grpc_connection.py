@@ -59,7 +59,7 @@ class GrpcConnection:
         try:
             return parse_tensors(document)
         except INVALID_CONTENT as error:
-            raise protocol_error(self._address, f"the metadata of the model has no valid {error}") from error
+            raise protocol_error(self._address, f"the metadata of the model is invalid ({error})") from error
 
     def config(self) -> ModelConfig:
         try:
@@ -103,7 +103,7 @@ class GrpcConnection:
         self._client.close()
 
     def _index(self) -> list[dict[str, Any]]:
-        """Return the models of the server; empty if it does not list them, which the protocol leaves open."""
+        """Return the models of the server; empty if it has no list, which is optional."""
         try:
             document = self._call(self._client.get_model_repository_index, as_json=True)
         except ServerError:
@@ -138,7 +138,7 @@ class GrpcConnection:
 
 
 class _ModelError(ServerError):
-    """The server answered that it cannot do what was requested of the model."""
+    """The server rejected a request to the model."""
 
 
 class _UnknownCallError(ServerError):

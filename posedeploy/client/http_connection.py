@@ -86,7 +86,7 @@ class HttpConnection:
         try:
             return parse_tensors(document)
         except INVALID_CONTENT as error:
-            raise protocol_error(self._address, f"the metadata of the model has no valid {error}") from error
+            raise protocol_error(self._address, f"the metadata of the model is invalid ({error})") from error
 
     def config(self) -> ModelConfig:
         response = self._request("GET", f"{self._model}/config")
@@ -127,7 +127,7 @@ class HttpConnection:
         self._pool.clear()
 
     def _index(self) -> list[dict[str, Any]]:
-        """Return the models of the server; empty if it does not list them, which the protocol leaves open."""
+        """Return the models of the server; empty if it has no list, which is optional."""
         response = self._request("POST", f"{self._base}/repository/index", b"{}")
         try:
             models = json.loads(response.content) if response.status == 200 else []

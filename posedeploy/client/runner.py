@@ -17,7 +17,7 @@ class ServedModelRunner(Runner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         """
         Raises:
-            DeviceError: an option that the server decides.
+            DeviceError: an option is set that the server decides.
             ServerError: the server cannot be reached, or the model is missing, not ready or another one than
                 ``artifact``.
         """
@@ -38,7 +38,7 @@ class ServedModelRunner(Runner):
         self.runtime_info = RuntimeInfo(
             model.server.name,
             model.server.version,
-            f"{address.server}, network included",
+            f"{address.server}, transfer included",
             artifact.precision,
             None,
             {"platform": model.platform, "times": "include the transfer of the tensors over the network"},

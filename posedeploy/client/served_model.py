@@ -95,11 +95,11 @@ def describe(url: Path, address: ModelAddress, connection: Connection) -> Served
     if NETWORK in config.parameters:
         other = config.parameters[NETWORK]
         raise ServerError(
-            f"{url}: this model takes encoded images and returns poses, and posedeploy runs networks; pass "
-            f"the URL of {other}, its network"
+            f"{url}: this model takes encoded images and returns poses, but posedeploy runs networks; pass "
+            f"the URL of its network, {other}"
         )
-    document = _manifest(url, address, config.parameters.get(MANIFEST))
-    names = _tensor_names(url, config.parameters.get(TENSOR_NAMES, "{}"))
+    document = _read_manifest(url, address, config.parameters.get(MANIFEST))
+    names = _parse_tensor_names(url, config.parameters.get(TENSOR_NAMES, "{}"))
     described = (None, None) if document is None else (document.spec.inputs, document.spec.outputs)
     inputs = _match(url, "input", tensors.inputs, described[0], names)
     outputs = _match(url, "output", tensors.outputs, described[1], names)
@@ -114,7 +114,7 @@ def describe(url: Path, address: ModelAddress, connection: Connection) -> Served
     )
 
 
-def _manifest(url: Path, address: ModelAddress, served: str | None) -> Manifest | None:
+def _read_manifest(url: Path, address: ModelAddress, served: str | None) -> Manifest | None:
     """Return the manifest of the server, or else the one that the URL names; None without one.
 
     Raises:
@@ -135,7 +135,7 @@ def _manifest(url: Path, address: ModelAddress, served: str | None) -> Manifest 
     return document
 
 
-def _tensor_names(url: Path, text: str) -> dict[str, str]:
+def _parse_tensor_names(url: Path, text: str) -> dict[str, str]:
     try:
         return msgspec.json.decode(text, type=dict[str, str])
     except msgspec.MsgspecError as error:
@@ -168,8 +168,8 @@ def _match(
         own = by_name.get(names.get(tensor.name, tensor.name))
         if own is None or own.dtype != tensor.dtype or not _fits(own.shape, tensor.shape):
             raise ServerError(
-                f"{url}: the server has another model than its manifest describes: the manifest has the "
-                f"{kind} {tensor}, and the server has {', '.join(map(str, served))}; write the bundle again"
+                f"{url}: the served model differs from its manifest: the manifest has the {kind} "
+                f"{tensor}, and the server has {', '.join(map(str, served))}; write the bundle again"
             )
         matched.append(replace(tensor, shape=tuple(map(_narrower, own.shape, tensor.shape))))
     return tuple(matched)

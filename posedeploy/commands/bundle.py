@@ -1,4 +1,4 @@
-"""``posedeploy bundle``: write an artifact for a model server and show what to do with it."""
+"""``posedeploy bundle``: write an artifact for a model server, and show how to start the server."""
 
 from __future__ import annotations
 

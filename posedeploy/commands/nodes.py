@@ -29,11 +29,11 @@ def measure(
     return report.passed
 
 
-def check_files_of_nodes(certificate: Path | None, junit: Path | None, save_reference: Path | None) -> None:
+def check_output_files(certificate: Path | None, junit: Path | None, save_reference: Path | None) -> None:
     """Check that no file is requested that only a comparison on this machine writes.
 
     Raises:
-        InputError: one is.
+        InputError: such a file is requested.
     """
     requested = {"certificate": certificate, "junit": junit, "save_reference": save_reference}
     for name, path in requested.items():
@@ -61,21 +61,21 @@ def show_nodes(report: NodesReport, json: Path | None) -> None:
         write_json(json, report.to_json())
 
 
-def _median(document: Mapping[str, Any]) -> str:
+def _format_median(document: Mapping[str, Any]) -> str:
     return f"{document['results'][-1]['median_ms']:.2f}"
 
 
-def _runtime(document: Mapping[str, Any]) -> str:
+def _format_runtime(document: Mapping[str, Any]) -> str:
     info = document["results"][-1]["runtime_info"]
     return f"{info['runtime']} {info['version']}, {info['device']}, {info['precision']}"
 
 
-def _verdict(document: Mapping[str, Any]) -> str:
+def _format_verdict(document: Mapping[str, Any]) -> str:
     return "passed" if document["passed"] else "failed"
 
 
 COLUMNS: dict[Measurement, dict[str, Callable[[Mapping[str, Any]], str]]] = {
-    "bench": {"median ms": _median, "runtime": _runtime},
-    "parity": {"parity": _verdict},
+    "bench": {"median ms": _format_median, "runtime": _format_runtime},
+    "parity": {"parity": _format_verdict},
 }
-"""The columns of a measurement, each with what returns its text for the document of a row."""
+"""The columns of each measurement. Each function returns the text of a cell from the document of its row."""

@@ -38,5 +38,5 @@ def _describe(sensitivity: Sensitivity, limits: str) -> str:
     shown = " and ".join(f'"{name}"' for name in hidden[:MAX_HIDDEN])
     return (
         f"known mistakes: {total - len(hidden)} of {total} would move the poses by more than the {limits}; "
-        f"not {shown}" + (f" and {len(hidden) - MAX_HIDDEN} more" if len(hidden) > MAX_HIDDEN else "")
+        f"hidden: {shown}" + (f" and {len(hidden) - MAX_HIDDEN} more" if len(hidden) > MAX_HIDDEN else "")
     )

@@ -39,6 +39,6 @@ def switch_lines(result: Parity) -> list[str]:
 def _describe_switches(video: VideoParity, reference: str) -> str:
     line = (
         f"identity switches in {video.video} ({counted(video.frames, 'frame')}): "
-        f"{video.candidate_switches} of the model only, {video.reference_switches} of {reference} only"
+        f"{video.candidate_switches} only in the model, {video.reference_switches} only in {reference}"
     )
-    return f"{line}; the first on {video.switches[0].frame}" if video.switches else line
+    return f"{line}; first on {video.switches[0].frame}" if video.switches else line

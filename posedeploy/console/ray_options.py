@@ -40,7 +40,7 @@ Workers: TypeAlias = Annotated[
     typer.Option(
         metavar="N",
         help="Worker processes, each with its own model.",
-        show_default="as many as the cluster has room for",
+        show_default="as many as fit on the cluster",
         rich_help_panel=PANEL,
     ),
 ]
@@ -48,8 +48,8 @@ On: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LABEL",
-        help="With --ray: the kind of node: cpu, cuda, or a custom resource or label of the cluster. "
-        "Repeatable.",
+        help="With --ray, measure on a node of this kind: cpu, cuda, or a custom resource or label of the "
+        "cluster. Repeatable.",
         show_default="cpu",
         rich_help_panel=PANEL,
     ),

@@ -137,7 +137,7 @@ def _export(module: nn.Module, prepared: Prepared, device: str) -> ExportedProgr
 
 @contextmanager
 def _instruction_sets(device: str) -> Iterator[None]:
-    """Let torch select the vector instructions of the device's settings, and forget them afterwards."""
+    """Clear torch's cached choice of vector instructions before and after an export with ``GPU_SETTINGS``."""
     if device == "cpu":
         yield
         return

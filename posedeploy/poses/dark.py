@@ -28,9 +28,10 @@ CV2_BORDERS = {"mirror": cv2.BORDER_REFLECT_101, "reflect": cv2.BORDER_REFLECT}
 class Blur:
     """A Gaussian blur of heatmaps.
 
-    kernel: its size in cells, odd: 11 for maps of sigma 2, 17 for sigma 3. sigma: in cells; 0 takes OpenCV's
-    for the kernel. border: the values around a map: ``zeros``, after which each map is scaled to its largest
-    value before the blur; the map mirrored at its outermost cells (``mirror``) or at its edges (``reflect``).
+    kernel: its size in cells, odd: 11 for maps of sigma 2, 17 for sigma 3. sigma: in cells; 0 derives
+    it from the kernel, as OpenCV does. border: the values around a map: ``zeros``, after which each map is
+    scaled to its largest value before the blur; the map mirrored at its outermost cells (``mirror``) or at
+    its edges (``reflect``).
     """
 
     kernel: int

@@ -51,7 +51,7 @@ class HeatmapOptions:
     ``dark`` then has the derivatives of UDP.
     kernel: the size of the blur of ``dark`` in cells, odd: 11 for maps of sigma 2, 17 for sigma 3.
     sigma: the std of the blur in cells; 0 derives it from ``kernel``, as OpenCV does.
-    border: the values around a map in the blur. ``published`` means ``zeros`` or, with ``udp``, ``mirror``;
+    border: the values around a map in the blur. ``default`` means ``zeros`` or, with ``udp``, ``mirror``;
     ``reflect`` repeats the outermost cells.
     """
 
@@ -59,7 +59,7 @@ class HeatmapOptions:
     udp: bool = False
     kernel: _Kernel = 11
     sigma: _Sigma = 0.0
-    border: Literal["published"] | Border = "published"
+    border: Literal["default"] | Border = "default"
 
     def __post_init__(self) -> None:
         if self.kernel % 2 == 0:
@@ -68,8 +68,8 @@ class HeatmapOptions:
     @property
     def blur(self) -> Blur:
         """The blur of ``dark``."""
-        published: Border = "mirror" if self.udp else "zeros"
-        return Blur(self.kernel, self.sigma, published if self.border == "published" else self.border)
+        default: Border = "mirror" if self.udp else "zeros"
+        return Blur(self.kernel, self.sigma, default if self.border == "default" else self.border)
 
 
 OPTIONS = HeatmapOptions

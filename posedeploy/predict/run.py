@@ -209,7 +209,7 @@ def describe_source(
 
 
 def choose_predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
-    """Return what finds the poses in frames: a network on images, or one that lifts 2D joints.
+    """Return the predictor of poses in frames: of a network on images, or of one that lifts 2D joints.
 
     Raises:
         InputError: the network's family is unknown, or cannot be used with these options.

@@ -82,7 +82,7 @@ def _open_live(argument: str, fps: float | None) -> Source:
 
 
 def open_file(path: Path, fps: float | None = None) -> Source:
-    """Open an existing file: an image, or a video, which an animation is too.
+    """Open an existing file: an image, a video or an animation.
 
     Raises:
         InputError: it is neither, or is an image while ``fps`` is not None.

@@ -1,1 +1,1 @@
-"""The calls of ``api`` on many machines: a Ray cluster, or the cores of this machine."""
+"""Run the calls of ``api`` on a Ray cluster, or on the cores of this machine."""

@@ -29,10 +29,10 @@ same priority as this process."""
 LOCAL = "local"
 """The address that starts Ray on this machine."""
 OBJECT_STORE_BYTES = 200 * 1024**2
-"""Of a local Ray: only the numbers of shards and their records pass through it."""
+"""The object store of Ray on this machine. Only shard numbers and records pass through it."""
 CONNECT_S = 5.0
-WAIT = "RAY_gcs_server_port_wait_time_s"
-"""The variable with the number of attempts of Ray to connect."""
+TRIES_VARIABLE = "RAY_gcs_server_port_wait_time_s"
+"""The variable with the number of times that Ray tries to connect."""
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^\s:/]+):(?P<port>\d{1,5})|auto|local")
 _MISSING = re.compile(r"No module named '([^']+)'")
 _VERSIONS = re.compile(r"(Ray|Python): (\S+)")
@@ -50,7 +50,7 @@ class Cluster:
 
 @contextmanager
 def connect(address: str = LOCAL) -> Iterator[Cluster]:
-    """Connect to the cluster at ``HOST:PORT``, or to the one of this machine with ``auto``; ``local`` starts
+    """Connect to the cluster at ``HOST:PORT``, or to the one on this machine with ``auto``; ``local`` starts
     Ray on this machine, and ends it after the block.
 
     A process that is connected already uses this cluster, and stays connected.
@@ -61,8 +61,8 @@ def connect(address: str = LOCAL) -> Iterator[Cluster]:
     """
     if ADDRESS.fullmatch(address) is None:
         raise InputError(
-            f"`ray={address}`: expected HOST:PORT of a cluster, auto for the one of this machine, or "
-            "nothing to start Ray on this machine"
+            f"`ray={address}`: expected HOST:PORT of a cluster, auto for the cluster on this machine, "
+            "or local to start Ray on this machine"
         )
     is_connected = ray.is_initialized()
     context = _connect(address)
@@ -82,7 +82,7 @@ def _connect(address: str) -> Any:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     _check_port(address)
     try:
-        with _keep_sigterm(), _trying_once(address), suppress_stderr():  # Ray reports the level of its log
+        with _keep_sigterm(), _try_once(address), suppress_stderr():  # Ray reports the level of its log
             return ray.init(
                 address=address,
                 ignore_reinit_error=True,
@@ -100,7 +100,7 @@ def _check_port(address: str) -> None:
     """Check that something listens at ``HOST:PORT``, since Ray itself takes half a minute to find out.
 
     Raises:
-        ClusterError: nothing does.
+        ClusterError: nothing listens there.
     """
     host, colon, port = address.rpartition(":")
     if not colon:
@@ -112,16 +112,16 @@ def _check_port(address: str) -> None:
 
 
 @contextmanager
-def _trying_once(address: str) -> Iterator[None]:
-    """Let Ray try once, for half a minute, instead of 20 times, where another program listens."""
-    if address == LOCAL or WAIT in os.environ:
+def _try_once(address: str) -> Iterator[None]:
+    """Limit Ray to one try of half a minute. By default it tries 20 times where another program listens."""
+    if address == LOCAL or TRIES_VARIABLE in os.environ:
         yield
         return
-    os.environ[WAIT] = "1"
+    os.environ[TRIES_VARIABLE] = "1"
     try:
         yield
     finally:
-        del os.environ[WAIT]
+        del os.environ[TRIES_VARIABLE]
 
 
 @contextmanager

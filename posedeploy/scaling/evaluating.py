@@ -1,4 +1,4 @@
-"""Evaluation with the people of the images detected on a Ray cluster, and scored in this process."""
+"""Evaluation on a Ray cluster: workers detect the people, and this process scores them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from posedeploy.scaling.poses_table import ImageRow
 from posedeploy.scaling.ray_settings import RaySettings
 from posedeploy.scaling.shard_job import (
     ShardJob,
-    absolute_model,
-    model_args_with_absolute_paths,
-    options_of_worker,
-    with_absolute_paths,
+    choose_worker_options,
+    resolve_model_args,
+    resolve_model_path,
+    resolve_setting_paths,
 )
 from posedeploy.types import OnProgress, Poses, Precision, RunOptions, StrPath
 
@@ -56,7 +56,9 @@ def evaluate_on_ray(
     on_progress: OnProgress = ignore_progress,
     **model_args: Unpack[ModelKeywords],
 ) -> EvaluationReport:
-    """Score a network as ``evaluate`` does, with the same result, but detect the people on a Ray cluster.
+    """Score a network on a Ray cluster, with the same result as ``evaluate``.
+
+    The workers detect the people, and this process scores them.
 
     Args:
         model, images: all nodes have them under the same path.
@@ -71,11 +73,11 @@ def evaluate_on_ray(
     persons = PersonArgs(detector=optional_path(detector), contract=optional_path(detector_spec))
     job = ShardJob(
         source="the annotated images",
-        model=absolute_model(model),
-        settings=with_absolute_paths(PredictSettings(persons=persons, refine=refine, draw=False)),
-        options=options_of_worker(RunOptions(device, precision, threads, "throughput")),
+        model=resolve_model_path(model),
+        settings=resolve_setting_paths(PredictSettings(persons=persons, refine=refine, draw=False)),
+        options=choose_worker_options(RunOptions(device, precision, threads, "throughput")),
         runtime=runtime,
-        model_args=model_args_with_absolute_paths(model_args),
+        model_args=resolve_model_args(model_args),
     )
     return evaluate(
         model,
@@ -123,11 +125,11 @@ def _stream_on_ray(
 def _compute_rows(
     job: ShardJob, ray: RaySettings, refs: Sequence[ImageRef], on_progress: OnProgress
 ) -> Iterator[ImageRow]:
-    """Yield the result of each image in the order of the annotations, which decides between equal scores."""
+    """Yield the result of each image in the order of the annotations, which breaks ties of scores."""
     pool = plugins.module("posedeploy.scaling.worker_pool")
     tasks = [(first, refs[first : first + TASK_IMAGES]) for first in range(0, len(refs), TASK_IMAGES)]
     waiting: dict[int, list[ImageRow]] = {}
-    following = 0
+    next_index = 0
     on_progress("starting Ray", None)
     with plugins.load("posedeploy.scaling.cluster:connect")(ray.address) as cluster:
         size = pool.choose_pool_size(ray.workers, job.options, len(tasks), cluster)
@@ -135,7 +137,7 @@ def _compute_rows(
             for outcome in outcomes:
                 rows: list[ImageRow] = outcome.take()
                 waiting[rows[0].index] = rows
-                while following in waiting:
-                    ready = waiting.pop(following)
-                    following += len(ready)
+                while next_index in waiting:
+                    ready = waiting.pop(next_index)
+                    next_index += len(ready)
                     yield from ready

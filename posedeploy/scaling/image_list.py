@@ -20,7 +20,7 @@ from posedeploy.scaling.image_urls import check_scheme, list_image_urls, read_ur
 
 LIST_SUFFIXES = (".txt", ".parquet")
 COLUMNS = ("path", "url", "uri", "file_name", "image")
-"""The names of the column of paths in a Parquet file, in the order in which they are looked for."""
+"""The names of the column of paths in a Parquet file, in order of preference."""
 BATCH_ROWS = 65_536
 
 
@@ -130,8 +130,8 @@ def _choose_column(path: Path, schema: pa.Schema) -> str:
     if named or len(texts) == 1:
         return (named or texts)[0]
     raise InputError(
-        f"{path}: no column of paths: it has the columns {', '.join(map(printable, schema.names))}; name a "
-        f"column of text {' or '.join(COLUMNS[:3])}"
+        f"{path}: no column of paths: it has the columns {', '.join(map(printable, schema.names))}; "
+        f"rename the text column with the paths to {' or '.join(COLUMNS[:3])}"
     )
 
 
@@ -151,4 +151,4 @@ def _resolve(lines: Iterable[str], path: Path) -> Iterator[ImageRef]:
         is_url = scheme not in (None, "file")
         yield ImageRef(printable(hide_password(line)), line if is_url else str(folder / local_path(line)))
     if not count:
-        raise InputError(f"{path}: an empty list of images; write one path or URL on each line")
+        raise InputError(f"{path}: the list of images is empty; write one path or URL on each line")

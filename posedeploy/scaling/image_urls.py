@@ -44,7 +44,7 @@ def list_image_urls(url: str, *, recursive: bool) -> Iterator[str]:
     """Yield the URLs of the images in a folder or of a pattern, or this URL if it is an image.
 
     Raises:
-        InputError: the server cannot be reached, or does not permit it.
+        InputError: the server cannot be reached, or denies access.
         MissingPackageError: the package for the scheme is not installed.
     """
     check_scheme(url)

@@ -25,7 +25,7 @@ WritePicture: TypeAlias = Callable[[Frame, Poses], str]
 
 
 class ImageWorker:
-    """A process with open models, which computes images that each task lists."""
+    """A process with open models, which processes the images of each task."""
 
     def __init__(self, job: ShardJob) -> None:
         """
@@ -63,7 +63,7 @@ def predict_images(
     rejected: list[str] = []
     pending: dict[int, None] = {}
     with closing(read_ahead(images)) as read:
-        frames = _frames(read, rows, pending)
+        frames = _iterate_frames(read, rows, pending)
         with closing(predictor.stream(frames, rejected)) as results:
             for frame, poses in results:
                 del pending[frame.index]
@@ -76,7 +76,7 @@ def predict_images(
     return list(rows.values())
 
 
-def _frames(
+def _iterate_frames(
     read: Iterator[ReadImage], rows: dict[int, ImageRow], pending: dict[int, None]
 ) -> Iterator[Frame]:
     """Yield the images that can be read, and record the others.

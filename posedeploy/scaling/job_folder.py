@@ -31,9 +31,9 @@ IMAGES_SCHEMA = pa.schema([pa.field("name", pa.string()), pa.field("location", p
 class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a job computes: ``job.json``.
 
-    id: differs between jobs. options: the arguments that decide the results, by name. model_sha256: the
-    hashes of the files of the model and of these arguments (``input_hashes``). images, shards: their numbers.
-    skipped, problems, remarks: on the source.
+    id: unique. options: the arguments that decide the results, by name. model_sha256: the hashes of the files
+    of the model and of these arguments (``input_hashes``). images, shards: the number of each. skipped,
+    problems, remarks: about the source.
     """
 
     format: str = FORMAT
@@ -198,7 +198,7 @@ def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tup
     remaining = iter(images)
     count = shards = 0
     with parquet.ParquetWriter(path, IMAGES_SCHEMA, compression="zstd") as writer:
-        for rows in _batches(remaining, shard_size):
+        for rows in _split_into_batches(remaining, shard_size):
             names, locations = [row.name for row in rows], [row.location for row in rows]
             table = pa.table([names, locations], schema=IMAGES_SCHEMA)
             writer.write_table(table, row_group_size=shard_size)
@@ -206,6 +206,6 @@ def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tup
     return count, shards
 
 
-def _batches(images: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
+def _split_into_batches(images: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
     while batch := list(islice(images, size)):
         yield batch

@@ -70,21 +70,21 @@ def _describe_workers(records: Iterable[ShardRecord]) -> list[dict[str, Any]]:
         {
             "node": node,
             "process": process,
-            "runtime": of_worker[0].runtime.runtime,
-            "runtime_version": of_worker[0].runtime.version,
-            "device": of_worker[0].runtime.device,
-            "threads": of_worker[0].runtime.threads,
-            "images": sum(record.images for record in of_worker),
-            "seconds": sum(record.seconds for record in of_worker),
-            "cpu_seconds": sum(record.cpu_seconds for record in of_worker),
-            "max_rss_bytes": max(record.max_rss_bytes for record in of_worker),
+            "runtime": worker_records[0].runtime.runtime,
+            "runtime_version": worker_records[0].runtime.version,
+            "device": worker_records[0].runtime.device,
+            "threads": worker_records[0].runtime.threads,
+            "images": sum(record.images for record in worker_records),
+            "seconds": sum(record.seconds for record in worker_records),
+            "cpu_seconds": sum(record.cpu_seconds for record in worker_records),
+            "max_rss_bytes": max(record.max_rss_bytes for record in worker_records),
         }
-        for (node, process), of_worker in by_worker.items()
+        for (node, process), worker_records in by_worker.items()
     ]
 
 
 class PosesOutput:
-    """``poses.json`` of a job, equal to the one of a run without Ray."""
+    """``poses.json`` of a job, identical to that of a run without Ray."""
 
     def __init__(self, job: ShardJob, document: JobDocument, opened: ExitStack) -> None:
         """

@@ -30,8 +30,8 @@ FORMAT, VERSION = "posedeploy.nodes", 1
 class NodeRow:
     """One artifact on one kind of node.
 
-    host: the node's name. machine: its description; empty if the measurement failed. document: that of the
-    report's ``to_json``; None if it failed. error: why.
+    host: the node's name. machine: its description; empty if the measurement failed. document: the
+    report as ``to_json`` writes it; None if the measurement failed. error: why it failed.
     """
 
     model: str
@@ -52,7 +52,7 @@ class NodesReport:
     @property
     def passed(self) -> bool:
         """Whether every row was measured, passed its parity, and did not become slower."""
-        return all(row.document is not None and _is_passed(row.document) for row in self.rows)
+        return all(row.document is not None and _has_passed(row.document) for row in self.rows)
 
     def to_json(self) -> str:
         """Return the versioned document: each row with the whole document of its measurement."""
@@ -68,7 +68,7 @@ class NodesReport:
         )
 
 
-def _is_passed(document: dict[str, Any]) -> bool:
+def _has_passed(document: dict[str, Any]) -> bool:
     is_slower = any(each["verdict"] == "slower" for each in document.get("comparisons", ()))
     return document.get("passed", True) and not document.get("failures") and not is_slower
 
@@ -85,8 +85,8 @@ def measure_on_nodes(
 ) -> NodesReport:
     """Run ``benchmark`` or ``compare`` on each artifact on a node of each kind.
 
-    A measurement has its node for itself. One that fails, such as on a node without the runtime, is a row
-    with the reason.
+    Each measurement has a node for itself. A measurement that fails, such as on a node without the runtime,
+    becomes a row with the reason.
 
     Args:
         models: the paths of artifacts; all nodes have them under the same path.

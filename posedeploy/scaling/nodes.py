@@ -17,12 +17,12 @@ from posedeploy.scaling.outcome import Outcome, attempt
 RESOURCE_OF_LABEL = {"cpu": "CPU", "cuda": "GPU"}
 """The labels of Ray's own resources. Others are custom resources, or labels of nodes."""
 NODE_RESOURCES = ("node:", "memory", "object_store_memory")
-"""The names, or their beginnings, of resources that every node has."""
+"""Names and prefixes of the resources that every node has."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node. cpus, gpus: all of its own."""
+    """A node. cpus, gpus: the totals of the node."""
 
     id: str
     host: str
@@ -43,14 +43,14 @@ def choose_nodes(labels: Sequence[str]) -> dict[str, Node]:
     nodes.sort(key=lambda node: node["Resources"].get("GPU", 0))  # ``cpu`` prefers nodes without a GPU
     chosen: dict[str, Node] = {}
     for label in labels:
-        fitting = [node for node in nodes if label in _labels_of(node)]
-        if not fitting:
+        matching = [node for node in nodes if label in _labels_of(node)]
+        if not matching:
             known = sorted(set().union(*map(_labels_of, nodes)))
             raise InputError(
-                f"`on={label}`: no node of the cluster has this label; it has {', '.join(known)}"
+                f"`on={label}`: no node of the cluster has this label; expected one of {', '.join(known)}"
             )
         used = {node.id for node in chosen.values()}
-        best = next((node for node in fitting if node["NodeID"] not in used), fitting[0])
+        best = next((node for node in matching if node["NodeID"] not in used), matching[0])
         resources = best["Resources"]
         host = best["NodeManagerHostname"]
         chosen[label] = Node(best["NodeID"], host, resources.get("CPU", 0), resources.get("GPU", 0))
@@ -58,7 +58,7 @@ def choose_nodes(labels: Sequence[str]) -> dict[str, Node]:
 
 
 def run_alone(tasks: Sequence[tuple[Node, Callable[[], Any]]]) -> Iterator[Outcome]:
-    """Run each task on its node while nothing else of Ray runs there, and yield the outcomes in order.
+    """Run each task on its node without other Ray tasks, and yield the outcomes in order.
 
     A task takes all CPUs and GPUs of its node, so that two tasks never share one.
     """

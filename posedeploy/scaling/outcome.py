@@ -59,7 +59,7 @@ def check_version(version: str) -> None:
     """Check that this process has the version of posedeploy that started the job.
 
     Raises:
-        ClusterError: it has another one.
+        ClusterError: it has another version.
     """
     if version != __version__:
         raise ClusterError(

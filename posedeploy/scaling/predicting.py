@@ -25,11 +25,11 @@ from posedeploy.scaling.ray_settings import RaySettings, ShardedPrediction
 from posedeploy.scaling.resuming import resume_job, start_job
 from posedeploy.scaling.shard_job import (
     ShardJob,
-    absolute_model,
     check_settings,
-    model_args_with_absolute_paths,
-    options_of_worker,
-    with_absolute_paths,
+    choose_worker_options,
+    resolve_model_args,
+    resolve_model_path,
+    resolve_setting_paths,
 )
 from posedeploy.scaling.shard_worker import ShardWorker
 from posedeploy.staging.file_lock import holder_of, try_lock
@@ -86,15 +86,15 @@ def write_pose_shards(
         raise InputError(f"`output={output}`: expected a folder that all nodes share, such as one on NFS")
     plugins.module("posedeploy.scaling.cluster")  # raises an error before anything is written
     folder = JobFolder(Path(output).absolute())
-    options = options_of_worker(RunOptions(device, precision, threads, "throughput"))
+    options = choose_worker_options(RunOptions(device, precision, threads, "throughput"))
     job = ShardJob(
         folder=folder.path,
         source=str(source),
-        model=absolute_model(model),
-        settings=with_absolute_paths(settings),
+        model=resolve_model_path(model),
+        settings=resolve_setting_paths(settings),
         options=options,
         runtime=runtime,
-        model_args=model_args_with_absolute_paths(model_args),
+        model_args=resolve_model_args(model_args),
     )
     with ExitStack() as opened:
         document, finished = _open_folder(folder, job, ray, opened)
@@ -141,7 +141,8 @@ def _lock(folder: JobFolder, opened: ExitStack) -> None:
         raise OutputError(f"{path}: cannot be locked ({error.strerror}); choose another folder") from error
     if lock is None:
         raise OutputError(
-            f"{folder.path}: {holder_of(path) or 'another process'} computes this job; wait until it ends"
+            f"{folder.path}: {holder_of(path) or 'another process'} is already computing this job; wait "
+            "until it ends"
         )
     opened.enter_context(lock)
 
@@ -192,7 +193,7 @@ def _compute(
         progress = Progress(document.images, done, cluster.dashboard)
         on_progress(str(progress), progress.share)
         with (
-            _reporting_interruption(folder, document, finished),
+            _report_interruption(folder, document, finished),
             closing(pool.compute_tasks(partial(ShardWorker, job), missing, size)) as outcomes,
         ):
             for outcome in outcomes:
@@ -208,16 +209,16 @@ def _compute(
 
 
 @contextmanager
-def _reporting_interruption(
+def _report_interruption(
     folder: JobFolder, document: JobDocument, finished: Mapping[int, ShardRecord]
 ) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt as pressed:
+    except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(
             f"{folder.path}: {len(finished)} of {document.shards} shards are finished and kept; run the "
             "command again with `resume` to compute the others"
-        ) from pressed
+        ) from interrupt
 
 
 def _finish(

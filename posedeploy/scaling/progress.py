@@ -9,7 +9,7 @@ from posedeploy.printable import counted
 from posedeploy.scaling.job_folder import ShardRecord
 
 RECENT = 32
-"""The number of shards that the rate and the number of workers are of."""
+"""The number of recent shards that determine the rate and the number of workers."""
 
 
 class Progress:

@@ -17,10 +17,10 @@ SHARD_SIZE = 256
 class RaySettings:
     """The settings of a job on Ray.
 
-    address: ``HOST:PORT`` of a cluster, ``auto`` for the one of this machine; ``local`` starts Ray on this
-    machine. resume: continue the job in the output folder. shard_size: images in each shard. workers: the
-    number of workers; None for one up to as many as the cluster has room for. poses_json: also write
-    ``poses.json`` of all shards.
+    address: ``HOST:PORT`` of a cluster, ``auto`` for the cluster on this machine; ``local`` starts Ray
+    on this machine. resume: continue the job in the output folder. shard_size: images in each shard.
+    workers: the number of workers; None starts with one and adds as many as fit on the cluster. poses_json:
+    also write ``poses.json`` of all shards.
     """
 
     address: str = "local"

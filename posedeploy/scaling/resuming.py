@@ -1,4 +1,4 @@
-"""Start a job in a folder, or continue the one that is there."""
+"""Start a job in a folder, or resume the job that it contains."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ def start_job(
     """
     if folder.has_job:
         raise InputError(
-            f"{folder.path}: contains a job already ({JOB}); continue it with `resume`, or use another folder"
+            f"{folder.path}: already contains a job ({JOB}); continue it with `resume`, or use another folder"
         )
     if folder.job.exists():  # without finished shards
         folder.remove_shards()
         folder.remove_shards(UNFINISHED)
-    listed = list_images(source, recursive=recursive, without=folder.path)
+    image_list = list_images(source, recursive=recursive, without=folder.path)
     with files.staged(folder.path) as stage:
-        images, shards = write_images(stage / IMAGES, listed.images, options["shard_size"])
+        images, shards = write_images(stage / IMAGES, image_list.images, options["shard_size"])
         document = JobDocument(
-            name=printable(listed.name),
-            options={**options, "is_single": listed.is_single},
+            name=printable(image_list.name),
+            options={**options, "is_single": image_list.is_single},
             model_sha256=model_sha256,
             images=images,
             shards=shards,
             images_sha256=files.sha256(stage / IMAGES),
-            skipped=listed.skipped,
-            problems=listed.problems,
-            remarks=listed.remarks,
+            skipped=image_list.skipped,
+            problems=image_list.problems,
+            remarks=image_list.remarks,
         )
         (stage / MANIFEST).write_bytes(b"")
         (stage / JOB).write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
@@ -92,7 +92,7 @@ def _check_options(
 ) -> None:
     if document.posedeploy != __version__:
         raise InputError(
-            f"the job in {folder.path} was started with posedeploy {document.posedeploy}, and this is "
+            f"the job in {folder.path} was started with posedeploy {document.posedeploy}, but this is "
             f"{__version__}; use the same version with `resume`, or another folder"
         )
     for name, value in options.items():

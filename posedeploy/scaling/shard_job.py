@@ -70,16 +70,16 @@ def open_job(job: ShardJob, source: Source, opened: ExitStack) -> tuple[Runner, 
 
 
 def check_settings(settings: PredictSettings, model_args: ModelKeywords) -> None:
-    """Check that no setting is for what workers do not do.
+    """Check that workers support all settings.
 
     Raises:
         InputError: a window, a video or meshes are requested, or people's boxes or joints come from a file.
     """
     joints = settings.joints
     refused = {
-        "show": (settings.show, "a window"),
-        "fps": (settings.fps is not None, "a video"),
-        "boxes": (settings.persons.boxes is not None, "a file of boxes"),
+        "show": (settings.show, "windows"),
+        "fps": (settings.fps is not None, "videos"),
+        "boxes": (settings.persons.boxes is not None, "files of boxes"),
         "mesh": (model_args.get("mesh") is not None, "meshes"),
         "joints": (joints.joint_set is not None, "files of 2D joints"),
         "sequence": (joints.is_sequence, "files of 2D joints"),
@@ -89,23 +89,23 @@ def check_settings(settings: PredictSettings, model_args: ModelKeywords) -> None
     for name, (is_set, what) in refused.items():
         if is_set:
             raise InputError(
-                f"`{name}`: not available with `ray`: workers do not use {what}; leave out one of them"
+                f"`{name}`: not available with `ray`: workers do not support {what}; leave out one of them"
             )
 
 
-def absolute_model(model: StrPath | None) -> Path:
+def resolve_model_path(model: StrPath | None) -> Path:
     """Return the path of a model for processes with another working directory. The built-in sample and the
     URLs of served models stay as they are."""
     path = get_path(None if model is None else to_path(model))
     return path if is_sample(path) else path.absolute()
 
 
-def options_of_worker(options: RunOptions) -> RunOptions:
+def choose_worker_options(options: RunOptions) -> RunOptions:
     """Return the options of each worker: one CPU thread, unless another number was requested."""
     return replace(options, threads=1) if options.threads is None and options.device == "cpu" else options
 
 
-def with_absolute_paths(settings: PredictSettings) -> PredictSettings:
+def resolve_setting_paths(settings: PredictSettings) -> PredictSettings:
     """Return the settings for processes with another working directory."""
     persons = settings.persons
     return replace(
@@ -113,13 +113,13 @@ def with_absolute_paths(settings: PredictSettings) -> PredictSettings:
         extrinsics=_absolute(settings.extrinsics),
         persons=replace(
             persons,
-            detector=None if persons.detector is None else absolute_model(persons.detector),
+            detector=None if persons.detector is None else resolve_model_path(persons.detector),
             contract=_absolute(persons.contract),
         ),
     )
 
 
-def model_args_with_absolute_paths(model_args: ModelKeywords) -> ModelKeywords:
+def resolve_model_args(model_args: ModelKeywords) -> ModelKeywords:
     """Return the arguments of a model for processes with another working directory."""
     absolute = ModelKeywords(**model_args)
     contract, network = model_args.get("contract"), model_args.get("network")

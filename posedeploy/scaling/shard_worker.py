@@ -31,7 +31,7 @@ from posedeploy.scaling.shard_job import ShardJob, open_job
 from posedeploy.types import Poses
 
 MAX_ATTEMPTS = 3
-"""How often a shard is tried: an image that crashes the decoder must not stop the job."""
+"""Maximum number of attempts for each shard: an image that crashes the decoder must not stop the job."""
 
 
 class ShardWorker:
@@ -65,7 +65,7 @@ class ShardWorker:
         self._opened.close()
 
     def __call__(self, shard: int) -> ShardRecord:
-        """Compute a shard, and replace its files at once.
+        """Compute a shard, and replace its files atomically.
 
         Raises:
             TaskError: its worker died ``MAX_ATTEMPTS`` times.
@@ -93,7 +93,7 @@ class ShardWorker:
             _sync(attempt)
             digest, size = files.sha256(attempt), attempt.stat().st_size
             attempt.replace(path)
-        finally:  # its own files only: a worker that Ray lost sight of may still be running
+        finally:  # its own files only: a worker that Ray reported as dead may still be running
             attempt.unlink(missing_ok=True)
         return ShardRecord(
             shard=shard,
@@ -165,7 +165,7 @@ def check_worker(folder: JobFolder, job_id: str) -> JobDocument:
     """Check that this process shares the output folder with the others, and return the job.
 
     Raises:
-        ClusterError: it does not.
+        ClusterError: the folder is missing, or contains another job.
     """
     try:
         document = folder.read_job()
@@ -194,7 +194,7 @@ def _check_inputs(job: ShardJob, document: JobDocument) -> None:
 
 
 def _remove_attempts(path: Path, pictures: Path) -> int:
-    """Remove what attempts that ended early left of a shard, and return their number."""
+    """Remove the partial files of interrupted attempts, and return the number of these attempts."""
     parts = list(path.parent.glob(f".{path.stem}.*.part"))
     for part in parts:
         with suppress(FileNotFoundError):

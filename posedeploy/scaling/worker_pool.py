@@ -19,12 +19,12 @@ from posedeploy.scaling.outcome import Outcome, attempt
 from posedeploy.types import RunOptions
 
 OpenWorker: TypeAlias = Callable[[], Callable[[Any], Any]]
-"""Opens the models of a worker, and returns what computes a task. It can be pickled."""
+"""Opens the models of a worker, and returns the function that computes a task. It can be pickled."""
 
 
 @dataclass(frozen=True)
 class PoolSize:
-    """The number of workers, ``minimum`` to ``maximum``, as the cluster has room. cpus, gpus: of each."""
+    """The number of workers, from ``minimum`` to ``maximum``. cpus, gpus: for each worker."""
 
     minimum: int
     maximum: int
@@ -33,8 +33,8 @@ class PoolSize:
 
 
 class PoolWorker:
-    """A worker of the pool. It opens the models once, and sends errors as values, so that Ray repeats nothing
-    but the tasks of dead workers."""
+    """A worker of the pool. It opens the models once, and returns errors as values, so that Ray retries only
+    the tasks of dead workers."""
 
     def __init__(self, open_worker: OpenWorker) -> None:
         self._opened = attempt(open_worker)
@@ -47,7 +47,7 @@ class PoolWorker:
 
 
 def choose_pool_size(workers: int | None, options: RunOptions, tasks: int, cluster: Cluster) -> PoolSize:
-    """Return the size of the pool: ``workers``, or one up to as many as the cluster has room for.
+    """Return the size of the pool: ``workers``, or from one to as many as fit on the cluster.
 
     Raises:
         InputError: the cluster has no room for them.
@@ -70,7 +70,7 @@ def choose_pool_size(workers: int | None, options: RunOptions, tasks: int, clust
 
 
 def compute_tasks(open_worker: OpenWorker, tasks: Sequence[Any], size: PoolSize) -> Iterator[Outcome]:
-    """Yield the outcome of each task as it is finished. If a worker dies, Ray computes its task again on
+    """Yield the outcome of each task when it is finished. If a worker dies, Ray computes its task again on
     another one, without a limit.
 
     Args:

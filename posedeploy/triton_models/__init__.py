@@ -1,1 +1,1 @@
-"""Models of Triton's Python backend, which run on the server. Bundles import them."""
+"""Models for Triton's Python backend. The ``model.py`` files of bundles import them on the server."""

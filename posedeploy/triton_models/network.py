@@ -1,4 +1,4 @@
-"""A network that Triton runs with posedeploy, for targets that Triton has no backend for."""
+"""A network that Triton runs with posedeploy, for targets without a backend of Triton."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that takes an encoded image and returns the poses of its people, by another model of the server."""
+"""A model that takes an encoded image and returns poses. Another model of the server is its network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAME = "image"
 
 
 class ModelRunner(Runner):
-    """A network that is another model of this server, without a transfer over the network."""
+    """A network that runs as another model of this server. Tensors are passed in memory."""
 
     def __init__(self, name: str, artifact: Artifact, server_names: Mapping[str, str]) -> None:
         self._name, self._names = name, server_names

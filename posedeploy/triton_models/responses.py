@@ -19,7 +19,7 @@ def parameters_of(arguments: Mapping[str, str]) -> dict[str, str]:
 
 
 def respond(requests: Sequence[Any], run: Callable[[Tensors], Tensors]) -> list[Any]:
-    """Return the response to each request. An error that its sender caused fails this request only."""
+    """Return the response to each request. An invalid request fails alone."""
     return [_respond(request, run) for request in requests]
 
 

@@ -50,7 +50,7 @@ def _compare(artifacts: list[pd.Artifact], folder: Path, name: str) -> pd.Parity
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_correct_export_is_not_accused(name: str, tmp_path: Path) -> None:
+def test_a_correct_export_passes(name: str, tmp_path: Path) -> None:
     load, size = FAMILIES[name]
     options = pd.ExportOptions(input_size=size)
     artifacts = pd.export(load(tmp_path), TARGETS, tmp_path / "out", options=options)
@@ -62,7 +62,7 @@ def test_a_correct_export_is_not_accused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lightweight-openpose-2d", "pose-hg-3d", "pose2mesh"])
-def test_a_correct_export_with_dynamic_axes_is_not_accused(name: str, tmp_path: Path) -> None:
+def test_a_correct_export_with_dynamic_axes_passes(name: str, tmp_path: Path) -> None:
     load, size = FAMILIES[name]
     options = pd.ExportOptions(dynamic=True, input_size=size)
     [artifact] = pd.export(load(tmp_path), "onnx", tmp_path / "out", options=options)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.planted_faults import find, list_faults, plant
+from tests.support.planted_faults import diagnose, list_faults, plant
 
 QUICK = ("channels swapped", "a swapped keypoint pair", "manifest: names")
 
@@ -16,9 +16,9 @@ QUICK = ("channels swapped", "a swapped keypoint pair", "manifest: names")
 )
 def test_a_planted_fault_is_found_in_its_stage_and_named(name: str, tmp_path: Path) -> None:
     planted = plant(name, tmp_path)
-    finding = find(planted)
-    assert finding.stages == (planted.stage,)
-    assert planted.name in finding.name
+    diagnosis = diagnose(planted)
+    assert diagnosis.stages == (planted.stage,)
+    assert planted.name in diagnosis.name
 
 
 @pytest.mark.slow
@@ -26,12 +26,12 @@ def test_a_planted_fault_is_found_in_its_stage_and_named(name: str, tmp_path: Pa
 @pytest.mark.parametrize("name", ["256 for 255", "outputs in another order", "batch items mixed up"])
 def test_each_target_shows_planted_faults(name: str, target: str, tmp_path: Path) -> None:
     planted = plant(name, tmp_path, target)
-    finding = find(planted)
-    assert finding.stages == (planted.stage,)
-    assert planted.name in finding.name
+    diagnosis = diagnose(planted)
+    assert diagnosis.stages == (planted.stage,)
+    assert planted.name in diagnosis.name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["onnx", "openvino", "tflite", "torchscript"])
 def test_an_artifact_without_a_fault_passes(target: str, tmp_path: Path) -> None:
-    assert find(plant("no fault", tmp_path, target)).stages == ()
+    assert diagnose(plant("no fault", tmp_path, target)).stages == ()

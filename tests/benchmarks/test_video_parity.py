@@ -60,7 +60,7 @@ def test_moving_both_sides_changes_nothing_and_scaling_scales(
 
 @given(seed=SEEDS, offset=st.floats(-50, 50), speed=st.floats(-5, 5))
 @checked
-def test_an_offset_that_grows_evenly_adds_no_jitter(seed: int, offset: float, speed: float) -> None:
+def test_an_offset_that_grows_linearly_adds_no_jitter(seed: int, offset: float, speed: float) -> None:
     a = motion(seed)
     steps = np.arange(len(a)).reshape(-1, 1, 1, 1)
     np.testing.assert_allclose(added_jitter(a, a + offset + speed * steps), 0, atol=1e-9)

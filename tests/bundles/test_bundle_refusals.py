@@ -1,4 +1,4 @@
-"""What a model server cannot take, and what is in the way of a bundle."""
+"""Artifacts, options and output folders that ``bundle`` refuses."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ from posedeploy.types import Artifact
         ("onnx", "kserve", {}, InputError, "`storage_uri`: KServe needs the location that you will copy"),
         ("onnx", "triton", {"storage_uri": "s3://b"}, InputError, "`storage_uri=s3://b`: only valid for"),
         ("onnx", "ovms", {"python_backend": True}, InputError, "`python_backend`: only valid for triton and"),
-        ("onnx", "ovms", {"poses": True}, InputError, "`poses`: OpenVINO Model Server does not run"),
+        ("onnx", "ovms", {"poses": True}, InputError, "`poses`: a bundle for OpenVINO Model Server has no"),
         ("onnx", "triton", {"poses": True}, InputError, "`poses`: no poses can be decoded from .*'tiny' is"),
         ("onnx", "ovms", {"device": "cuda"}, DeviceError, "`device=cuda`: not a device of ovms; expected"),
         ("onnx", "triton", {"device": "npu"}, DeviceError, "`device=npu`: not a device of triton; expected"),
-        ("onnx", "triton", {"name": "a/b"}, InputError, "`name=a/b`: not a model name for triton; pass one"),
+        ("onnx", "triton", {"name": "a/b"}, InputError, "`name=a/b`: not a model name for triton; pass a"),
         ("onnx", "triton", {"name": ".."}, InputError, r"`name=\.\.`: not a model name for triton"),
         (
             "onnx",
             "kserve",
             {"name": "Human_1", "storage_uri": "s3://b"},
             InputError,
-            "`name=Human_1`: not a model name for kserve; pass one of lower-case letters, digits and '-'",
+            "`name=Human_1`: not a model name for kserve; pass a name of lowercase letters, digits and '-'",
         ),
     ],
 )  # fmt: skip
-def test_what_a_server_cannot_take_is_refused(
+def test_an_artifact_or_option_that_the_server_does_not_support_is_refused(
     exported: dict[str, Artifact],
     tmp_path: Path,
     target: str,

@@ -228,7 +228,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no object": (write_config("[]"), "config.json: .*; download the model again"),
     "another model": (
         configure(model_type="superpoint", architectures=["SuperPointForKeypointDetection"]),
-        "the network is SuperPointForKeypointDetection; posedeploy opens these of transformers: "
+        "the network is SuperPointForKeypointDetection; supported networks of transformers: "
         "VitPoseForPoseEstimation, Sapiens2ForPoseEstimation. Pass another network as `network=",
     ),
     "the backbone alone": (configure(architectures=["VitPoseBackbone"]), "the network is VitPoseBackbone;"),
@@ -240,7 +240,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "too few labels": (configure(id2label={"0": "nose"}), "head.conv.bias 17, expected 1"),
     "another size": (
         process(size={"height": 256, "width": 192}),
-        "makes images of 256x192 px, and the network",
+        "creates images of 256x192 px, and the network",
     ),
     "a size in words": (process(size={"height": "tall"}), "expected a height and a width in px"),
     "no crop": (process(do_affine_transform=False), "do_affine_transform = false"),

@@ -50,11 +50,11 @@ def test_a_served_model_has_the_manifest_of_its_file(script: Script, server: str
     assert replace(artifact, path=script.artifact.path) == script.artifact
 
 
-def test_the_runtime_info_names_the_server_and_the_network(server: str) -> None:
+def test_the_runtime_info_names_the_server_and_the_transfer(server: str) -> None:
     with open_runner(open_artifact(Path(server + URL)), RunOptions()) as runner:
         info = runner.runtime_info
     assert (info.runtime, info.version) == ("test-server", "1.2")
-    assert (info.device, info.precision, info.threads) == (f"{server}, network included", "fp32", None)
+    assert (info.device, info.precision, info.threads) == (f"{server}, transfer included", "fp32", None)
 
 
 def test_parity_compares_a_served_model_with_a_file(script: Script, server: str) -> None:
@@ -148,7 +148,7 @@ def test_inspect_shows_a_served_model(server: str) -> None:
     result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["inspect", server + URL])
     assert result.exit_code == 0, result.output
     assert "on a server" in result.output
-    assert f"test-server 1.2, {server}, network included, fp32" in result.output
+    assert f"test-server 1.2, {server}, transfer included, fp32" in result.output
 
 
 def test_a_certificate_of_a_served_model_is_refused(server: str, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ URL = "/v2/models/tiny"
 MODEL = f"GET {URL}"
 HTML = Answer(404, "text/html; charset=utf-8", "<html>not found</html>")
 ENDLESS = '{"inputs": [{"name": "data", "datatype": "FP32", "shape": [1e999]}], "outputs": []}'
-PROTOCOL = r"the server does not speak the Open Inference Protocol v2 here: "
+PROTOCOL = r"the server does not speak the Open Inference Protocol v2 at this URL: "
 
 
 def _config(**parameters: str) -> Answer:
@@ -50,12 +50,12 @@ def open_model(url: str) -> None:
     [
         ({MODEL: HTML}, PROTOCOL + "the response has status 404 and text/html, expected a JSON object"),
         ({MODEL: Answer(body="[]")}, PROTOCOL + "the response has status 200 and application/json"),
-        ({MODEL: Answer(302)}, r"the model tiny is not there or not ready \(status 302\)"),
-        ({MODEL: Answer(body='{"name": "tiny"}')}, PROTOCOL + "the metadata of the model has no"),
+        ({MODEL: Answer(302)}, r"the model tiny is unknown or not ready \(status 302\)"),
+        ({MODEL: Answer(body='{"name": "tiny"}')}, PROTOCOL + "the metadata of the model is invalid"),
         ({"GET /v2": HTML}, PROTOCOL + "the response has status 404 and text/html"),
         (
             {f"{MODEL}/ready": Answer(400)},
-            r"the model tiny is not there or not ready \(its status is 400\); the server has tiny",
+            r"the model tiny is unknown or not ready \(its status is 400\); the server has tiny",
         ),
         (
             {
@@ -73,10 +73,10 @@ def open_model(url: str) -> None:
         ({f"{MODEL}/config": Answer(body='{"parameters": 3}')}, PROTOCOL + "the config of the model"),
         (
             {f"{MODEL}/config": _config(**{NETWORK: "human"})},
-            "this model takes encoded images and returns poses, and posedeploy runs networks; pass the "
-            "URL of human, its network",
+            "this model takes encoded images and returns poses, but posedeploy runs networks; pass the "
+            "URL of its network, human",
         ),
-        ({MODEL: Answer(body=ENDLESS)}, PROTOCOL + "the metadata of the model has no valid cannot convert"),
+        ({MODEL: Answer(body=ENDLESS)}, PROTOCOL + r"the metadata of the model is invalid \(cannot convert"),
         ({MODEL: Answer(body="[" * 100_000)}, PROTOCOL + "the response has status 200 and application/json"),
         (
             {f"{MODEL}/config": Answer(500, body='{"error": "no memory"}')},
@@ -104,9 +104,9 @@ def test_a_wrong_answer_is_reported(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("other", r"the model other is not there or not ready \(no such path: .*\); the server has tiny$"),
+        ("other", r"the model other is unknown or not ready \(no such path: .*\); the server has tiny$"),
         ("broken", r"the model broken is not ready \(UNAVAILABLE: its file is damaged\); wait until"),
-        ("tiny/versions/7", r"version 7 of the model tiny is not there or not ready \(no such path"),
+        ("tiny/versions/7", r"version 7 of the model tiny is unknown or not ready \(no such path"),
     ],
 )
 def test_an_unknown_model_is_reported_with_those_of_the_server(server: str, name: str, message: str) -> None:
@@ -115,7 +115,7 @@ def test_an_unknown_model_is_reported_with_those_of_the_server(server: str, name
 
 
 @pytest.mark.parametrize("path", [MODEL, f"POST {URL}/infer"])
-def test_a_slow_server_is_given_up(script: Script, server: str, path: str) -> None:
+def test_a_slow_server_times_out(script: Script, server: str, path: str) -> None:
     script.answers = {path: Answer(delay_s=2)}
     with pytest.raises(
         ServerError, match=r"no response within 0\.2 s; raise the limit with \?timeout=SECONDS"
@@ -123,13 +123,13 @@ def test_a_slow_server_is_given_up(script: Script, server: str, path: str) -> No
         open_model(f"{server}{URL}?timeout=0.2")
 
 
-def test_a_server_that_sends_slowly_is_given_up(script: Script, server: str) -> None:
+def test_a_server_that_sends_slowly_times_out(script: Script, server: str) -> None:
     script.answers = {MODEL: Answer(body=" " * 100, byte_s=0.02)}
     with pytest.raises(ServerError, match=r"no response within 0\.2 s"):
         open_model(f"{server}{URL}?timeout=0.2")
 
 
-def test_a_response_without_an_end_is_given_up(
+def test_a_response_without_an_end_is_refused(
     script: Script, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_connection, "MAX_BYTES", 1000)
@@ -251,9 +251,7 @@ def test_other_tensors_than_those_of_the_manifest_are_refused(
     }
     change(metadata)
     script.answers = {MODEL: Answer(body=json.dumps(metadata))}
-    message = (
-        f"the server has another model than its manifest describes: the manifest has the {kind}.*write the"
-    )
+    message = f"the served model differs from its manifest: the manifest has the {kind}.*write the"
     with pytest.raises(ServerError, match=message):
         open_model(server + URL)
 

@@ -119,8 +119,8 @@ def test_triton_reports_bytes_that_are_not_an_image(deployed: Deployment) -> Non
     ("name", "message"),
     [
         ("changed", r"the model changed is not ready \(UNAVAILABLE: .*SHA-256"),
-        ("other", r"the model other is not there or not ready \(.*\); the server has human"),
-        ("human_poses", "this model takes encoded images and returns poses, and posedeploy runs networks"),
+        ("other", r"the model other is unknown or not ready \(.*\); the server has human"),
+        ("human_poses", "this model takes encoded images and returns poses, but posedeploy runs networks"),
     ],
 )
 def test_a_model_that_triton_does_not_serve_is_reported(

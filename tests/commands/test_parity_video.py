@@ -40,7 +40,7 @@ def test_the_frames_of_a_video_are_compared_one_by_one(
     images = ("--images", VIDEO, "--images", "photo.png", "--frames", 5, "--json", "p.json")
     result = done("parity", human / "out" / "human.onnx", *images, *network)
     assert f"{VIDEO}: the first 5 of {FRAMES} frames are compared; pass --frames" in words(result.stderr)
-    assert f"identity switches in {VIDEO} (5 frames): 0 of the model only, 0 of PyTorch" in words(
+    assert f"identity switches in {VIDEO} (5 frames): 0 only in the model, 0 only in PyTorch" in words(
         result.stdout
     )
     assert "added jitter" in result.stdout
@@ -71,7 +71,7 @@ def test_a_certificate_of_a_video_is_verified(
     assert document["arguments"]["frames"] == 4
     assert [each["name"] for each in document["files"] if each["role"] == "image"] == [VIDEO]
     page = Path("c.html").read_text(encoding="utf-8")
-    assert f"<h3>{VIDEO}</h3>" in page and "identity switches: 0 of the model only" in page
+    assert f"<h3>{VIDEO}</h3>" in page and "identity switches: 0 only in the model" in page
     done("verify", "c.json", *network)
     make_video(Path(VIDEO), stamps=range(5))
     result = invoke("verify", "c.json", *network)
@@ -97,7 +97,8 @@ def test_two_artifacts_are_compared_on_a_video(done: Invoke) -> None:
     os.link("a.onnx", "b.onnx")
     arguments = ("a.onnx", "--contract", "a.toml", "--against", "b.onnx", "--images", VIDEO)
     result = done("parity", *arguments, "--json", "p.json")
-    assert f"in {VIDEO} ({FRAMES} frames): 0 of the model only, 0 of the reference" in words(result.stdout)
+    line = f"in {VIDEO} ({FRAMES} frames): 0 only in the model, 0 only in the reference"
+    assert line in words(result.stdout)
     assert result_of("p.json")["videos"][0]["frames"] == FRAMES
 
 
@@ -114,7 +115,7 @@ def test_a_constant_difference_adds_no_jitter(human: Path, network: tuple[str, s
 
 
 @pytest.mark.slow
-def test_videos_of_one_name_are_told_apart(human: Path, network: tuple[str, str], done: Invoke) -> None:
+def test_videos_of_one_name_are_distinguished(human: Path, network: tuple[str, str], done: Invoke) -> None:
     for folder in ("a", "b"):
         Path(folder).mkdir()
         shutil.copy(VIDEO, Path(folder, "walk.mp4"))
@@ -133,7 +134,7 @@ def test_videos_of_one_name_are_told_apart(human: Path, network: tuple[str, str]
         (("--images", "empty.mp4"), "empty.mp4: the file is empty (0 bytes); expected an image or a video"),
     ],
 )
-def test_what_is_no_video_is_refused(
+def test_a_file_that_is_not_a_video_is_refused(
     arguments: tuple[object, ...],
     message: str,
     human: Path,

@@ -101,7 +101,7 @@ def _text(content: bytes) -> str:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (lambda: _text(b""), "list.txt: an empty list of images; write one path or URL on each line"),
+        (lambda: _text(b""), "list.txt: the list of images is empty; write one path or URL on each line"),
         (lambda: _text(b"a\xff.png"), "list.txt: not a list of images: it is not UTF-8"),
         (lambda: _text(b"abc://x/y.png"), "abc://x/y.png: unknown URL scheme abc"),
         (lambda: "missing.txt", "missing.txt: no such file; pass a list of images"),
@@ -112,7 +112,7 @@ def _text(content: bytes) -> str:
         ),
         (
             lambda: _write_table(a=["x"], b=["y"]),
-            "no column of paths: it has the columns a, b; name",
+            "no column of paths: it has the columns a, b; rename the text column with the paths to path or",
         ),
         (lambda: _write_table(path=[3]), "no column of paths: it has the columns path"),
         (lambda: Path("list.parquet").write_bytes(b"PAR1") and "list.parquet", "not a readable Parquet file"),

@@ -60,7 +60,7 @@ def test_parity_has_a_verdict_for_each_kind_of_node(
     rows = json.loads(Path("nodes.json").read_text())["rows"]
     assert [row["document"]["passed"] for row in rows] == [True, True]
     message = refused(*arguments, "--on", "npu")
-    assert "--on npu: no node of the cluster has this label; it has arm, cpu, edge, place" in message
+    assert "--on npu: no node of the cluster has this label; expected one of arm, cpu, edge, place" in message
 
 
 @pytest.mark.parametrize(

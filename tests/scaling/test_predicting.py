@@ -160,7 +160,7 @@ def test_a_full_disk_ends_the_job_and_keeps_the_finished_shards(
     assert _hashes(result) == _hashes(whole)
 
 
-def test_a_cluster_that_is_not_there_is_refused(model: Path, photos: Path, tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_refused(model: Path, photos: Path, tmp_path: Path) -> None:
     settings = RaySettings(address="127.0.0.1:1")
     with pytest.raises(ClusterError, match=r"`ray=127\.0\.0\.1:1`: no Ray cluster can be reached there"):
         write_pose_shards(model, photos, tmp_path / "out", None, settings)

@@ -145,7 +145,7 @@ def _append(path: Path) -> None:
             "000001.parquet: changed since it was",
         ),
         (lambda out: _append(out / "images.parquet"), "images.parquet: changed since it was written"),
-        (lambda out: _edit(out, posedeploy="9.9"), "was started with posedeploy 9.9, and this is 0"),
+        (lambda out: _edit(out, posedeploy="9.9"), "was started with posedeploy 9.9, but this is 0"),
         (lambda out: (out / "images.parquet").unlink(), "images.parquet: cannot be read (No such file"),
         (lambda out: (out / "job.json").write_text("{}"), "job.json: not a readable description of a job"),
         (lambda out: (out / "job.json").unlink(), "no job to resume: it has no job.json"),
@@ -162,7 +162,7 @@ def test_a_changed_file_is_refused(
 
 
 def test_a_folder_with_a_job_is_not_overwritten(job: Run) -> None:
-    with pytest.raises(InputError, match=r"contains a job already .* continue it with `resume`"):
+    with pytest.raises(InputError, match=r"already contains a job .* continue it with `resume`"):
         job(resume=False)
 
 
@@ -189,7 +189,7 @@ def test_a_job_that_cannot_be_started_leaves_no_folder(model: Path, tmp_path: Pa
 
 def test_two_runs_do_not_compute_one_job(job: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predicting, "try_lock", lambda path: None)
-    with pytest.raises(OutputError, match="another process computes this job; wait until it ends"):
+    with pytest.raises(OutputError, match="another process is already computing this job; wait until"):
         job()
 
 
@@ -203,7 +203,7 @@ def worker_job(job: Run, model: Path, tmp_path: Path) -> ShardJob:
     )
 
 
-def test_a_shard_whose_workers_died_is_given_up(worker_job: ShardJob) -> None:
+def test_a_shard_whose_workers_died_is_reported(worker_job: ShardJob) -> None:
     for attempt in range(MAX_ATTEMPTS):
         (worker_job.folder / f"shards/.000001.{attempt}.part").touch()
     worker = ShardWorker(worker_job)

@@ -1,4 +1,4 @@
-"""Faults in the description of an artifact: its manifest says something else than its checkpoint."""
+"""Faults in the description of an artifact: its manifest differs from its checkpoint."""
 
 from __future__ import annotations
 

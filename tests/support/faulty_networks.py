@@ -39,9 +39,9 @@ HEADS = f"""\
             x = block(x)
         x = self.resize(x)
         early, maps = self.early(x), self.head(torch.tanh(x))
-        chances = (8 * maps).flatten(2).softmax(2).reshape(maps.shape)
+        weights = (8 * maps).flatten(2).softmax(2).reshape(maps.shape)
         columns, rows = torch.arange({WIDTH}.0), torch.arange({HEIGHT}.0)
-        points = torch.stack([(chances.sum(2) * columns).sum(2), (chances.sum(3) * rows).sum(2)], 2)
+        points = torch.stack([(weights.sum(2) * columns).sum(2), (weights.sum(3) * rows).sum(2)], 2)
         return {{outputs}}
 
 

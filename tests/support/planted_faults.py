@@ -38,20 +38,20 @@ class Planted:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What was found: the stages that differ, and the text that names the fault."""
+class Diagnosis:
+    """The stages that differ, and the text that names the fault."""
 
     stages: tuple[str, ...]
     name: str
 
 
-def find(planted: Planted) -> Finding:
+def diagnose(planted: Planted) -> Diagnosis:
     """Return what the comparison, and ``bisect`` for a fault in a layer, find."""
     parity = planted.compare()
     stages = tuple(stage.stage for stage in parity.stages if stage.status == "different")
     if parity.passed or planted.bisect is None:
-        return Finding(stages, "; ".join(_names(parity)))
-    return Finding(stages, "; ".join([*_names(parity), planted.bisect()]))
+        return Diagnosis(stages, "; ".join(_names(parity)))
+    return Diagnosis(stages, "; ".join([*_names(parity), planted.bisect()]))
 
 
 def _names(parity: Parity) -> Iterator[str]:

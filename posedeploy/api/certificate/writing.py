@@ -49,7 +49,9 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
         )
     served = [artifact.path for artifact in report.compared.artifacts if is_model_url(artifact.path)]
     if served:
-        raise InputError(f"{served[0]}: a model on a server; a certificate records files; compare its file")
+        raise InputError(
+            f"{served[0]}: no certificate for a model on a server, because it records files; compare the file"
+        )
     document = CertificateDocument(
         format=FORMAT,
         version=VERSION,

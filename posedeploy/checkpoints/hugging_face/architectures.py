@@ -65,7 +65,7 @@ def architecture_of(config: Mapping[str, Any], folder: Path) -> Architecture:
     if row is None or (written is not None and row.network not in written):
         name = printable(str(written[0] if written else kind))
         raise MisfitError(
-            f"{folder / CONFIG_NAME}: the network is {name}; posedeploy opens these of transformers: "
+            f"{folder / CONFIG_NAME}: the network is {name}; supported networks of transformers: "
             f"{', '.join(row.network for row in ARCHITECTURES.values())}. Pass another network as "
             "`network=FILE.py:FUNCTION`, with its weights file as the checkpoint"
         )
@@ -83,5 +83,5 @@ def _check_backbone(row: Architecture, config: Mapping[str, Any], folder: Path) 
         name = printable(str(config.get("backbone") or kind))
         raise MisfitError(
             f"{folder / CONFIG_NAME}: the backbone is {name}; expected a backbone_config of the type "
-            "vitpose_backbone, because others are loaded from elsewhere"
+            "vitpose_backbone, because transformers loads other backbones from outside the folder"
         )

@@ -19,7 +19,7 @@ from posedeploy.types import ModelSpec, TensorSpec
 
 RESCALE = 1 / 255
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of values from 0 to 1: the defaults of the library's image processors."""
+"""The defaults of the library's image processors, for values from 0 to 1."""
 _GENERIC = re.compile(r"LABEL_\d+")
 logger = logging.getLogger(__name__)
 
@@ -63,18 +63,21 @@ def _image_size(folder: ModelFolder, row: Architecture, processor: Mapping[str, 
     """Return the height and width of the input."""
     table = folder.config.get(row.size_of, {}) if row.size_of else folder.config
     default = (256, 192) if row.fixes_size else None
-    of_network = _size(table.get("image_size", default), folder, CONFIG)
-    of_processor = _size(processor.get("size"), folder, "the size of the image processor")
-    if not row.fixes_size and of_processor is not None:
-        return of_processor
-    if of_network is None:
-        raise CheckpointError(f"{folder.path}: neither {CONFIG} nor the image processor has the image size")
-    if of_processor not in (None, of_network):
+    network_size = _size(table.get("image_size", default), folder, CONFIG)
+    processor_size = _size(processor.get("size"), folder, "the size of the image processor")
+    if not row.fixes_size and processor_size is not None:
+        return processor_size
+    if network_size is None:
         raise CheckpointError(
-            f"{folder.path}: the image processor makes images of {_format(of_processor)} px, and the "
-            f"network in {CONFIG} takes {_format(of_network)} px (height x width); correct one of them"
+            f"{folder.path}: neither {CONFIG} nor the image processor has the image size; add image_size to "
+            f"{CONFIG}"
         )
-    return of_network
+    if processor_size not in (None, network_size):
+        raise CheckpointError(
+            f"{folder.path}: the image processor creates images of {_format(processor_size)} px, and the "
+            f"network in {CONFIG} takes {_format(network_size)} px (height x width); correct one of them"
+        )
+    return network_size
 
 
 def _size(value: Any, folder: ModelFolder, where: str) -> tuple[int, int] | None:

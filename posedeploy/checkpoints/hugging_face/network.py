@@ -24,9 +24,9 @@ from posedeploy.suppress_output import suppress_python_output
 FAILURES = (
     ArithmeticError, AttributeError, LookupError, RuntimeError, StrictDataclassError, TypeError, ValueError,
 )  # fmt: skip
-"""What the library raises for values that no configuration of a network has."""
+"""The errors that the library raises for invalid configurations."""
 HEADS = (".conv.weight", ".predictor.weight", ".conv_pose.weight")
-"""The ends of the names of the last layer's weights."""
+"""The suffixes of the names of the last layer's weights."""
 EXPERT = 0
 """The expert of ViTPose+ that belongs to the 17 keypoints of COCO, as published."""
 logger = logging.getLogger(__name__)
