@@ -15,8 +15,9 @@ from posedeploy.argument_types import annotations_of
 from posedeploy.errors import InputError
 
 FUNCTIONS = [
-    "benchmark", "bisect", "compare", "evaluate", "export", "load", "load_checkpoint", "open_artifact",
-    "open_runner", "prepare", "report", "tune", "verify", "write_poses",
+    "benchmark", "bisect", "bundle", "compare", "evaluate", "evaluate_on_ray", "export", "load",
+    "load_checkpoint", "measure_on_nodes", "open_artifact", "open_runner", "prepare", "report", "tune", "verify",
+    "write_pose_shards", "write_poses",
 ]  # fmt: skip
 OPTIONS = ["ExportOptions", "PersonArgs", "PredictSettings", "RunOptions", "TensorRtOptions", "TfliteOptions"]
 
@@ -36,6 +37,8 @@ def _has_model_keywords(function: Callable[..., Any]) -> bool:
 def _value_of(annotation: Any) -> Any:
     """Return a value of a type, or of the first type of a union, that no code ever uses."""
     kinds = get_args(annotation) or (annotation,)
+    if isinstance(kinds[0], str):  # a literal
+        return kinds[0]
     kind = get_origin(kinds[0]) or kinds[0]
     return kind.__new__(kind, 1) if kind in (str, np.ndarray) else object.__new__(kind)
 

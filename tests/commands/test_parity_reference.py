@@ -73,6 +73,8 @@ def test_the_result_equals_that_of_pytorch(
     saved_model, loaded_model = replayed.pop("reference"), compared.pop("reference")
     assert saved_model["checkpoint_sha256"] == loaded_model["checkpoint_sha256"]
     assert (saved_model["runtime_info"], loaded_model["runtime_info"]["runtime"]) == (None, "pytorch")
+    assert replayed.pop("sensitivity") is None, "mistakes are tried in PyTorch"
+    assert not compared.pop("sensitivity")["proves_nothing"]
     assert replayed == compared
     assert "within tolerance of PyTorch in fp32" in words(result.stdout)
 
