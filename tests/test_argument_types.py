@@ -16,8 +16,8 @@ from posedeploy.errors import InputError
 
 FUNCTIONS = [
     "benchmark", "bisect", "bundle", "compare", "evaluate", "evaluate_on_ray", "export", "load",
-    "load_checkpoint", "measure_on_nodes", "open_artifact", "open_runner", "prepare", "report", "tune", "verify",
-    "write_pose_shards", "write_poses",
+    "load_checkpoint", "measure_on_nodes", "open_artifact", "open_runner", "prepare", "report", "tune",
+    "verify", "write_pose_shards", "write_poses",
 ]  # fmt: skip
 OPTIONS = ["ExportOptions", "PersonArgs", "PredictSettings", "RunOptions", "TensorRtOptions", "TfliteOptions"]
 
