@@ -16,7 +16,7 @@ KEYWORDS: dict[str, tuple[dict[str, Any], str]] = {
         {"action": "append"},
         "Also compare on this image or video, or on the images of this folder; repeatable.",
     ),
-    "frames": ({"type": int}, "The number of frames that are compared of a video in --posedeploy-images."),
+    "frames": ({"type": int}, "The number of frames to compare of each video."),
     "checkpoint": ({}, "Compare with this checkpoint instead of the one in the manifest."),
     "reference": ({}, "Compare with this reference file instead of PyTorch."),
     "against": ({}, "Compare with this artifact of the same network instead of PyTorch."),
