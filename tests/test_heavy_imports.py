@@ -26,7 +26,7 @@ OTHER_LEAVES = {
     "litert_torch": {"convert.tflite.litert_torch"},
     "ai_edge_litert": {"bisection.intermediates.tflite_file", "convert.tflite"},
     "flatbuffers": {"convert.tflite"},
-    "transformers": {"checkpoints.hugging_face.network"},
+    "transformers": {"checkpoints.hugging_face.configuration", "checkpoints.hugging_face.network"},
     "huggingface_hub": {"checkpoints.hugging_face.network"},
     "safetensors": {"benchmarks.reference_file", "checkpoints"},
     "onnx2tf": {"environments.worker.onnx2tf"},

@@ -17,14 +17,16 @@ CONFIG_NAME = "config.json"
 class Architecture:
     """A pose network of the library.
 
-    model_type: as in ``config.json``. network, configuration: its classes. size_of: the table of
-    ``config.json`` with the image size; "" for the whole file. fixes_size: the network takes only that size.
-    decoding: the options of ``heatmap`` that equal the post-processing of its image processor.
+    model_type: as in ``config.json``. network, configuration: its classes. parts: the classes of the tables
+    in ``config.json``. size_of: the table with the image size; "" for the whole file. fixes_size: the network
+    takes only that size. decoding: the options of ``heatmap`` that equal the post-processing of its image
+    processor.
     """
 
     model_type: str
     network: str
     configuration: str
+    parts: Mapping[str, str]
     size_of: str
     fixes_size: bool
     decoding: Mapping[str, Any]
@@ -37,6 +39,7 @@ ARCHITECTURES = {
             "vitpose",
             network="VitPoseForPoseEstimation",
             configuration="VitPoseConfig",
+            parts={"backbone_config": "VitPoseBackboneConfig"},
             size_of="backbone_config",
             fixes_size=True,
             decoding={"refinement": "dark", "udp": True, "kernel": 11, "sigma": 0.8, "border": "reflect"},
@@ -45,6 +48,7 @@ ARCHITECTURES = {
             "sapiens2",
             network="Sapiens2ForPoseEstimation",
             configuration="Sapiens2Config",
+            parts={"head_config": "Sapiens2HeadConfig"},
             size_of="",
             fixes_size=False,
             decoding={"refinement": "dark", "udp": True, "kernel": 11, "border": "zeros"},
@@ -68,6 +72,11 @@ def architecture_of(config: Mapping[str, Any], folder: Path) -> Architecture:
             f"{folder / CONFIG_NAME}: the network is {name}; supported networks of transformers: "
             f"{', '.join(row.network for row in ARCHITECTURES.values())}. Pass another network as "
             "`network=FILE.py:FUNCTION`, with its weights file as the checkpoint"
+        )
+    if config.get("quantization_config") is not None:
+        raise MisfitError(
+            f"{folder / CONFIG_NAME}: the weights are quantized (quantization_config); pass a folder with "
+            "weights in floating point, and reduce the precision with `precision` of the export"
         )
     _check_backbone(row, config, folder)
     return row

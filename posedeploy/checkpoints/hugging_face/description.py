@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from posedeploy.checkpoints.hugging_face.architectures import Architecture
 from posedeploy.checkpoints.hugging_face.folder import CONFIG, ModelFolder
@@ -20,6 +21,9 @@ from posedeploy.types import ModelSpec, TensorSpec
 RESCALE = 1 / 255
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """The defaults of the library's image processors, for values from 0 to 1."""
+MIN_STD, MAX_STD = 1e-3, 1e6
+"""Of values from 0 to 255."""
+_Numbers: TypeAlias = tuple[float, float, float]
 _GENERIC = re.compile(r"LABEL_\d+")
 logger = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ def describe_folder(folder: ModelFolder, row: Architecture, keypoints: int) -> M
 
 def _image_size(folder: ModelFolder, row: Architecture, processor: Mapping[str, Any]) -> tuple[int, int]:
     """Return the height and width of the input."""
-    table = folder.config.get(row.size_of, {}) if row.size_of else folder.config
+    table = (folder.config.get(row.size_of) or {}) if row.size_of else folder.config
     default = (256, 192) if row.fixes_size else None
     network_size = _size(table.get("image_size", default), folder, CONFIG)
     processor_size = _size(processor.get("size"), folder, "the size of the image processor")
@@ -100,42 +104,54 @@ def _format(size: tuple[int, int] | None) -> str:
     return "x".join(map(str, size or ()))
 
 
-def _normalization(
-    folder: ModelFolder, processor: Mapping[str, Any]
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _normalization(folder: ModelFolder, processor: Mapping[str, Any]) -> tuple[_Numbers, _Numbers]:
     """Return the mean and std of pixel values from 0 to 255."""
-    if processor.get("do_affine_transform", True) is False:
+    if not _is_on(folder, processor, "do_affine_transform"):
         raise CheckpointError(
             f"{folder.path}: the image processor has do_affine_transform = false, so it does not crop the "
             "boxes of people; posedeploy does. Correct preprocessor_config.json"
         )
-    factor = _number(processor.get("rescale_factor", RESCALE)) if processor.get("do_rescale", True) else 1.0
-    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if processor.get("do_normalize", True):
+    factor = (
+        _number(processor.get("rescale_factor", RESCALE)) if _is_on(folder, processor, "do_rescale") else 1.0
+    )
+    mean: _Numbers = (0.0, 0.0, 0.0)
+    std: _Numbers = (1.0, 1.0, 1.0)
+    if _is_on(folder, processor, "do_normalize"):
         mean = _triple(processor.get("image_mean", IMAGENET_MEAN))
         std = _triple(processor.get("image_std", IMAGENET_STD))
-    if not factor or 0.0 in std or None in (*mean, *std):
+    means, stds = (tuple(value / (factor or math.nan) for value in values) for values in (mean, std))
+    if not all(map(math.isfinite, means)) or not all(MIN_STD <= value <= MAX_STD for value in stds):
         raise CheckpointError(
             f"{folder.path}: the image processor has rescale_factor {processor.get('rescale_factor')}, "
             f"image_mean {processor.get('image_mean')} and image_std {processor.get('image_std')}; expected "
-            "a number other than 0, and three numbers each"
+            "a number above 0, and three numbers each, of which those of image_std are above 0"
         )
-    return (
-        (mean[0] / factor, mean[1] / factor, mean[2] / factor),
-        (std[0] / factor, std[1] / factor, std[2] / factor),
-    )
+    return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
+
+
+def _is_on(folder: ModelFolder, processor: Mapping[str, Any], step: str) -> bool:
+    """Return whether the image processor has a step; by default, it has."""
+    value = processor.get(step, True)
+    if not isinstance(value, bool):
+        raise CheckpointError(
+            f"{folder.path}: the image processor has {step} = {value!r}; expected true or false"
+        )
+    return value
 
 
 def _number(value: Any) -> float:
-    """Return a number; 0 for any other value."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    """Return a number; NaN for any other value, or one that is too large."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return math.nan
 
 
-def _triple(value: Any) -> tuple[float, float, float]:
-    """Return three numbers, also of one for all channels; zeros for any other value."""
+def _triple(value: Any) -> _Numbers:
+    """Return three numbers, also of one for all channels; NaN for any other value."""
     values = value if isinstance(value, list | tuple) else [value] * 3
     numbers = [_number(each) for each in values]
-    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else (0.0, 0.0, 0.0)
+    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else (math.nan,) * 3
 
 
 def _keypoints(folder: ModelFolder, count: int) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
@@ -146,6 +162,10 @@ def _keypoints(folder: ModelFolder, count: int) -> tuple[tuple[str, ...], tuple[
     if labels is None or _is_set(labels, known):
         return known.joints, known.bones
     edges = folder.config.get("edges") or []
+    if not isinstance(edges, list):
+        raise CheckpointError(
+            f"{folder.path / CONFIG}: edges is {edges}; expected a list of pairs of keypoints"
+        )
     return tuple(labels), tuple((edge[0], edge[1]) for edge in edges if _is_edge(edge, folder, count))
 
 

@@ -14,7 +14,8 @@ import torch
 
 from posedeploy.checkpoints.reader import read
 from posedeploy.errors import CheckpointError, InputError, MisfitError
-from posedeploy.file_states import hash_file
+from posedeploy.file_states import FileState, hash_file, state_of
+from posedeploy.input_files import exists_as_file
 from posedeploy.printable import listed, printable
 from posedeploy.text_files import read_json
 
@@ -100,12 +101,11 @@ def read_folder(path: Path, config: Mapping[str, Any]) -> ModelFolder:
     """Read the image processor and all weights of a model folder.
 
     Raises:
-        CheckpointError: a file is missing, damaged or unreadable.
+        CheckpointError: a file is missing, damaged or unreadable, or changes while it is read.
     """
     files = _weight_files(path)
     processor, processor_file = _read_processor(path)
-    used = [path / CONFIG, *filter(None, [processor_file]), *files]
-    before = {file: hash_file(file) for file in used}
+    before = {file: _hash(file) for file in (path / CONFIG, *filter(None, [processor_file]), *files)}
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
         for name, tensor in read(file).tensors.items():
@@ -114,10 +114,20 @@ def read_folder(path: Path, config: Mapping[str, Any]) -> ModelFolder:
                     f"{file}: {printable(name)} is also in another file; download {path} again"
                 )
             tensors[name] = tensor
+    is_changed = (read_config(path), _read_processor(path)[0]) != (config, processor)
+    if is_changed or any(state_of(file) != state for file, (_, state) in before.items()):
+        raise CheckpointError(f"{path}: a file changed during reading; run the command again")
     digest = hashlib.sha256()
     for file, (sha256, _) in before.items():
         digest.update(f"{file.name}\0{sha256}\n".encode(errors="surrogateescape"))
     return ModelFolder(path, config, processor, tensors, digest.hexdigest())
+
+
+def _hash(file: Path) -> tuple[str, FileState]:
+    try:
+        return hash_file(file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read ({error.strerror}); pass a readable folder") from error
 
 
 def _weight_files(path: Path) -> list[Path]:
@@ -139,12 +149,12 @@ def _split_files(index: Path) -> Iterator[Path]:
     if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()) or not table:
         raise CheckpointError(f"{index}: weight_map must name the file of each tensor; download it again")
     for name in sorted(set(table.values())):
-        if Path(name).name != name:
+        if Path(name).name != name or not name:
             raise CheckpointError(
                 f"{index}: weight_map names {printable(name)}; expected files in the same folder"
             )
         file = index.with_name(name)
-        if not file.is_file():
+        if not exists_as_file(file):
             raise CheckpointError(f"{index}: its file {printable(name)} is missing; download the model again")
         yield file
 

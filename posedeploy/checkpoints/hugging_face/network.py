@@ -12,21 +12,22 @@ import torch
 import transformers
 from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
-from transformers.utils import logging as library_logging
 
 from posedeploy.checkpoints.hugging_face.architectures import Architecture
+from posedeploy.checkpoints.hugging_face.configuration import find_class, select_fields
 from posedeploy.checkpoints.hugging_face.folder import CONFIG, ModelFolder
 from posedeploy.checkpoints.loading import UNUSED_IN_EVAL
-from posedeploy.errors import CheckpointError, MisfitError, MissingPackageError, first_line
+from posedeploy.errors import CheckpointError, MisfitError, first_line
 from posedeploy.printable import listed
 from posedeploy.suppress_output import suppress_python_output
 
 FAILURES = (
-    ArithmeticError, AttributeError, LookupError, RuntimeError, StrictDataclassError, TypeError, ValueError,
+    ArithmeticError, AttributeError, ImportError, LookupError, MemoryError, RuntimeError,
+    StrictDataclassError, TypeError, ValueError,
 )  # fmt: skip
 """The errors that the library raises for invalid configurations."""
-HEADS = (".conv.weight", ".predictor.weight", ".conv_pose.weight")
-"""The suffixes of the names of the last layer's weights."""
+MAX_MISSING_SHARE = 0.5
+"""The share of a network's weights that may be missing before memory is allocated for them."""
 EXPERT = 0
 """The expert of ViTPose+ that belongs to the 17 keypoints of COCO, as published."""
 logger = logging.getLogger(__name__)
@@ -57,11 +58,12 @@ def build_network(folder: ModelFolder, row: Architecture) -> HeatmapNetwork:
         MissingPackageError: the installed version of the library does not have the network.
     """
     with suppress_python_output():  # other packages log their optional parts when a class is loaded
-        network_class, config_class = _find_class(row.network), _find_class(row.configuration)
+        network_class, config_class = find_class(row.network), find_class(row.configuration)
     config_path = folder.path / CONFIG
     with _quiet():
         try:
-            config = config_class.from_dict(_with_labels(folder.config, folder.tensors))
+            config = config_class.from_dict(select_fields(folder, row))
+            _check_size(network_class, config, folder)
             network, info = network_class.from_pretrained(
                 None,
                 config=config,
@@ -81,27 +83,23 @@ def build_network(folder: ModelFolder, row: Architecture) -> HeatmapNetwork:
     return HeatmapNetwork(network, _select_expert(network, folder.path)).eval()
 
 
-def _find_class(name: str) -> Any:
-    library_class = getattr(transformers, name, None)
-    if library_class is None:
-        raise MissingPackageError(
-            f"transformers {transformers.__version__} does not have {name}",
-            "pip install --upgrade transformers",
+def _check_size(network_class: Any, config: Any, folder: ModelFolder) -> None:
+    """Refuse a network with many more weights than the folder, before memory is allocated for them."""
+    with torch.device("meta"):
+        network = network_class(config)
+    wanted = sum(parameter.numel() for parameter in network.parameters())
+    stored = sum(tensor.numel() for tensor in folder.tensors.values())
+    if stored < (1 - MAX_MISSING_SHARE) * wanted:
+        raise MisfitError(
+            f"{folder.path}: the network of {CONFIG} has {wanted:,} weights, and the files have {stored:,}; "
+            "download the folder again, so that all files are of one model"
         )
-    return library_class
-
-
-def _with_labels(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the configuration with as many labels as the last layer has channels, if it has no labels."""
-    heads = [name for name in tensors if name.endswith(HEADS)]
-    if "id2label" in config or "num_labels" in config or not heads:
-        return dict(config)
-    return {**config, "num_labels": tensors[heads[-1]].shape[0]}
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the library's progress bars and messages; errors in the result are checked instead."""
+    library_logging = transformers.utils.logging
     level, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
     library_logging.set_verbosity(logging.CRITICAL)
     library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -7,8 +7,9 @@ from pathlib import Path
 from posedeploy import plugins
 from posedeploy.checkpoints.hugging_face.architectures import architecture_of
 from posedeploy.checkpoints.hugging_face.description import describe_folder
-from posedeploy.checkpoints.hugging_face.folder import read_config, read_folder
+from posedeploy.checkpoints.hugging_face.folder import CONFIG, read_config, read_folder
 from posedeploy.checkpoints.output_shapes import measure_outputs
+from posedeploy.errors import CheckpointError, first_line
 from posedeploy.keypoint_descriptions import check_described
 from posedeploy.suppress_output import suppress_python_output
 from posedeploy.types import Model, TensorSpec
@@ -30,7 +31,13 @@ def open_model_folder(path: Path) -> Model:
     module = build_network(folder, row)
     where = str(path)
     keypoints = module.network.config.num_labels
-    spec = measure_outputs(module, describe_folder(folder, row, keypoints), where)
+    description = describe_folder(folder, row, keypoints)
+    try:
+        spec = measure_outputs(module, description, where)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path / CONFIG}: {row.network} does not run ({first_line(error)}); download the folder again"
+        ) from error
     tensors = tuple(
         TensorSpec(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
         for name, tensor in folder.tensors.items()
