@@ -30,9 +30,10 @@ from posedeploy.errors import DeviceError, first_line
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, Model, ModelSpec, OnProgress, Ranges, RunOptions, Tensors
 
-EXTRA_RUNS: tuple[tuple[float, int | None, int | None], ...] = ((16.0, None, None), (4.0, 2, MORE_RUNS))
+EXTRA_RUNS: tuple[tuple[float, int, int | None], ...] = ((16.0, 16, None), (4.0, 2, MORE_RUNS))
 """Additional measurements of the noise floor while an artifact exceeds its limits. Each has the largest
-multiple of the limits that may be noise, the maximum number of inputs, and the runs of each input."""
+multiple of the limits that may be noise, the maximum number of inputs (their outputs are in memory), and the
+runs of each input."""
 
 
 def compare_with_pytorch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -65,13 +66,14 @@ def explain_difference(
         return Explanation(Cause("network", f"{output} {NON_FINITE}", 1.0, network_input.name))
     scales = {name: max_absolute(array) or 1.0 for name, array in expected.items()}
     total = _distance(expected, actual, scales)
-    if total == 0:
+    if total == 0 or not math.isfinite(total):
         return None
     candidates = (
         (_distance(outputs, actual, scales), mistake)
         for mistake, outputs in _try_mistakes(reference, spec, network_input, expected, actual)
     )
-    distance, best = min(candidates, key=lambda candidate: candidate[0], default=(total, None))
+    comparable = ((distance, mistake) for distance, mistake in candidates if math.isfinite(distance))
+    distance, best = min(comparable, key=lambda candidate: candidate[0], default=(total, None))
     explained = 1 - distance / total
     if best is None or explained < EXPLAINED:
         return None

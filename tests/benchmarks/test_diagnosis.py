@@ -271,6 +271,14 @@ def test_equal_outputs_have_no_cause(tiny: Model, spec: ModelSpec, given: Networ
     assert _cause(tiny, spec, given, lambda runner: runner.run(given.tensors)) is None
 
 
+def test_outputs_that_are_nan_on_both_sides_have_no_cause(
+    tiny: Model, spec: ModelSpec, given: NetworkInput
+) -> None:
+    with PyTorchRunner(replace(tiny, spec=spec), RunOptions(threads=1)) as runner:
+        expected = {name: np.full_like(array, np.nan) for name, array in runner.run(given.tensors).items()}
+        assert explain_difference(runner, spec, given, expected, expected) is None
+
+
 @pytest.mark.parametrize(
     ("names", "order"),
     [
