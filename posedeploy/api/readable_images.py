@@ -13,7 +13,7 @@ from posedeploy.benchmarks.inputs import VideoFrame
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import Source
-from posedeploy.predict.image_files import open_several
+from posedeploy.predict.image_files import is_image_file, open_several
 from posedeploy.predict.sources import open_file
 from posedeploy.printable import printable
 from posedeploy.types import Array, Calibration
@@ -51,8 +51,14 @@ def split_videos(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _is_video(path: Path) -> bool:
-    with open_file(path) as source:
-        return source.is_video
+    """Return whether a file is a video. A damaged image is none; it is left out when the images are read."""
+    try:
+        with open_file(path) as source:
+            return source.is_video
+    except InputError:
+        if is_image_file(path):
+            return False
+        raise
 
 
 def list_files(paths: Sequence[Path]) -> list[tuple[str, Path]]:

@@ -125,6 +125,17 @@ def test_videos_of_one_name_are_distinguished(human: Path, network: tuple[str, s
     assert names == ["a/walk.mp4", "b/walk.mp4"]
 
 
+def test_a_damaged_image_beside_another_one_is_left_out(
+    human: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    write_image(Path("photo.png"), picture())
+    Path("empty.png").touch()
+    images = ("--images", "photo.png", "--images", "empty.png", "--json", "p.json")
+    result = done("parity", human / "out" / "human.onnx", *images, *network)
+    assert "empty.png: the file is empty (0 bytes)" in words(result.stderr)
+    assert result_of("p.json")["outputs"][0]["inputs"][-1] == "photo.png"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
