@@ -168,8 +168,13 @@ def _build_network(artifact: Artifact, model: Model, spec: ModelSpec) -> tuple[E
             f"{artifact.path}: the output {missing[0]!r} does not exist in PyTorch, which has "
             f"{', '.join(names)}; use the checkpoint of the same network"
         )
+    own = (
+        model.spec.contract.embedded if model.spec.contract is not None else ()
+    )  # steps in the network itself
     is_embedded = (
-        artifact.provenance is not None and spec.contract is not None and bool(spec.contract.embedded)
+        artifact.provenance is not None
+        and spec.contract is not None
+        and not set(spec.contract.embedded).issubset(own)
     )
     keep = tuple(names.index(output.name) for output in spec.outputs)
     network = ExportWrapper(

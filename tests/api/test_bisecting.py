@@ -25,6 +25,7 @@ from tests.support.layered_network import (
     write_checkpoint,
     write_network,
 )
+from tools import preset_networks
 
 
 @torch.no_grad()
@@ -85,6 +86,18 @@ def test_a_correct_artifact_is_not_accused(target: str, tmp_path: Path) -> None:
     assert report.passed
     assert not report.ranking
     assert report.verdict == "no tensor exceeds the noise floor; the outputs are within the tolerance of fp32"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["movenet", "rtmo"])
+def test_a_network_that_normalizes_its_input_is_not_accused(preset: str, tmp_path: Path) -> None:
+    module, _ = getattr(preset_networks, preset)()
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    network = f"{preset_networks.__file__}:{preset}"
+    (artifact,) = pd.export(load_checkpoint(tmp_path / "net.pth", network=network), "onnx", tmp_path)
+    report = pd.bisect(artifact.path, checkpoint=tmp_path / "net.pth", network=network)
+    assert report.passed and not report.faults
+    assert report.matched > report.tensors / 2
 
 
 @pytest.mark.slow
