@@ -87,8 +87,7 @@ def write_poses(
     """
     settings = settings or PredictSettings()
     name, output = str(source), Path(output)
-    if Path(name).is_dir() and Path(name).resolve() == output.resolve():
-        raise InputError(f"`output={output}`: the folder of the images; use another folder for the pictures")
+    check_output(name, output)
     opened_model = to_source(model)
     args = ModelArgs.of(model_args, draws_mesh=True)
     camera = read_camera(settings.fx, settings.extrinsics)
@@ -119,6 +118,16 @@ def write_poses(
         )
         on_frame = _report_frames(frames, on_progress)
         return run.predict(frames, runner, artifact, output, predict_options, on_frame)
+
+
+def check_output(source: str, output: Path) -> None:
+    """Check that results are not written between the images of a folder.
+
+    Raises:
+        InputError: ``output`` is this folder.
+    """
+    if Path(source).is_dir() and Path(source).resolve() == output.resolve():
+        raise InputError(f"`output={output}`: the folder of the images; use another folder for the pictures")
 
 
 def _report_frames(source: Source, on_progress: OnProgress) -> Callable[[int, int | None], None]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 
 from posedeploy.errors import ClusterError, InputError, first_line
 from posedeploy.suppress_output import suppress_stderr
@@ -150,14 +151,23 @@ def _explain(address: str, error: Exception) -> ClusterError:
     )
 
 
-def explain_failure(error: Exception) -> ClusterError:
-    """Return the error for a job that Ray ended."""
+def explain_failure(error: Exception, attempts: int = 0) -> ClusterError:
+    """Return the error for a job that Ray ended.
+
+    Args:
+        attempts: how often a worker may die in the same task; 0 for no limit.
+    """
     if missing := _MISSING.search(str(error)):
         return ClusterError(
             f"a node of the cluster cannot import {missing[1]}; install the same version of posedeploy, with "
             "the extra ray, on all nodes"
         )
+    if attempts and isinstance(error, RayActorError):
+        return ClusterError(
+            f"a worker died {attempts} times while it processed the same images; look for an image that "
+            "crashes the decoder or takes too much memory, and check the nodes with `ray status`"
+        )
     return ClusterError(
-        f"the cluster failed ({first_line(error)}); check its nodes with `ray status`, then continue with "
-        "`resume`"
+        f"the cluster failed ({first_line(error)}); check its nodes with `ray status`, then run the command "
+        "again, a job that writes shards with `resume`"
     )

@@ -36,6 +36,8 @@ from posedeploy.types import OnProgress, Poses, Precision, RunOptions, StrPath
 logger = logging.getLogger(__name__)
 TASK_IMAGES = 16
 """The number of images that a worker takes at once."""
+MAX_RETRIES = 2
+"""How often images are processed again, because their worker died."""
 
 
 @check_arguments
@@ -133,7 +135,8 @@ def _compute_rows(
     on_progress("starting Ray", None)
     with plugins.load("posedeploy.scaling.cluster:connect")(ray.address) as cluster:
         size = pool.choose_pool_size(ray.workers, job.options, len(tasks), cluster)
-        with closing(pool.compute_tasks(partial(ImageWorker, job), tasks, size)) as outcomes:
+        computed = pool.compute_tasks(partial(ImageWorker, job), tasks, size, max_retries=MAX_RETRIES)
+        with closing(computed) as outcomes:
             for outcome in outcomes:
                 rows: list[ImageRow] = outcome.take()
                 waiting[rows[0].index] = rows

@@ -85,5 +85,7 @@ def read_url(url: str) -> bytes:
 def _unreadable(url: str, error: Exception) -> Exception:
     if isinstance(error, (InputError, MissingPackageError)):
         return error
-    reason = "no such file" if isinstance(error, FileNotFoundError) else first_line(error)
+    cause = error.__cause__ or error  # fsspec also raises FileNotFoundError if it cannot connect
+    is_missing = isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404
+    reason = "no such file" if is_missing else first_line(cause)
     return InputError(f"{hide_password(url)}: cannot be read ({reason}); check the URL and the credentials")

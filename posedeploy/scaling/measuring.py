@@ -6,23 +6,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
 from posedeploy import __version__, plugins
 from posedeploy.api.benchmarking import benchmark
 from posedeploy.api.comparing import compare
-from posedeploy.api.model_args import list_paths
+from posedeploy.api.model_args import ModelKeywords, list_paths
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.scaling.outcome import Outcome, check_version
+from posedeploy.scaling.shard_job import absolute_model, model_args_with_absolute_paths
 from posedeploy.text_files import format_json
 from posedeploy.types import OnProgress, StrPath
 
 Measurement: TypeAlias = Literal["bench", "parity"]
 CALLS: dict[Measurement, Callable[..., Any]] = {"bench": benchmark, "parity": compare}
+MODELS = ("checkpoint", "against", "compare")
+"""The arguments that may be the built-in sample or the URL of a served model, instead of a path."""
 FORMAT, VERSION = "posedeploy.nodes", 1
 
 
@@ -97,12 +100,11 @@ def measure_on_nodes(
         InputError: no node has one of the labels, or there is no model.
         ClusterError: the cluster cannot be reached.
     """
-    paths = [path.absolute() for path in list_paths(models)]
+    paths = list(map(absolute_model, list_paths(models)))
     if not paths or not on:
         raise InputError("nothing to measure: expected at least one artifact and one label of `on`")
     nodes = plugins.module("posedeploy.scaling.nodes")
-    absolute = {name: _absolute(value) for name, value in arguments.items()}
-    call = partial(_measure, __version__, measurement, absolute)
+    call = partial(_measure, __version__, measurement, _with_absolute_paths(arguments))
     on_progress("starting Ray", None)
     with plugins.load("posedeploy.scaling.cluster:connect")(address):
         chosen = nodes.choose_nodes(list(dict.fromkeys(on)))
@@ -131,7 +133,14 @@ def _to_row(path: Path, label: str, host: str, outcome: Outcome) -> NodeRow:
     return NodeRow(str(path), label, host, machine, msgspec.json.decode(document))
 
 
-def _absolute(value: Any) -> Any:
-    if isinstance(value, Path):
-        return value.absolute()
-    return [_absolute(each) for each in value] if isinstance(value, list) else value
+def _with_absolute_paths(arguments: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = dict(model_args_with_absolute_paths(cast(ModelKeywords, arguments)))
+    for name in arguments.keys() - {"contract", "network"}:
+        value = arguments[name]
+        if name in MODELS and value is not None:
+            described[name] = absolute_model(value)
+        elif isinstance(value, (list, tuple)):
+            described[name] = [each.absolute() if isinstance(each, Path) else each for each in value]
+        elif isinstance(value, Path):
+            described[name] = value.absolute()
+    return described

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from posedeploy import files, plugins
 from posedeploy.api.model_args import ModelKeywords
-from posedeploy.api.writing_poses import PredictSettings
+from posedeploy.api.writing_poses import PredictSettings, check_output
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError, OutputError
@@ -84,6 +84,7 @@ def write_pose_shards(
     check_settings(settings, model_args)
     if _URL.match(str(output)):
         raise InputError(f"`output={output}`: expected a folder that all nodes share, such as one on NFS")
+    check_output(str(source), Path(output))
     plugins.module("posedeploy.scaling.cluster")  # raises an error before anything is written
     folder = JobFolder(Path(output).absolute())
     options = choose_worker_options(RunOptions(device, precision, threads, "throughput"))

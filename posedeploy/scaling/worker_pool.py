@@ -69,15 +69,18 @@ def choose_pool_size(workers: int | None, options: RunOptions, tasks: int, clust
     return PoolSize(1 if workers is None else maximum, maximum, threads, int(needs_gpu))
 
 
-def compute_tasks(open_worker: OpenWorker, tasks: Sequence[Any], size: PoolSize) -> Iterator[Outcome]:
+def compute_tasks(
+    open_worker: OpenWorker, tasks: Sequence[Any], size: PoolSize, *, max_retries: int = -1
+) -> Iterator[Outcome]:
     """Yield the outcome of each task when it is finished. If a worker dies, Ray computes its task again on
-    another one, without a limit.
+    another one.
 
     Args:
         tasks: can be pickled.
+        max_retries: how often a task is computed again; -1 for no limit, if the worker has one of its own.
 
     Raises:
-        ClusterError: a node cannot import posedeploy, or the cluster fails.
+        ClusterError: a node cannot import posedeploy, a task's workers died too often, or the cluster fails.
     """
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     items = [pickle.dumps(task) for task in tasks]
@@ -97,10 +100,11 @@ def compute_tasks(open_worker: OpenWorker, tasks: Sequence[Any], size: PoolSize)
             ),
             num_cpus=size.cpus,
             num_gpus=size.gpus or None,
+            max_task_retries=max_retries,
         )
     try:
         # Prefetching would hold each outcome back until the next one arrives.
         for batch in outcomes.iter_batches(batch_size=None, prefetch_batches=0):
             yield from map(pickle.loads, batch["item"])
     except RayError as error:
-        raise explain_failure(error) from error
+        raise explain_failure(error, max_retries + 1) from error

@@ -128,7 +128,10 @@ def test_an_unusable_source_is_refused(source: object, message: str) -> None:
     ("location", "message"),
     [
         ("memory:///nothing.png", "memory:///nothing.png: cannot be read (no such file)"),
-        ("http://127.0.0.1:9/a.png", "http://127.0.0.1:9/a.png: cannot be read ("),
+        (
+            "http://127.0.0.1:9/a.png",
+            "http://127.0.0.1:9/a.png: cannot be read (Cannot connect to host 127.0.0.1:9",
+        ),
         ("nothing.png", "nothing.png: no such file"),
     ],
 )

@@ -94,3 +94,32 @@ def test_a_node_without_the_runtime_is_a_row_with_the_reason(
     row = measuring._to_row(model, "arm", "board", outcome)
     assert "this needs the package onnxruntime, which is not installed" in row.error
     assert row.document is None and not measuring.NodesReport("bench", (row,)).passed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absolute"),
+    [
+        ({"checkpoint": Path("sample")}, {"checkpoint": "sample"}),
+        ({"checkpoint": Path("a.pth")}, {"checkpoint": "{folder}/a.pth"}),
+        ({"against": Path("http://h/v2/models/a")}, {"against": "http://h/v2/models/a"}),
+        ({"contract": Path("hrnet"), "stages": 1}, {"contract": "hrnet", "stages": "1"}),
+        ({"contract": Path("own.toml")}, {"contract": "{folder}/own.toml"}),
+        ({"network": "net.py:build", "mesh": None}, {"network": "{folder}/net.py:build", "mesh": "None"}),
+        ({"image": Path("a.png")}, {"image": "{folder}/a.png"}),
+    ],
+)
+def test_arguments_are_valid_in_other_folders(
+    tmp_path: Path, arguments: dict[str, object], absolute: dict[str, str]
+) -> None:
+    from posedeploy.scaling import measuring
+
+    Path("own.toml").touch()
+    found = {name: str(value) for name, value in measuring._with_absolute_paths(arguments).items()}
+    assert found == {name: value.format(folder=tmp_path) for name, value in absolute.items()}
+
+
+def test_several_paths_are_valid_in_other_folders(tmp_path: Path) -> None:
+    from posedeploy.scaling import measuring
+
+    found = measuring._with_absolute_paths({"images": [Path("a"), Path("/b")], "input_size": (2, 3)})
+    assert found == {"images": [tmp_path / "a", Path("/b")], "input_size": [2, 3]}

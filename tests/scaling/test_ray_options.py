@@ -56,6 +56,13 @@ def test_wrong_options_are_refused(
     assert message in refused("predict", model, "a.png", "--no-draw", *options)
 
 
+def test_the_folder_of_the_images_is_refused_as_output(
+    model: Path, photos: Path, refused: Callable[..., str]
+) -> None:
+    message = refused("predict", model, photos, "--ray", "-o", photos)
+    assert f"--output {photos}: the folder of the images; use another folder for the pictures" in message
+
+
 @pytest.fixture
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove the packages of the extra ``ray``."""
