@@ -25,6 +25,7 @@ from tests.commands.conftest import Invoke
 from tests.scaling.conftest import OBJECT_STORE_BYTES, WITHOUT_PICTURES, in_shards, running_cluster
 
 pytestmark = pytest.mark.slow
+WAIT_S = 300
 
 
 def _poses(folder: Path) -> dict[str, Any]:
@@ -80,11 +81,13 @@ def test_the_result_is_that_of_a_run_without_ray(
 
 
 def _after_shards(folder: Path, count: int, act: Callable[[list[dict[str, Any]]], None]) -> threading.Thread:
-    """Call ``act`` with the manifest as soon as it has ``count`` shards."""
+    """Call ``act`` with the manifest as soon as it has ``count`` shards, unless that takes too long."""
 
     def wait() -> None:
-        manifest = folder / "manifest.jsonl"
+        manifest, deadline = folder / "manifest.jsonl", time.monotonic() + WAIT_S
         while not manifest.exists() or manifest.read_bytes().count(b"\n") < count:
+            if time.monotonic() > deadline:
+                return
             time.sleep(0.01)
         act([json.loads(line) for line in manifest.read_text().splitlines()])
 
@@ -107,9 +110,7 @@ def test_killed_workers_and_nodes_change_nothing(
 
         threads = [
             _after_shards(tmp_path / "out", 3, kill_worker),
-            _after_shards(
-                tmp_path / "out", 6, lambda shards: cluster.remove_node(node, allow_graceful=False)
-            ),
+            _after_shards(tmp_path / "out", 6, remove_node),
         ]
         settings = in_shards(8, address=cluster.address, workers=4)
         result = write_pose_shards(model, many, tmp_path / "out", WITHOUT_PICTURES, settings)
