@@ -18,7 +18,7 @@ from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.scaling.outcome import Outcome, check_version
-from posedeploy.scaling.shard_job import absolute_model, model_args_with_absolute_paths
+from posedeploy.scaling.shard_job import resolve_model_args, resolve_model_path
 from posedeploy.text_files import format_json
 from posedeploy.types import OnProgress, StrPath
 
@@ -100,7 +100,7 @@ def measure_on_nodes(
         InputError: no node has one of the labels, or there is no model.
         ClusterError: the cluster cannot be reached.
     """
-    paths = list(map(absolute_model, list_paths(models)))
+    paths = list(map(resolve_model_path, list_paths(models)))
     if not paths or not on:
         raise InputError("nothing to measure: expected at least one artifact and one label of `on`")
     nodes = plugins.module("posedeploy.scaling.nodes")
@@ -134,11 +134,11 @@ def _to_row(path: Path, label: str, host: str, outcome: Outcome) -> NodeRow:
 
 
 def _with_absolute_paths(arguments: dict[str, Any]) -> dict[str, Any]:
-    described: dict[str, Any] = dict(model_args_with_absolute_paths(cast(ModelKeywords, arguments)))
+    described: dict[str, Any] = dict(resolve_model_args(cast(ModelKeywords, arguments)))
     for name in arguments.keys() - {"contract", "network"}:
         value = arguments[name]
         if name in MODELS and value is not None:
-            described[name] = absolute_model(value)
+            described[name] = resolve_model_path(value)
         elif isinstance(value, (list, tuple)):
             described[name] = [each.absolute() if isinstance(each, Path) else each for each in value]
         elif isinstance(value, Path):
