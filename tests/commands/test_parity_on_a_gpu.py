@@ -28,17 +28,20 @@ def network(request: pytest.FixtureRequest, done: Invoke, tmp_path_factory: pyte
     return folder
 
 
-def _entries(path: str = "p.json") -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = json.loads(Path(path).read_text())["results"]
+def _entries(path: Path = Path("p.json")) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(path.read_text())["results"]
     return entries
 
 
-def test_correct_exports_pass_in_fp32_with_the_noise_floor_of_the_gpu(network: Path, done: Invoke) -> None:
-    models = [network / f"a.{suffix}" for suffix in SUFFIXES]
-    result = done("parity", *models, "--device", "cuda", "--json", "p.json")
+def test_correct_exports_pass_in_fp32_with_the_noise_floor_of_the_gpu(
+    network: Path, done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(network)  # a line with a long path is not wrapped
+    models = [f"a.{suffix}" for suffix in SUFFIXES]
+    result = done("parity", *models, "--device", "cuda", "--json", tmp_path / "p.json")
     assert result.stdout.count("floor: PyTorch fp32 on cuda against fp64") == len(models)
     assert not lines_wider_than(80, result.stdout)
-    for entry in _entries():
+    for entry in _entries(tmp_path / "p.json"):
         assert entry["runtime_info"]["precision"] == "fp32"
         for output in entry["outputs"]:
             assert 0 < output["max_relative_floor"] < 1e-2
