@@ -52,8 +52,9 @@ def bundle(
     name = model_name(opened, options, server)
     _check_folder(folder)
     has_poses = _has_poses(opened, server, options)
-    with files.staged(folder.absolute().parent) as stage:
-        written = stage / folder.absolute().name
+    place = folder.resolve()  # a link to an empty folder stays
+    with files.staged(place.parent) as stage:
+        written = stage / place.name
         written.mkdir()
         if server == "ovms":
             ovms.write_repository(opened, name, options, written)
@@ -64,8 +65,8 @@ def bundle(
             kserve.write_service(opened, name, options.storage_uri, options, written)
         artifact_files.check_unchanged(opened)
         paths = tuple(sorted(path.relative_to(written) for path in written.rglob("*") if path.is_file()))
-        if folder.exists():
-            folder.rmdir()
+        if place.exists():
+            place.rmdir()
     return Bundle(folder, (name, f"{name}_poses") if has_poses else (name,), paths)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from posedeploy.bundles.options import VERSION, BundleOptions, check_ovms_target, device_of
 from posedeploy.bundles.triton import copy_artifact
+from posedeploy.errors import InputError
 from posedeploy.types import Artifact
 
 CONFIG = "config.json"
@@ -19,8 +20,11 @@ def write_repository(artifact: Artifact, name: str, options: BundleOptions, fold
 
     Raises:
         ExportError: OpenVINO Model Server does not run the target.
+        InputError: the model would have the name of the config.
     """
     check_ovms_target(artifact)
+    if name == CONFIG:
+        raise InputError(f"`name={name}`: the name of the server's own config file; pass another one")
     version = folder / name / VERSION
     version.mkdir(parents=True)
     copy_artifact(artifact, version)

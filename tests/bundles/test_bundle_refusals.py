@@ -41,6 +41,7 @@ from posedeploy.types import Artifact
         ("onnx", "ovms", {"device": "cuda"}, DeviceError, "`device=cuda`: not a device of ovms; expected"),
         ("onnx", "triton", {"device": "npu"}, DeviceError, "`device=npu`: not a device of triton; expected"),
         ("onnx", "triton", {"name": "a/b"}, InputError, "`name=a/b`: not a model name for triton; pass a"),
+        ("onnx", "ovms", {"name": "config.json"}, InputError, "`name=config.json`: the name of the server's"),
         ("onnx", "triton", {"name": ".."}, InputError, r"`name=\.\.`: not a model name for triton"),
         (
             "onnx",

@@ -240,3 +240,10 @@ def test_an_empty_folder_is_filled(exported: dict[str, Artifact], tmp_path: Path
     (tmp_path / "models").mkdir()
     assert posedeploy.bundle(exported["onnx"], "triton", tmp_path / "models").folder == tmp_path / "models"
     assert (tmp_path / "models" / "tiny" / "config.pbtxt").is_file()
+
+
+def test_a_link_to_an_empty_folder_is_followed(exported: dict[str, Artifact], tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    posedeploy.bundle(exported["onnx"], "triton", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real" / "tiny" / "config.pbtxt").is_file()
