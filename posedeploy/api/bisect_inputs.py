@@ -168,9 +168,8 @@ def _build_network(artifact: Artifact, model: Model, spec: ModelSpec) -> tuple[E
             f"{artifact.path}: the output {missing[0]!r} does not exist in PyTorch, which has "
             f"{', '.join(names)}; use the checkpoint of the same network"
         )
-    own = (
-        model.spec.contract.embedded if model.spec.contract is not None else ()
-    )  # steps in the network itself
+    # Steps of preprocessing that the network contains.
+    own = model.spec.contract.embedded if model.spec.contract is not None else ()
     is_embedded = (
         artifact.provenance is not None
         and spec.contract is not None

@@ -51,7 +51,7 @@ def split_videos(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _is_video(path: Path) -> bool:
-    """Return whether a file is a video. A damaged image is none; it is left out when the images are read."""
+    """Return whether a file is a video. A damaged image is not; it is left out when the images are read."""
     try:
         with open_file(path) as source:
             return source.is_video

@@ -26,7 +26,7 @@ SIDE = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])")
 MAX_SHOWN = 4
 """The number of names of exchanged keypoints or outputs that a message shows."""
 MAX_SLICES = 256
-"""The largest number of slices whose order is looked for: anchors and vertices would take hours."""
+"""Maximum number of slices to reorder: anchors and vertices would take hours."""
 
 
 @dataclass(frozen=True)

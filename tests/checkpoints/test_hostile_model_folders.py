@@ -95,7 +95,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "edges": (configure(edges=5, id2label=OWN_LABELS), "edges is 5; expected a list of pairs"),
     "mean in words": (process('{"image_mean": "imagenet"}'), "image_mean imagenet"),
     "a mean of two": (process('{"image_mean": [0.5, 0.5]}'), r"image_mean \[0.5, 0.5\]"),
-    "a negative std": (process('{"image_std": [1, -1, 1]}'), "those of image_std are above 0"),
+    "a negative std": (process('{"image_std": [1, -1, 1]}'), "three numbers above 0 as image_std"),
     "a factor near 0": (process('{"rescale_factor": 1e-320}'), "rescale_factor 1e-320"),
     "a factor of 400 digits": (process('{"rescale_factor": 1' + "0" * 400 + "}"), "rescale_factor 1"),
     "a switch in words": (process('{"do_rescale": "false"}'), "do_rescale = 'false'; expected true or false"),

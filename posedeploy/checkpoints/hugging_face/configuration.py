@@ -13,8 +13,8 @@ from posedeploy.checkpoints.hugging_face.architectures import Architecture
 from posedeploy.checkpoints.hugging_face.folder import CONFIG, ModelFolder
 from posedeploy.errors import MisfitError, MissingPackageError
 
-OF_ANY_CONFIG = frozenset({"model_type", "id2label", "num_labels", "out_indices", "out_features"})
-"""The fields that configurations share, of those that define the network."""
+SHARED_FIELDS = frozenset({"model_type", "id2label", "num_labels", "out_indices", "out_features"})
+"""The fields of all configurations that define the network."""
 COUNTS = ("num_hidden_layers", "num_experts")
 """The numbers of modules, each of which has weights."""
 MAX_LABELS = 10_000
@@ -70,7 +70,7 @@ def _names_of(configuration: str) -> set[str]:
         set(inspect.signature(each).parameters)
         for each in (find_class(configuration), transformers.PreTrainedConfig)
     )
-    return (own - of_all) | OF_ANY_CONFIG
+    return (own - of_all) | SHARED_FIELDS
 
 
 def _check_counts(config: Mapping[str, Any], folder: ModelFolder) -> None:

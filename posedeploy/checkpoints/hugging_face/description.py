@@ -22,7 +22,7 @@ RESCALE = 1 / 255
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """The defaults of the library's image processors, for values from 0 to 1."""
 MIN_STD, MAX_STD = 1e-3, 1e6
-"""Of values from 0 to 255."""
+"""The range of std for values from 0 to 255."""
 _Numbers: TypeAlias = tuple[float, float, float]
 _GENERIC = re.compile(r"LABEL_\d+")
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _normalization(folder: ModelFolder, processor: Mapping[str, Any]) -> tuple[_
         raise CheckpointError(
             f"{folder.path}: the image processor has rescale_factor {processor.get('rescale_factor')}, "
             f"image_mean {processor.get('image_mean')} and image_std {processor.get('image_std')}; expected "
-            "a number above 0, and three numbers each, of which those of image_std are above 0"
+            "a number above 0, three numbers as image_mean, and three numbers above 0 as image_std"
         )
     return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
 

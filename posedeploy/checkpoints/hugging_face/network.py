@@ -87,12 +87,12 @@ def _check_size(network_class: Any, config: Any, folder: ModelFolder) -> None:
     """Refuse a network with many more weights than the folder, before memory is allocated for them."""
     with torch.device("meta"):
         network = network_class(config)
-    wanted = sum(parameter.numel() for parameter in network.parameters())
+    expected = sum(parameter.numel() for parameter in network.parameters())
     stored = sum(tensor.numel() for tensor in folder.tensors.values())
-    if stored < (1 - MAX_MISSING_SHARE) * wanted:
+    if stored < (1 - MAX_MISSING_SHARE) * expected:
         raise MisfitError(
-            f"{folder.path}: the network of {CONFIG} has {wanted:,} weights, and the files have {stored:,}; "
-            "download the folder again, so that all files are of one model"
+            f"{folder.path}: the network of {CONFIG} has {expected:,} weights, and the files have "
+            f"{stored:,}; download the folder again, so that all files are of one model"
         )
 
 
