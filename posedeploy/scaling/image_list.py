@@ -69,7 +69,7 @@ def list_images(source: str, *, recursive: bool, without: Path) -> ImageList:
     if not isinstance(opened, Images):
         opened.close()
         raise InputError(
-            f"{source}: {opened.kind}, which `ray` does not split over workers; pass a folder, a pattern "
+            f"{source}: `ray` supports images only; found {opened.kind}; pass a folder, a pattern "
             "such as 'photos/*.jpg', a list of paths (.txt or .parquet) or a URL of object storage"
         )
     names = zip(opened.frame_names, opened.inputs, strict=True)

@@ -1,4 +1,4 @@
-"""Model folders of the transformers library whose files ask for code, the network or too much memory."""
+"""Model folders of transformers that could run code, use the network or allocate too much memory."""
 
 from __future__ import annotations
 

@@ -91,5 +91,5 @@ def test_a_video_is_refused(model: Path, refused: Callable[..., str], tmp_path: 
     writer.write(np.zeros((48, 64, 3), np.uint8))
     writer.release()
     message = refused("predict", model, "clip.avi", "--ray")
-    assert "clip.avi: video, which --ray does not split over workers; pass a folder, a pattern" in message
+    assert "clip.avi: --ray supports images only; found video; pass a folder, a pattern" in message
     assert not list(tmp_path.glob("poses*"))
