@@ -63,7 +63,8 @@ def evaluate_on_ray(
     The workers detect the people, and this process scores them.
 
     Args:
-        model, images: all nodes have them under the same path.
+        model: all nodes have it under the same path.
+        images: as for ``model``.
         ray: the address of the cluster and the number of workers; the other fields are not used.
         threads: the CPU threads of each worker; None for 1.
 

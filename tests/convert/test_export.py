@@ -122,7 +122,7 @@ def test_ctrl_c_keeps_the_previous_artifact_and_no_temporary_folder(
     before = _copied(exported, tmp_path)
     child = _child('export(tiny_model(), [target], folder, "tiny")', tmp_path, "openvino")
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".posedeploy-*")) and time.monotonic() < deadline:
+    while not any(map(Path.is_dir, tmp_path.glob(".posedeploy-*"))) and time.monotonic() < deadline:
         time.sleep(0.005)
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=60)

@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from posedeploy.errors import ClusterError, OutputError
@@ -96,20 +97,40 @@ def _after_shards(folder: Path, count: int, act: Callable[[list[dict[str, Any]]]
     return thread
 
 
+def _kill_computing(workers: set[int], shards: Path) -> None:
+    """Kill those of the workers that run a task, as soon as a shard is partially written."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        running = [worker for worker in workers if _title(worker).endswith(".submit")]
+        if running and list(shards.glob(".*.part")):
+            for worker in running:
+                os.kill(worker, signal.SIGKILL)
+            return
+        time.sleep(0.002)
+
+
+def _title(process: int) -> str:
+    """Return the title that Ray gives a process; empty if it has ended."""
+    try:
+        return psutil.Process(process).cmdline()[0]
+    except (psutil.Error, IndexError):
+        return ""
+
+
 def test_killed_workers_and_nodes_change_nothing(
     model: Path, many: Path, whole: ShardedPrediction, tmp_path: Path
 ) -> None:
     with running_cluster() as cluster:
         node = cluster.add_node(num_cpus=2, object_store_memory=OBJECT_STORE_BYTES)
 
-        def kill_worker(shards: list[dict[str, Any]]) -> None:
-            os.kill(shards[-1]["worker"], signal.SIGKILL)
+        def kill_workers(shards: list[dict[str, Any]]) -> None:
+            _kill_computing({shard["worker"] for shard in shards}, tmp_path / "out" / "shards")
 
         def remove_node(shards: list[dict[str, Any]]) -> None:
             cluster.remove_node(node, allow_graceful=False)
 
         threads = [
-            _after_shards(tmp_path / "out", 3, kill_worker),
+            _after_shards(tmp_path / "out", 3, kill_workers),
             _after_shards(tmp_path / "out", 6, remove_node),
         ]
         settings = in_shards(8, address=cluster.address, workers=4)
