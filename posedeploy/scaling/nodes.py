@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +16,19 @@ from posedeploy.scaling.outcome import Outcome, attempt
 
 RESOURCE_OF_LABEL = {"cpu": "CPU", "cuda": "GPU"}
 """The labels of Ray's own resources. Others are custom resources, or labels of nodes."""
-NODE_RESOURCES = ("node:", "memory", "object_store_memory")
+OF_A_NODE = "node:"
+"""The prefix of the resource that Ray gives each node for itself."""
+NODE_RESOURCES = (OF_A_NODE, "memory", "object_store_memory")
 """Names and prefixes of the resources that every node has."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node. cpus, gpus: the totals of the node."""
+    """A node. resources: all that tasks can take of it, including Ray's resource of the node itself."""
 
     id: str
     host: str
-    cpus: float
-    gpus: float
+    resources: Mapping[str, float]
 
 
 def choose_nodes(labels: Sequence[str]) -> dict[str, Node]:
@@ -51,22 +52,22 @@ def choose_nodes(labels: Sequence[str]) -> dict[str, Node]:
             )
         used = {node.id for node in chosen.values()}
         best = next((node for node in matching if node["NodeID"] not in used), matching[0])
-        resources = best["Resources"]
-        host = best["NodeManagerHostname"]
-        chosen[label] = Node(best["NodeID"], host, resources.get("CPU", 0), resources.get("GPU", 0))
+        chosen[label] = Node(best["NodeID"], best["NodeManagerHostname"], _exclusive(best["Resources"]))
     return chosen
 
 
 def run_alone(tasks: Sequence[tuple[Node, Callable[[], Any]]]) -> Iterator[Outcome]:
     """Run each task on its node without other Ray tasks, and yield the outcomes in order.
 
-    A task takes all CPUs and GPUs of its node, so that two tasks never share one.
+    A task takes all CPUs and GPUs of its node, and the resource of the node itself, since a node may have
+    neither. So two tasks never share one.
     """
     run = ray.remote(max_retries=0)(attempt)
     pending = [
         run.options(
-            num_cpus=node.cpus,
-            num_gpus=node.gpus,
+            num_cpus=node.resources.get("CPU", 0),
+            num_gpus=node.resources.get("GPU", 0),
+            resources={name: node.resources[name] for name in node.resources if name.startswith(OF_A_NODE)},
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
         ).remote(task)
         for node, task in tasks
@@ -77,6 +78,12 @@ def run_alone(tasks: Sequence[tuple[Node, Callable[[], Any]]]) -> Iterator[Outco
         except RayError as error:
             failure = explain_failure(error)
             yield Outcome(node.host, error=str(failure), error_class=type(failure).__name__)
+
+
+def _exclusive(resources: Mapping[str, float]) -> dict[str, float]:
+    """Return the resources of a node that a task takes so that no other task can run beside it."""
+    names = [name for name in resources if name.startswith(OF_A_NODE) and not name.startswith("node:__")]
+    return {name: resources[name] for name in ("CPU", "GPU", *names) if name in resources}
 
 
 def _labels_of(node: dict[str, Any]) -> set[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from tests.checkpoints.scripted_server import (
     http_response,
     serving,
 )
+from tests.support.certificates import make_server_context
 
 HTML = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1024\n"
@@ -163,16 +162,7 @@ def test_the_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytes
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     """Return a server's TLS context for 127.0.0.1, and the certificate to trust."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(["openssl", "req", *options.split(), *files], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context, certificate
+    return make_server_context(tmp_path_factory.mktemp("tls"))
 
 
 def test_https_redirects_only_to_https(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,6 +23,7 @@ from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.served_parameters import MANIFEST, NETWORK, TENSOR_NAMES
 from posedeploy.types import RunOptions
 from tests.client.protocol_server import Answer, Script, serving, tensor_metadata
+from tests.support.certificates import make_server_context
 
 URL = "/v2/models/tiny"
 MODEL = f"GET {URL}"
@@ -185,16 +184,7 @@ def test_http_instead_of_grpc_is_reported(server: str) -> None:
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     """The TLS context of a server, and its certificate, which no authority signed."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(["openssl", "req", *options.split(), *files], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context, certificate
+    return make_server_context(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
