@@ -58,6 +58,7 @@ for name in ("torch", "onnxruntime-gpu", "onnxruntime", "cuda-bindings", "tensor
         print(f"{name}: not installed")
 print(f"CUDA of torch {torch.version.cuda}, available: {torch.cuda.is_available()}")
 PY
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2} # by default, each of the processes would start a thread for each core
 timeout 220 "$PYTHON" tools/gpu_exports.py "$folder" "${table[@]}" >"$folder/log" 2>&1 &
 exports=$!
 echo "== tests marked $marks"
@@ -66,6 +67,7 @@ echo "== exports"
 wait "$exports" || failed=1
 cat "$folder/log"
 echo "== networks, runtimes and precisions"
+unset OMP_NUM_THREADS
 timeout 220 "$PYTHON" tools/gpu_table.py --exports "$folder" "${table[@]}" --json "$folder/table.json" || failed=1
 result=$([ "$failed" = 0 ] && echo passed || echo FAILED)
 echo "gpu check: $result, $((SECONDS - began)) s"
