@@ -78,10 +78,17 @@ def module(name: str, extra: object = None) -> ModuleType:
 
 def missing_package(error: ModuleNotFoundError, extra: object = None) -> Exception:
     """Return the error for a missing optional package; for any other module, return ``error`` itself."""
-    package = (error.name or "").partition(".")[0]
+    name = error.name or ""
+    package = name.partition(".")[0]
     extras = EXTRAS_OF_PACKAGE.get(package)
     if extras is None:
         return error
+    if name != package and sys.modules.get(package) and package not in DISTRIBUTION_OF_PACKAGE:
+        distribution = packages_distributions().get(package, [package])[0]
+        return MissingPackageError(
+            f"this needs the module {name}, which the installed package {package} does not contain",
+            f"pip install --upgrade --force-reinstall {distribution}",
+        )
     named = extra if extra in extras else extras[0]
     return MissingPackageError(
         f"this needs the package {package}, which is not installed",

@@ -22,6 +22,16 @@ def test_a_reference_is_imported_on_demand() -> None:
     assert plugins.load("posedeploy.plugins:load") is plugins.load
 
 
+def test_a_module_that_an_installed_package_lacks_is_named(modules: Path) -> None:
+    (modules / "needs_a_part.py").write_text("import onnx.not_a_part\nthing = 1\n")
+    with pytest.raises(MissingPackageError) as refusal:
+        plugins.load("needs_a_part:thing")
+    assert str(refusal.value) == (
+        "this needs the module onnx.not_a_part, which the installed package onnx does not contain; "
+        "install it with: pip install --upgrade --force-reinstall onnx"
+    )
+
+
 @pytest.mark.parametrize(
     ("package", "extra"), [(package, extras[0]) for package, extras in plugins.EXTRAS_OF_PACKAGE.items()]
 )

@@ -17,12 +17,17 @@ row does not run or its poses are beyond the tolerance.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
+import multiprocessing
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -40,7 +45,7 @@ from tools.gpu_exports import (
     targets_of,
 )
 from tools.gpu_rows import Row, rows_of
-from tools.gpu_throughput import many, show
+from tools.gpu_throughput import show, show_titles, throughput
 
 TITLES = (
     "network", "runtime", "precision", "load s", "ms", "x eager", "spread", "CUDA graph", "px", "mm",
@@ -48,17 +53,7 @@ TITLES = (
 )  # fmt: skip
 
 
-@dataclass
-class Table:
-    """All rows, which are printed when they are added."""
-
-    rows: list[Row] = field(default_factory=list)
-
-    def add(self, rows: Sequence[Row]) -> None:
-        """Print and store the rows."""
-        self.rows += rows
-        for row in rows:
-            show(*row.cells())
+Result = TypeVar("Result")
 
 
 def plan(arguments: argparse.Namespace) -> None:
@@ -72,28 +67,52 @@ def plan(arguments: argparse.Namespace) -> None:
         )
 
 
+def in_process(measure: Callable[..., Result], *arguments: object) -> Result | str:
+    """Return the result of a function that runs in a process of its own, or why that process ended.
+
+    A crash of a runtime then costs the rows of one network only. The child prints where it crashed.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=faulthandler.enable) as pool:
+        try:
+            return pool.submit(measure, *arguments).result()
+        except BrokenProcessPool:
+            return "FAILED: the process crashed"
+
+
+def latencies(name: str, cases: Path, folder: Path, targets: list[str]) -> list[Row]:
+    """Return the rows of one network."""
+    return rows_of(name, open_network(name, cases, folder / name / "reference"), folder, targets)
+
+
+def images_per_second(name: str, cases: Path, folder: Path) -> tuple[str, ...]:
+    """Return the row of one network in the table of throughput."""
+    return throughput(name, open_network(name, cases, folder / name / "reference"), folder)
+
+
 def measure(arguments: argparse.Namespace) -> list[Row]:
-    """Measure and print every row."""
-    table = Table()
+    """Measure and print every row, each network in a process of its own."""
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.exports or Path(temporary)
+        cases = arguments.cases
         if arguments.exports is None:
-            export_all(
-                arguments.cases,
-                folder,
-                arguments.networks,
-                arguments.aoti,
-                throughput=arguments.throughput,
-            )
-        networks = list_networks(arguments.cases, arguments.networks)
-        models = {name: open_network(name, arguments.cases, folder / name / "reference") for name in networks}
+            export_all(cases, folder, arguments.networks, arguments.aoti, throughput=arguments.throughput)
+        networks = list_networks(cases, arguments.networks)
         show(*TITLES)
         show(*("---" for _ in TITLES))
-        for name, model in models.items():
-            table.add(rows_of(name, model, folder, targets_of(name, arguments.aoti)))
+        for name in networks:
+            measured = in_process(latencies, name, cases, folder, targets_of(name, arguments.aoti))
+            new = [Row(name, "", "", failure=measured)] if isinstance(measured, str) else measured
+            for row in new:
+                show(*row.cells())
+            rows += new
         if arguments.throughput:
-            many(models, folder)
-    return table.rows
+            show_titles()
+            for name in networks:
+                cells = in_process(images_per_second, name, cases, folder)
+                show(*((name, cells) if isinstance(cells, str) else cells))
+    return rows
 
 
 def main() -> int:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -28,13 +26,13 @@ def show(*cells: str) -> None:
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def throughput(name: str, model: Model, exports: Path) -> None:
-    """Print images per second at batch 32: eager, and TorchScript in each precision, in the same rounds."""
+def throughput(name: str, model: Model, exports: Path) -> tuple[str, ...]:
+    """Return a row of images per second at batch 32: eager, and TorchScript in each precision, in the same
+    rounds."""
     artifacts = {p: read_exported(exports, name, "torchscript", p, dynamic=True) for p in ("fp32", "fp16")}
     refused = next((artifact for artifact in artifacts.values() if isinstance(artifact, str)), None)
     if refused is not None:
-        show(name, f"FAILED: {refused}", "", "", "")
-        return
+        return name, f"FAILED: {refused}", "", "", ""
     openers = {p: opener(artifact) for p, artifact in artifacts.items() if not isinstance(artifact, str)}
     spec = next(artifact.spec for artifact in artifacts.values() if not isinstance(artifact, str))
     single = with_batch(spec, 1) if spec.joints is not None else with_fixed_size(spec)
@@ -55,15 +53,12 @@ def throughput(name: str, model: Model, exports: Path) -> None:
             candidates.append(candidate)
         results = timing.measure(candidates, runs=RUNS)
     base = results[0].images_per_s
-    show(name, *(f"{result.images_per_s:.0f} ({result.images_per_s / base:.1f}x)" for result in results))
-    torch.cuda.empty_cache()
+    return name, *(f"{result.images_per_s:.0f} ({result.images_per_s / base:.1f}x)" for result in results)
 
 
-def many(models: Mapping[str, Model], exports: Path) -> None:
-    """Print the table of throughput, of the artifacts in the folder of ``gpu_exports.py``."""
+def show_titles() -> None:
+    """Print the titles of the table of throughput."""
     kinds = (f"torchscript {precision}" for precision in ("fp32", "tf32", "fp16"))
     print()
     show(f"network, images/s at batch {MANY}", "eager", *kinds)
     show(*("---" for _ in range(5)))
-    for name, model in models.items():
-        throughput(name, model, exports)
