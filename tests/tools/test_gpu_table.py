@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 
 from tools.gpu_table import in_process
@@ -10,4 +11,4 @@ def test_a_crash_in_the_process_of_a_network_is_a_result() -> None:
 
 
 def test_the_result_of_the_process_of_a_network_is_returned() -> None:
-    assert in_process(os.path.join, "a", "b") == os.path.join("a", "b")
+    assert in_process(math.prod, (6, 7)) == 42
