@@ -14,6 +14,8 @@ from posedeploy.closable import Closable
 from posedeploy.errors import DeviceError
 from posedeploy.types import Array
 
+BUS_ID_LENGTH = 32
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -60,6 +62,15 @@ class Cuda(Closable):
             f"{properties.major}.{properties.minor}",
             f"{driver // 1000}.{driver % 1000 // 10}",
         )
+
+    def bus_id(self) -> bytes:
+        """Return the PCI bus ID of the GPU.
+
+        Raises:
+            DeviceError: there is none.
+        """
+        found = self._calls.cudaDeviceGetPCIBusId(BUS_ID_LENGTH, 0)
+        return bytes(_result("read the GPU's bus ID", found)).split(b"\0")[0]
 
     @property
     def stream(self) -> int:

@@ -39,10 +39,11 @@ EXTRAS_OF_PACKAGE = {
     "urllib3": ("server",),
     "grpc": ("server",),
     "cuda": ("tensorrt-rtx", "tensorrt", "onnxruntime-gpu"),
+    "pynvml": ("onnxruntime-gpu", "tensorrt", "tensorrt-rtx"),
 }
 """The extras of pyproject.toml that install each optional package, by its import name; the first is the
 default."""
-DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings"}
+DISTRIBUTION_OF_PACKAGE = {"cuda": "cuda-bindings", "pynvml": "nvidia-ml-py"}
 """The distribution of a package, if several distributions share its name."""
 INCLUDED_EXTRAS = {"export": {"torch"}, "tflite": {"litert", "torch"}, "transformers": {"torch"}}
 """The extras that another extra includes."""

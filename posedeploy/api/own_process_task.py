@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from posedeploy import plugins
 from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
 from posedeploy.api.model_args import ModelArgs, optional_path
-from posedeploy.benchmarks.energy import energy_counters
+from posedeploy.benchmarks.energy import EnergyCounter, energy_counters
 from posedeploy.benchmarks.footprint import Footprint, energy_per_run, peak_memory
 from posedeploy.runtimes.isolated import RunnerReport
 from posedeploy.types import Artifact, RunOptions
@@ -42,7 +43,7 @@ def measure(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
         loaded_s = perf_counter() - start
         enter("run")
         runner, tensors, cost = candidate.runner, candidate.tensors, candidate.cost
-        energy = energy_per_run(lambda: runner.run(tensors), energy_counters())
+        energy = energy_per_run(lambda: runner.run(tensors), _energy_counters(options.device))
         enter("close")
     return msgspec.to_builtins(
         Footprint(
@@ -53,6 +54,14 @@ def measure(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
             energy,
         )
     )
+
+
+def _energy_counters(device: str) -> list[EnergyCounter]:
+    """Return the readable counters of the processor and, if the model runs on a GPU, that of the GPU."""
+    counters: list[EnergyCounter] = [*energy_counters()]
+    if device == "cuda" and plugins.version_of("pynvml") and plugins.version_of("cuda"):
+        counters += plugins.load("posedeploy.benchmarks.gpu_energy:gpu_energy_counters")()
+    return counters
 
 
 def _settings(

@@ -1,9 +1,10 @@
-"""Energy counters of the processor: RAPL, read through the powercap interface of Linux."""
+"""Energy counters, and those of the processor: RAPL, read through the powercap interface of Linux."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 POWERCAP = Path("/sys/class/powercap")
 PACKAGE_ZONES = "intel-rapl:[0-9]"
@@ -11,8 +12,22 @@ PACKAGE_ZONES = "intel-rapl:[0-9]"
 package includes them."""
 
 
+class EnergyCounter(Protocol):
+    """An energy counter in microjoules."""
+
+    @property
+    def name(self) -> str:
+        """What it counts, such as ``package-0``."""
+
+    def read_uj(self) -> int:
+        """Return the counter, in microjoules."""
+
+    def joules_between(self, start_uj: int, end_uj: int) -> float:
+        """Return the energy between two readings."""
+
+
 @dataclass(frozen=True)
-class EnergyCounter:
+class ProcessorEnergyCounter:
     """An energy counter in microjoules, which wraps around to 0 after ``limit_uj``."""
 
     name: str
@@ -29,7 +44,7 @@ class EnergyCounter:
         return (difference if difference >= 0 else difference + self.limit_uj) / 1e6
 
 
-def energy_counters(folder: Path = POWERCAP) -> list[EnergyCounter]:
+def energy_counters(folder: Path = POWERCAP) -> list[ProcessorEnergyCounter]:
     """Return the counters that this process may read; empty on machines without any.
 
     Since Linux 5.10 only root may read them.
@@ -37,7 +52,7 @@ def energy_counters(folder: Path = POWERCAP) -> list[EnergyCounter]:
     counters = []
     for zone in sorted(folder.glob(PACKAGE_ZONES)):
         try:
-            counter = EnergyCounter(
+            counter = ProcessorEnergyCounter(
                 (zone / "name").read_text(encoding="ascii").strip(),
                 zone / "energy_uj",
                 int((zone / "max_energy_range_uj").read_text(encoding="ascii")),
