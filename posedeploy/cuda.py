@@ -69,8 +69,8 @@ class Cuda(Closable):
         Raises:
             DeviceError: there is none.
         """
-        found = self._calls.cudaDeviceGetPCIBusId(BUS_ID_LENGTH, 0)
-        return bytes(_result("read the GPU's bus ID", found)).split(b"\0")[0]
+        answer = self._calls.cudaDeviceGetPCIBusId(BUS_ID_LENGTH, 0)
+        return bytes(_result("read the GPU's bus ID", answer)).split(b"\0")[0]
 
     @property
     def stream(self) -> int:
