@@ -67,6 +67,7 @@ OTHER_LEAVES = {
         "predict.sound_writer",
         "predict.stream_reader",
         "predict.video_reader",
+        "predict.video_segments",
         "predict.video_writer",
     },
     "pillow_heif": {"predict.heif"},

@@ -92,7 +92,7 @@ def write_poses(
     args = ModelArgs.of(model_args, draws_mesh=True)
     camera = read_camera(settings.fx, settings.extrinsics)
     with ExitStack() as opened:
-        frames = opened.enter_context(_open_source(name, output, settings))
+        frames = opened.enter_context(open_frames(name, output, settings))
         options = RunOptions(device, precision, threads, "latency" if frames.total == 1 else "throughput")
         on_progress(f"loading {get_path(opened_model)}", None)
         runner, artifact = open_model(opened_model, options, args, runtime)
@@ -137,7 +137,15 @@ def _report_frames(source: Source, on_progress: OnProgress) -> Callable[[int, in
     return report
 
 
-def _open_source(name: str, output: Path, settings: PredictSettings) -> Source:
+def open_frames(name: str, output: Path, settings: PredictSettings) -> Source:
+    """Open the source of a prediction.
+
+    Args:
+        output: a subfolder to leave out, if the source is a folder.
+
+    Raises:
+        InputError: the source or a setting for it cannot be used.
+    """
     fps, joints = settings.fps, settings.joints
     if fps is not None and not 0 < fps <= MAX_FPS:
         raise InputError(f"`fps={fps:g}`: expected frames per second above 0 and at most {MAX_FPS:g}")

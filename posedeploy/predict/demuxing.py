@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from posedeploy.closable import Closable
 from posedeploy.errors import InputError
@@ -110,13 +111,24 @@ class DemuxedVideo(Closable):
             av.FFmpegError: reading failed.
         """
         streams = [self.picture, self.sound] if on_sound and self.sound else [self.picture]
+        yield from self.decode(_pass_on_sound(self._demux(*streams), on_sound))
+
+    def picture_packets(self) -> Iterator[av.Packet[Any]]:
+        """Iterate over the packets of the pictures, without decoding them. The last one may be empty.
+
+        Raises:
+            av.FFmpegError: reading failed.
+        """
+        return self._demux(self.picture)
+
+    def decode(self, packets: Iterable[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
+        """Decode packets of the pictures in order.
+
+        Raises:
+            av.FFmpegError: reading failed.
+        """
         any_decoded = False
-        packets = self.container.demux(*streams)
-        while not self._closed and (packet := next(packets, None)) is not None:
-            if packet.stream.type == "audio":
-                if on_sound is not None and packet.size:
-                    on_sound(packet)
-                continue
+        for packet in packets:
             self.packets += bool(packet.size)
             try:
                 decoded = packet.decode()
@@ -129,6 +141,11 @@ class DemuxedVideo(Closable):
                 self.damaged += frame.is_corrupt
                 yield frame
 
+    def _demux(self, *streams: VideoStream | AudioStream) -> Iterator[av.Packet[Any]]:
+        packets = self.container.demux(*streams)
+        while not self._closed and (packet := next(packets, None)) is not None:
+            yield packet
+
     def frame_of(self, decoded: av.VideoFrame, name: str, index: int, time_s: float) -> Frame:
         """Return a frame whose image is turned upright by the video's display matrix."""
         image: Array = decoded.to_ndarray(format="bgr24")
@@ -140,6 +157,15 @@ class DemuxedVideo(Closable):
         if matrix is None:
             return Frame(name, image, index, time_s, decoded)
         return Frame(name, turn_image(image, matrix), index, time_s)
+
+
+def _pass_on_sound(packets: Iterator[av.Packet[Any]], on_sound: OnSound | None) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of the pictures, and pass those of the sound on."""
+    for packet in packets:
+        if packet.stream.type != "audio":
+            yield packet
+        elif on_sound is not None and packet.size:
+            on_sound(packet)
 
 
 def _matrix_of(frame: av.VideoFrame) -> Array | None:

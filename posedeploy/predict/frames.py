@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from posedeploy.closable import Closable
 from posedeploy.limits import MAX_FRAME_PIXELS
+from posedeploy.predict.segments import Segment
 from posedeploy.predict.sound import Sound
 from posedeploy.printable import printable
 from posedeploy.types import Array
@@ -100,3 +101,16 @@ class Source(Closable, ABC):
         Raises:
             InputError: the only image, or the first frame, cannot be read.
         """
+
+    def split(self, min_frames: int) -> Sequence[Segment]:
+        """Return the parts that can be read on their own, each of at least ``min_frames`` except the last
+        one; a single part if the format has to be read from the start."""
+        return [Segment()]
+
+    def read(self, segment: Segment) -> Iterator[Frame]:
+        """Iterate over the frames of a part, with the same images as in ``__iter__``. This can be repeated.
+
+        ``time_s`` is as in the file, which may count from an arbitrary time. In a damaged video, ``index``
+        may differ from that in ``__iter__``.
+        """
+        return iter(self)

@@ -9,6 +9,7 @@ from pathlib import Path
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
 from posedeploy.predict.images import read_picture
+from posedeploy.predict.segments import Segment, split_evenly
 from posedeploy.printable import printable
 
 _NUMBER = re.compile(r"%(0?)(\d*)d")
@@ -67,7 +68,14 @@ class ImageSequence(Source):
         return f"{first.resolve().parent.name or 'frames'}{first.suffix}"
 
     def __iter__(self) -> Iterator[Frame]:
-        for number, path in zip(self._numbers, self.inputs, strict=True):
+        return self.read(Segment(0, len(self.inputs)))
+
+    def split(self, min_frames: int) -> Sequence[Segment]:
+        return split_evenly(len(self.inputs), min_frames)
+
+    def read(self, segment: Segment) -> Iterator[Frame]:
+        images = list(zip(self._numbers, self.inputs, strict=True))
+        for number, path in images[segment.first :][: segment.frames]:
             index = number - self._numbers[0]
             name = printable(path.name)
             try:

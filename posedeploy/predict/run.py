@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from posedeploy import artifact_files, files, plugins
-from posedeploy.decoders import check_refine
 from posedeploy.errors import InputError, MissingPackageError
-from posedeploy.families import mesh_output
 from posedeploy.native_paths import native_path
 from posedeploy.predict import poses_json
-from posedeploy.predict.boxes import takes_boxes
 from posedeploy.predict.camera import camera_warnings
-from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frame_output import FrameOutput, open_frame_output
 from posedeploy.predict.frames import Source
-from posedeploy.predict.lifting import Lifter
+from posedeploy.predict.pose_predictor import PosePredictor, choose_predictor
 from posedeploy.predict.predict_options import PredictOptions
-from posedeploy.predict.threshold import Threshold
+from posedeploy.predict.source_record import describe_source, list_mesh_remarks
 from posedeploy.printable import printable
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Artifact
@@ -32,7 +28,6 @@ from posedeploy.types import Array, Artifact
 if TYPE_CHECKING:
     from posedeploy.predict.window import Window
 
-WHOLE_IMAGE = "the whole image"
 PENDING = 4
 """Maximum number of frames that wait to be drawn and encoded."""
 OnFrame: TypeAlias = Callable[[int, int | None], None]
@@ -68,6 +63,7 @@ def predict(
     folder: Path,
     options: PredictOptions | None = None,
     on_progress: OnFrame | None = None,
+    predictor: PosePredictor | None = None,
 ) -> Prediction:
     """Estimate the poses in every frame and write them into ``folder``. On an error, nothing is written.
 
@@ -76,13 +72,14 @@ def predict(
 
     Args:
         artifact: the model file that ``runner`` runs; its spec describes the inputs and the decoding.
+        predictor: detects the people instead of the network that ``runner`` runs.
 
     Raises:
         InputError: no frame can be used, the network's family is unknown, or ``show`` finds no display.
         OutputError: the folder cannot be written; its previous content is unchanged.
         KeyboardInterrupt: Ctrl-C was pressed before the first frame was processed.
     """
-    pipeline = PredictionPipeline(source, runner, artifact, options or PredictOptions())
+    pipeline = PredictionPipeline(source, runner, artifact, options or PredictOptions(), predictor)
     return pipeline.run(folder, on_progress or (lambda done, total: None))
 
 
@@ -94,12 +91,19 @@ class PredictionPipeline:
     another thread, in the order of the frames.
     """
 
-    def __init__(self, source: Source, runner: Runner, artifact: Artifact, options: PredictOptions) -> None:
+    def __init__(
+        self,
+        source: Source,
+        runner: Runner,
+        artifact: Artifact,
+        options: PredictOptions,
+        predictor: PosePredictor | None = None,
+    ) -> None:
         self._source = source
         self._artifact = artifact
         self._options = options
         self._origin = options.joint_source or options.person_source
-        self._predictor = choose_predictor(runner, artifact, options)
+        self._predictor = predictor or choose_predictor(runner, artifact, options)
         self._producer = poses_json.describe_producer(
             artifact, runner.runtime_info, artifact_files.hashes_of(artifact)
         )
@@ -176,69 +180,16 @@ class PredictionPipeline:
         return [
             *self._source.remarks,
             *(self._origin.remarks if self._origin else ()),
-            *_mesh_remarks(self._source, self._artifact, self._options),
+            *list_mesh_remarks(self._source, self._artifact, self._options),
             *output.remarks,
             *self._predictor.remarks,
         ]
-
-
-def describe_source(
-    source: Source, artifact: Artifact, options: PredictOptions, frames: int, *, is_tracked: bool = False
-) -> poses_json.SourceRecord:
-    """Return the record of a source of which ``frames`` were processed, for ``poses.json``."""
-    persons, joints = options.person_source, options.joint_source
-    origin = joints or persons
-    no_boxes = WHOLE_IMAGE if takes_boxes(artifact.spec) else None
-    return poses_json.SourceRecord(
-        name=source.name,
-        kind=source.kind,
-        frames=frames,
-        expected_frames=source.total,
-        skipped_files=len(source.skipped),
-        skipped=source.skipped,
-        fps=source.fps if source.is_video else None,
-        tracked=is_tracked,
-        smoothed=is_tracked and options.smooth,
-        refined=options.refine,
-        boxes=printable(persons.name) if persons else no_boxes,
-        joints=printable(joints.name) if joints else None,
-        detector=origin.producer if origin else None,
-        min_keypoints=options.threshold.min_keypoints,
-        min_score=options.threshold.min_score,
-    )
-
-
-def choose_predictor(runner: Runner, artifact: Artifact, options: PredictOptions) -> Predictor | Lifter:
-    """Return the predictor of poses in frames: of a network on images, or of one that lifts 2D joints.
-
-    Raises:
-        InputError: the network's family is unknown, or cannot be used with these options.
-    """
-    if options.refine:
-        check_refine(artifact.spec)
-    if options.joint_source is not None:
-        return Lifter(runner, artifact.spec, options.joint_source.find)
-    persons = options.person_source
-    is_filtered = persons is not None and persons.producer is not None  # the detector applies the threshold
-    threshold = Threshold() if is_filtered else options.threshold
-    find = persons.find if persons else None
-    return Predictor(runner, artifact.spec, options.camera, find, threshold, refine=options.refine)
 
 
 def _interruption(source: Source) -> list[str]:
     if source.kind in ("camera", "stream"):  # Ctrl-C is their normal end
         return []
     return [f"{source.name}: stopped by Ctrl-C; the frames so far are kept"]
-
-
-def _mesh_remarks(source: Source, artifact: Artifact, options: PredictOptions) -> list[str]:
-    if mesh_output(artifact.spec) is None:
-        return []
-    if options.faces is None:
-        return ["no mesh is drawn or written: its triangles are unknown; pass a mesh with `mesh=FILE`"]
-    if source.is_video:
-        return [f"{source.name}: no mesh files are written: they are written for images only"]
-    return []
 
 
 def _window(source: Source, options: PredictOptions) -> Window | nullcontext[None]:

@@ -27,7 +27,8 @@ from posedeploy.predict.urls import SCHEMES, hide_password, local_path, scheme_o
 from posedeploy.printable import printable
 
 STREAMED_ANIMATIONS = (".gif",)
-_CAMERA = re.compile(r"/dev/video(\d+)")
+CAMERA = re.compile(r"/dev/video(\d+)")
+"""The device of a camera, with its number."""
 MOTION_JPEG = (".mjpg", ".mjpeg")
 """Suffixes of videos that are concatenated JPEGs, so that their content begins like an image."""
 
@@ -49,7 +50,7 @@ def open_source(
     if path.is_dir() or recursive:
         images = open_images(path, recursive=recursive, without=without)
         return images if fps is None else _as_video(images.name, images.inputs, fps)
-    if camera := _CAMERA.fullmatch(argument):
+    if camera := CAMERA.fullmatch(argument):
         return _open_live(camera[1], fps)
     if path.exists():
         return open_file(path, fps)

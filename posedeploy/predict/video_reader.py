@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -11,9 +12,11 @@ from posedeploy.errors import InputError
 from posedeploy.predict.demuxing import DECODER_OPTIONS, HDR_TRANSFERS, DemuxedVideo
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES
+from posedeploy.predict.segments import Segment
 from posedeploy.predict.sound import Sound
 from posedeploy.predict.timeline import Timeline
 from posedeploy.predict.truncation import has_movie_header, missing_bytes
+from posedeploy.predict.video_segments import decode_segment, split_at_keyframes
 from posedeploy.printable import counted, printable
 
 
@@ -31,8 +34,8 @@ class VideoReader(Source):
             InputError: the file is not a video, or has time stamps while ``fps`` is not None.
         """
         shown = printable(str(path))
-        self._demuxed = _open(path, shown)
         self._path, self._shown = path, shown
+        self._demuxed = self._open()
         super().__init__(path.name, (path,), self._demuxed.expected_packets)
         self.time_base = self._demuxed.time_base
         self.fps = self._choose_fps(fps)
@@ -58,6 +61,20 @@ class VideoReader(Source):
         if self.sound is not None:
             self.sound.is_complete = True
         self._report(done)
+
+    def split(self, min_frames: int) -> Sequence[Segment]:
+        with self._open() as video:
+            return split_at_keyframes(video, min_frames)
+
+    def read(self, segment: Segment) -> Iterator[Frame]:
+        decoded = decode_segment(self._open, segment)
+        with suppress(av.FFmpegError):  # the reader of the whole video reports it
+            for index, (video, frame) in enumerate(decoded, segment.first):
+                time_s = index / self.fps if frame.pts is None else float(frame.pts * self.time_base)
+                yield video.frame_of(frame, self.name, index, time_s)
+
+    def _open(self) -> DemuxedVideo:
+        return _open(self._path, self._shown)
 
     def _choose_fps(self, fps: float | None) -> float:
         if fps is None:

@@ -13,7 +13,6 @@ from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
 from posedeploy.predict.image_files import Images
 from posedeploy.predict.images import Picture, decode_picture, read_picture
-from posedeploy.predict.sources import open_source
 from posedeploy.predict.urls import hide_password, local_path, scheme_of
 from posedeploy.printable import printable
 from posedeploy.scaling.image_urls import check_scheme, list_image_urls, read_url
@@ -48,34 +47,39 @@ class ImageList:
     remarks: tuple[str, ...] = ()
 
 
-def list_images(source: str, *, recursive: bool, without: Path) -> ImageList:
-    """Return the images of a source.
-
-    Args:
-        without: a subfolder to leave out, the output folder.
+def list_images(source: str, *, recursive: bool) -> ImageList:
+    """Return the images of a list, or of a folder in object storage.
 
     Raises:
-        InputError: the source is not a folder, a pattern, a list or an image, or has no images.
+        InputError: the list or folder cannot be read, or has no images.
     """
     source = local_path(source)
     if scheme_of(source) is not None:
         return _list_urls(source, recursive)
     path = Path(source)
-    if path.suffix.lower() in LIST_SUFFIXES and not path.is_dir():
-        check_regular(path, "a list of images")
-        lines = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_lines(path)
-        return ImageList(path.name, _resolve(lines, path))
-    opened = open_source(source, recursive=recursive, without=without)
-    if not isinstance(opened, Images):
-        opened.close()
-        raise InputError(
-            f"{source}: `ray` supports images only; found {opened.kind}; pass a folder, a pattern "
-            "such as 'photos/*.jpg', a list of paths (.txt or .parquet) or a URL of object storage"
-        )
-    names = zip(opened.frame_names, opened.inputs, strict=True)
+    check_regular(path, "a list of images")
+    lines = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_lines(path)
+    return ImageList(path.name, _resolve(lines, path))
+
+
+def is_image_list(source: str) -> bool:
+    """Return whether a source is a file with a list of images, or a URL."""
+    path = Path(local_path(source))
+    return scheme_of(local_path(source)) is not None or (
+        path.suffix.lower() in LIST_SUFFIXES and not path.is_dir()
+    )
+
+
+def list_opened_images(source: Images, *, is_file: bool) -> ImageList:
+    """Return the images of an open source.
+
+    Args:
+        is_file: the source is the path of one image.
+    """
+    names = zip(source.frame_names, source.inputs, strict=True)
     refs = [ImageRef(name, str(location.absolute())) for name, location in names]
-    problems, remarks = tuple(opened.problems), tuple(opened.remarks)
-    return ImageList(opened.name, refs, len(refs) == 1 and path.is_file(), opened.skipped, problems, remarks)
+    problems, remarks = tuple(source.problems), tuple(source.remarks)
+    return ImageList(source.name, refs, len(refs) == 1 and is_file, source.skipped, problems, remarks)
 
 
 def read_location(location: str) -> Picture:

@@ -7,12 +7,10 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TypeAlias
 
-from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.image_files import Images
 from posedeploy.predict.images import Picture
-from posedeploy.predict.lifting import Lifter
-from posedeploy.predict.run import choose_predictor
+from posedeploy.predict.pose_predictor import PosePredictor, choose_predictor
 from posedeploy.scaling.image_list import ImageRef
 from posedeploy.scaling.outcome import check_version
 from posedeploy.scaling.poses_table import ImageRow
@@ -20,8 +18,10 @@ from posedeploy.scaling.read_ahead import ReadImage, read_ahead
 from posedeploy.scaling.shard_job import ShardJob, open_job
 from posedeploy.types import Poses
 
-WritePicture: TypeAlias = Callable[[Frame, Poses], str]
-"""Draws the people in a frame, and returns the name of the file."""
+WrittenFiles: TypeAlias = tuple[str | None, tuple[str, ...]]
+"""The picture of an image, and the meshes of its people."""
+WriteFiles: TypeAlias = Callable[[Frame, Poses], WrittenFiles]
+"""Draws the people in a frame, and returns the names of the files."""
 
 
 class ImageWorker:
@@ -49,10 +49,10 @@ class ImageWorker:
 
 
 def predict_images(
-    predictor: Predictor | Lifter,
+    predictor: PosePredictor,
     images: Sequence[ImageRef],
     first: int,
-    write_picture: WritePicture | None = None,
+    write_files: WriteFiles | None = None,
 ) -> list[ImageRow]:
     """Return the result of each image, in order.
 
@@ -68,9 +68,14 @@ def predict_images(
             for frame, poses in results:
                 del pending[frame.index]
                 height, width = frame.image.shape[:2]
-                name = write_picture(frame, poses) if write_picture else None
-                row = replace(rows[frame.index], size=(width, height), poses=poses, picture=name)
-                rows[frame.index] = row
+                picture, meshes = write_files(frame, poses) if write_files else (None, ())
+                rows[frame.index] = replace(
+                    rows[frame.index],
+                    size=(width, height),
+                    poses=replace(poses, vertices=None),
+                    picture=picture,
+                    meshes=meshes,
+                )
     for index, reason in zip(pending, rejected, strict=True):
         rows[index] = replace(rows[index], error=reason)
     return list(rows.values())

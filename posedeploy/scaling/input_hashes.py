@@ -9,6 +9,7 @@ from posedeploy.api.model_args import ModelArgs, is_sample
 from posedeploy.api.open_models import is_checkpoint, open_with_args
 from posedeploy.errors import InputError
 from posedeploy.model_urls import is_model_url
+from posedeploy.scaling.job_source import hash_files
 from posedeploy.scaling.shard_job import ShardJob
 
 
@@ -31,11 +32,17 @@ def hash_inputs(job: ShardJob) -> dict[str, str]:
         "network": network,
         "detector_spec": persons.contract,
         "extrinsics": job.settings.extrinsics,
+        "mesh": args.mesh,
+        "boxes": persons.boxes,
     }
     for argument, path in others.items():
-        if path is not None and path.is_file():  # a contract may be the name of a preset
-            hashes[f"{argument} {path.name}"] = artifact_files.hash_file(path)[0]
+        if path is not None and path.exists():  # a contract may be the name of a preset
+            hashes[f"{argument} {path.name}"] = hash_files(_list_files(path))
     return hashes
+
+
+def _list_files(path: Path) -> list[Path]:
+    return sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
 
 
 def _hash_model(model: Path, args: ModelArgs) -> dict[str, str]:
@@ -45,5 +52,4 @@ def _hash_model(model: Path, args: ModelArgs) -> dict[str, str]:
         raise InputError(f"{model}: no such file; pass an artifact or a checkpoint")
     if not is_checkpoint(model):
         return artifact_files.hashes_of(open_with_args(model, args))
-    files = sorted(path for path in model.iterdir() if path.is_file()) if model.is_dir() else [model]
-    return {path.name: artifact_files.hash_file(path)[0] for path in files}
+    return {path.name: artifact_files.hash_file(path)[0] for path in _list_files(model)}

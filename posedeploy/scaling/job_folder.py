@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -16,24 +16,38 @@ from pyarrow import parquet
 
 from posedeploy import __version__, files
 from posedeploy.errors import InputError, OutputError
+from posedeploy.predict.image_files import Images
 from posedeploy.predict.poses_json import NAME as POSES_JSON
+from posedeploy.predict.segments import Segment
+from posedeploy.predict.urls import scheme_of
 from posedeploy.scaling.image_list import ImageRef
 from posedeploy.types import RuntimeInfo
 
 JOB, IMAGES, MANIFEST, REPORT = "job.json", "images.parquet", "manifest.jsonl", "report.json"
 SHARDS, PICTURES = "shards", "pictures"
+FileState: TypeAlias = tuple[int | None, int | None]
+"""The bytes of a file, and when it was last modified, in ns."""
 UNFINISHED = ".*.part"
 """The files of shards that a worker is computing, or did not finish."""
 FORMAT, VERSION = "posedeploy.job", 1
-IMAGES_SCHEMA = pa.schema([pa.field("name", pa.string()), pa.field("location", pa.string())])
+IMAGES_SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string()),
+        pa.field("location", pa.string()),
+        pa.field("bytes", pa.int64()),
+        pa.field("modified_ns", pa.int64()),
+    ]
+)
+"""bytes, modified_ns: of the file when the job was started; null for a URL, and if it was missing."""
 
 
 class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a job computes: ``job.json``.
 
     id: unique. options: the arguments that decide the results, by name. model_sha256: the hashes of the files
-    of the model and of these arguments (``input_hashes``). images, shards: the number of each. skipped,
-    problems, remarks: about the source.
+    of the model and of these arguments (``input_hashes``). images, shards: the number of each; the number of
+    frames is None if it is unknown. images_sha256: of the list of images. skipped, problems, remarks: about
+    the source. segments: the shards of a video; source_sha256: of its files.
     """
 
     format: str = FORMAT
@@ -43,12 +57,14 @@ class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     options: Mapping[str, Any]
     model_sha256: Mapping[str, str]
-    images: int
+    images: int | None
     shards: int
-    images_sha256: str
+    images_sha256: str | None = None
     skipped: Sequence[str] = ()
     problems: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    segments: Sequence[Segment] = ()
+    source_sha256: str | None = None
 
 
 class ShardRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +108,11 @@ class JobFolder:
     def manifest(self) -> Path:
         """The finished shards."""
         return self.path / MANIFEST
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.path / REPORT
 
     @property
     def poses_json(self) -> Path:
@@ -143,9 +164,18 @@ class JobFolder:
 
     def read_images(self, shard: int) -> list[ImageRef]:
         """Return the images of a shard."""
+        return [image for image, _ in self.read_states(shard)]
+
+    def read_states(self, shard: int) -> list[tuple[ImageRef, FileState]]:
+        """Return the images of a shard, with the state of each file when the job was started."""
         with parquet.ParquetFile(self.path / IMAGES) as file:
-            table = file.read_row_group(shard)
-        return [ImageRef(row["name"], row["location"]) for row in table.to_pylist()]
+            rows = file.read_row_group(shard).to_pylist()
+        return [(ImageRef(row["name"], row["location"]), (row["bytes"], row["modified_ns"])) for row in rows]
+
+    def read_source(self, name: str) -> Images:
+        """Return all images as a source, by which a file of boxes finds them."""
+        table = parquet.read_table(self.path / IMAGES, partitioning=None)
+        return Images(name, tuple(map(Path, table["location"].to_pylist())), tuple(table["name"].to_pylist()))
 
     def read_manifest(self) -> dict[int, ShardRecord]:
         """Return the finished shards by number. A last line that was not written completely is left out.
@@ -199,11 +229,22 @@ def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tup
     count = shards = 0
     with parquet.ParquetWriter(path, IMAGES_SCHEMA, compression="zstd") as writer:
         for rows in _split_into_batches(remaining, shard_size):
-            names, locations = [row.name for row in rows], [row.location for row in rows]
-            table = pa.table([names, locations], schema=IMAGES_SCHEMA)
-            writer.write_table(table, row_group_size=shard_size)
+            sizes, times = zip(*(find_state(row) for row in rows), strict=True)
+            columns = [[row.name for row in rows], [row.location for row in rows], sizes, times]
+            writer.write_table(pa.table(columns, schema=IMAGES_SCHEMA), row_group_size=shard_size)
             count, shards = count + len(rows), shards + 1
     return count, shards
+
+
+def find_state(image: ImageRef) -> FileState:
+    """Return the size of a file and when it was last modified; None of a URL, and if the file is missing."""
+    if scheme_of(image.location) is not None:
+        return None, None
+    try:
+        state = Path(image.location).stat()
+    except OSError:
+        return None, None
+    return state.st_size, state.st_mtime_ns
 
 
 def _split_into_batches(images: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:

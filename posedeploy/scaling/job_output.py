@@ -1,126 +1,186 @@
-"""The report of a job, and ``poses.json`` from its shards."""
+"""The files of a finished job: its report and, if requested, ``poses.json`` from the shards of images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
 from posedeploy import artifact_files, files
+from posedeploy.convert.export_options import ignore_progress
+from posedeploy.errors import InputError
 from posedeploy.predict import poses_json
 from posedeploy.predict.camera import camera_warnings
 from posedeploy.predict.frames import Frame
 from posedeploy.predict.image_files import Images
 from posedeploy.predict.poses_json import PosesDocument
-from posedeploy.predict.run import describe_source
+from posedeploy.predict.source_record import describe_source, list_mesh_remarks
 from posedeploy.printable import printable
-from posedeploy.scaling.job_folder import JobDocument, JobFolder, ShardRecord
+from posedeploy.scaling.job_folder import REPORT, JobDocument, JobFolder, ShardRecord
+from posedeploy.scaling.job_report import write_report
+from posedeploy.scaling.joining import VideoJoiner
 from posedeploy.scaling.poses_table import read_rows
 from posedeploy.scaling.ray_settings import ShardedPrediction
 from posedeploy.scaling.shard_job import ShardJob, open_job
+from posedeploy.types import OnProgress
 
-REPORT_FORMAT, REPORT_VERSION = "posedeploy.shards", 1
-
-
-def describe_job(
-    document: JobDocument, records: Sequence[ShardRecord], problems: Sequence[str]
-) -> dict[str, Any]:
-    """Return the report of a job, for JSON. problems: why images were not used or shards are missing."""
-    return {
-        "format": REPORT_FORMAT,
-        "version": REPORT_VERSION,
-        "posedeploy": document.posedeploy,
-        "job": document.id,
-        "source": {
-            "name": document.name,
-            "images": document.images,
-            "images_sha256": document.images_sha256,
-            "skipped": list(document.skipped),
-        },
-        "options": dict(document.options),
-        "model_sha256": dict(document.model_sha256),
-        "shards": document.shards,
-        "finished_shards": len(records),
-        "images": sum(record.images for record in records),
-        "unused_images": sum(len(record.problems) for record in records),
-        "people": sum(record.people for record in records),
-        "lost_workers": sum(record.attempts - 1 for record in records),
-        "problems": list(problems),
-        "remarks": list_remarks(document, records),
-        "manifest": [
-            {"shard": record.shard, "file": record.file, "sha256": record.sha256, "images": record.images}
-            for record in records
-        ],
-        "workers": _describe_workers(records),
-    }
+MAX_REASONS = 3
+"""Maximum number of unusable images that a message names."""
 
 
-def list_remarks(document: JobDocument, records: Iterable[ShardRecord]) -> list[str]:
-    """Return all remarks of a job."""
-    return [*document.remarks, *(remark for record in records for remark in record.remarks)]
+class JobOutput(Protocol):
+    """Writes the files of a job."""
+
+    def finish(
+        self,
+        finished: Mapping[int, ShardRecord],
+        lost: Sequence[str],
+        on_progress: OnProgress = ignore_progress,
+    ) -> ShardedPrediction:
+        """Write the report and the other files.
+
+        Args:
+            finished: the finished shards. lost: why others are not finished.
+
+        Raises:
+            InputError: no image can be used.
+            OutputError: the folder cannot be written.
+        """
 
 
-def _describe_workers(records: Iterable[ShardRecord]) -> list[dict[str, Any]]:
-    by_worker: dict[tuple[str, int], list[ShardRecord]] = {}
-    for record in records:
-        by_worker.setdefault((record.node, record.worker), []).append(record)
-    return [
-        {
-            "node": node,
-            "process": process,
-            "runtime": worker_records[0].runtime.runtime,
-            "runtime_version": worker_records[0].runtime.version,
-            "device": worker_records[0].runtime.device,
-            "threads": worker_records[0].runtime.threads,
-            "images": sum(record.images for record in worker_records),
-            "seconds": sum(record.seconds for record in worker_records),
-            "cpu_seconds": sum(record.cpu_seconds for record in worker_records),
-            "max_rss_bytes": max(record.max_rss_bytes for record in worker_records),
-        }
-        for (node, process), worker_records in by_worker.items()
-    ]
+class ImagesOutput:
+    """The files of a job on images."""
 
-
-class PosesOutput:
-    """``poses.json`` of a job, identical to that of a run without Ray."""
-
-    def __init__(self, job: ShardJob, document: JobDocument, opened: ExitStack) -> None:
+    def __init__(
+        self,
+        job: ShardJob,
+        folder: JobFolder,
+        document: JobDocument,
+        opened: ExitStack,
+        *,
+        writes_poses: bool,
+    ) -> None:
         """
         Args:
-            opened: closes the models, which are opened as in a worker.
+            opened: closes the models, which are opened for ``poses.json`` as in a worker.
 
         Raises:
             PoseDeployError: a model cannot be opened on this machine.
         """
-        self._source = Images(document.name, (), None, tuple(document.skipped))
-        self._source.total = document.images
-        runner, self._artifact, self._options = open_job(job, self._source, opened)
+        self._folder, self._document = folder, document
+        self._poses: _Poses | None = None
+        has_boxes = job.settings.persons.boxes is not None
+        if writes_poses or has_boxes:  # boxes are checked before any worker starts
+            source = folder.read_source(document.name) if has_boxes else Images(document.name, ())
+            source.skipped, source.total = tuple(document.skipped), document.images
+            self._poses = _Poses(job, source, opened)
+        self._writes_poses = writes_poses
+
+    def finish(
+        self,
+        finished: Mapping[int, ShardRecord],
+        lost: Sequence[str],
+        on_progress: OnProgress = ignore_progress,
+    ) -> ShardedPrediction:
+        folder, document = self._folder, self._document
+        records = tuple(finished[shard] for shard in sorted(finished))
+        unused = (problem for record in records for problem in record.problems)
+        problems = (*document.problems, *unused, *lost)
+        remarks = (
+            *document.remarks,
+            *(self._poses.remarks if self._poses is not None else ()),
+            *(remark for record in records for remark in record.remarks),
+        )
+        write_report(folder, document, records, problems, remarks)
+        if not any(record.images > len(record.problems) for record in records):
+            more = f"; {REPORT} has all {len(problems)} reasons" if len(problems) > MAX_REASONS else ""
+            reasons = "; ".join(problems[:MAX_REASONS])
+            raise InputError(f"{document.name}: no image can be used: {reasons}{more}")
+        written = [folder.report, folder.manifest]
+        if self._poses is not None and self._writes_poses:
+            on_progress(f"writing {poses_json.NAME}", None)
+            self._poses.write(folder, records, problems, remarks)
+            written.append(folder.poses_json)
+        return ShardedPrediction(tuple(written), records, len(document.skipped), problems, remarks)
+
+
+class _Poses:
+    """``poses.json``, identical to that of a run without Ray. remarks: on all images, such as on a file of
+    boxes."""
+
+    def __init__(self, job: ShardJob, source: Images, opened: ExitStack) -> None:
+        runner, self._artifact, self._options = open_job(job, source, opened)
+        self._source = source
         self._producer = poses_json.describe_producer(
             self._artifact, runner.runtime_info, artifact_files.hashes_of(self._artifact)
         )
+        origin = self._options.joint_source or self._options.person_source
+        on_meshes = list_mesh_remarks(source, self._artifact, self._options)
+        self.remarks = (*(origin.remarks if origin else ()), *on_meshes)
 
-    def write(self, folder: JobFolder, result: ShardedPrediction) -> None:
-        """Write the poses of all finished shards.
-
-        Raises:
-            OutputError: the folder cannot be written.
-        """
+    def write(
+        self,
+        folder: JobFolder,
+        records: Sequence[ShardRecord],
+        problems: Sequence[str],
+        remarks: Sequence[str],
+    ) -> None:
         camera = self._options.camera
         content = PosesDocument(self._artifact.spec, camera)
         widths: set[int] = set()
         frames = 0
-        for record in result.shards:
+        for record in records:
             for row in read_rows(folder.path / record.file):
                 if row.poses is not None and row.size is not None:
                     width, height = row.size
                     image = np.broadcast_to(np.uint8(0), (height, width, 3))  # only its size is used
-                    content.add(Frame(row.name, image, row.index), row.poses, row.picture)
+                    content.add(Frame(row.name, image, row.index), row.poses, row.picture, row.meshes)
                     widths.add(width)
                     frames += 1
         source = describe_source(self._source, self._artifact, self._options, frames)
-        remarks = [printable(remark) for remark in (*camera_warnings(camera, widths), *result.remarks)]
+        shown = [printable(remark) for remark in (*camera_warnings(camera, widths), *remarks)]
         with files.staged(folder.path) as stage:
-            encoded = content.encode(self._producer, source, result.problems, remarks)
+            encoded = content.encode(self._producer, source, problems, shown)
             (stage / poses_json.NAME).write_bytes(encoded)
+
+
+class VideoOutput:
+    """The files of a job on a video: those of a run without Ray, and the report."""
+
+    def __init__(self, job: ShardJob, folder: JobFolder, document: JobDocument, opened: ExitStack) -> None:
+        """
+        Args:
+            opened: closes the models and the video.
+
+        Raises:
+            PoseDeployError: the video or a model cannot be opened on this machine.
+        """
+        self._folder, self._document = folder, document
+        self._joiner = VideoJoiner(job, opened)
+
+    def finish(
+        self,
+        finished: Mapping[int, ShardRecord],
+        lost: Sequence[str],
+        on_progress: OnProgress = ignore_progress,
+    ) -> ShardedPrediction:
+        folder, document = self._folder, self._document
+        records = tuple(finished[shard] for shard in sorted(finished))
+        written = (folder.report, folder.manifest)
+        if lost:
+            problems = (
+                *lost,
+                f"{document.name}: {poses_json.NAME} is not written: {len(lost)} of {document.shards} shards "
+                "are not finished; continue with `resume`",
+            )
+            write_report(folder, document, records, problems, ())
+            return ShardedPrediction(written, records, 0, problems, ())
+        shards = [folder.path / record.file for record in records]
+        joined, on_join = self._joiner.join(shards, on_progress)
+        remarks = (*joined.remarks, *on_join)
+        write_report(folder, document, records, joined.problems, remarks)
+        return ShardedPrediction(
+            (*written, *joined.files), records, joined.skipped, joined.problems, remarks, joined=joined
+        )

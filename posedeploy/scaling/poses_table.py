@@ -19,31 +19,45 @@ PERSON = pa.struct(
         pa.field("score", pa.float64(), nullable=False),
         pa.field("keypoints", pa.list_(pa.float64()), nullable=False),
         pa.field("keypoints_3d", pa.list_(pa.float64())),
+        pa.field("vertices", pa.list_(pa.float64())),
     ]
 )
 """One person. keypoints: x px, y px and score of each keypoint, all -1 if it was not found. keypoints_3d: x,
-y, z in mm and score of each joint."""
+y, z in mm and score of each joint. vertices: x, y, z in mm of each vertex of the mesh, for a video that
+shows it."""
 SCHEMA = pa.schema(
     [
         pa.field("index", pa.int64(), nullable=False),
         pa.field("name", pa.string(), nullable=False),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
+        pa.field("time_s", pa.float64()),
         pa.field("picture", pa.string()),
+        pa.field("meshes", pa.list_(pa.string())),
         pa.field("error", pa.string()),
         pa.field("remark", pa.string()),
+        pa.field("key", pa.string()),
         pa.field("people", pa.list_(PERSON)),
     ]
 )
-"""index: the position of the image in the job, from 0. picture: the file that shows the people, relative to
-the output folder. error: why the image was not used; width, height and people are then null."""
+"""index: the position of the image in the job, or of the frame in its video, from 0. time_s: of a frame.
+picture, meshes: the files that show the people, relative to the output folder. error: why the image was not
+used; width, height and people are then null. key: of a frame (``frame_keys``)."""
+OTHERS = ("time_s", "picture", "error", "remark", "key")
+"""The columns that are stored unchanged."""
+ARRAYS = {"scores": "score", "keypoints": "keypoints", "keypoints_3d": "keypoints_3d", "vertices": "vertices"}
+"""The arrays of ``Poses``, and the fields of ``PERSON``."""
 DETAILS = b"posedeploy"
 """The key of the metadata of a file, JSON: the dtypes of the arrays and ``root_relative``."""
 
 
 @dataclass(frozen=True)
 class ImageRow:
-    """The result for one image. size: width and height in px. poses: None if the image was not used."""
+    """The result for one image or frame.
+
+    size: width and height in px. poses: None if the image was not used. The other fields are as in
+    ``SCHEMA``.
+    """
 
     index: int
     name: str
@@ -52,6 +66,9 @@ class ImageRow:
     picture: str | None = None
     error: str | None = None
     remark: str | None = None
+    meshes: tuple[str, ...] = ()
+    time_s: float | None = None
+    key: str | None = None
 
 
 def write_rows(path: Path, rows: Sequence[ImageRow]) -> None:
@@ -80,8 +97,20 @@ def read_rows(path: Path) -> Iterator[ImageRow]:
         size = None if record["width"] is None else (record["width"], record["height"])
         people = record.pop("people")
         poses = None if people is None else _to_poses(people, details)
-        texts = {name: record[name] for name in ("picture", "error", "remark")}
-        yield ImageRow(record["index"], record["name"], size, poses, **texts)
+        others = {name: record[name] for name in OTHERS}
+        meshes = tuple(record["meshes"] or ())
+        yield ImageRow(record["index"], record["name"], size, poses, meshes=meshes, **others)
+
+
+def read_keys(path: Path) -> list[str]:
+    """Return the keys of the frames in a file.
+
+    Raises:
+        OSError: the file cannot be read.
+        pyarrow.ArrowException: it is not a Parquet file.
+    """
+    keys: list[str] = parquet.read_table(path, columns=["key"], partitioning=None)["key"].to_pylist()
+    return keys
 
 
 def _describe_arrays(poses: Sequence[Poses]) -> dict[str, Any]:
@@ -97,8 +126,7 @@ def _describe_arrays(poses: Sequence[Poses]) -> dict[str, Any]:
 
 
 def _arrays(poses: Poses) -> list[tuple[str, Array]]:
-    arrays = (("scores", poses.scores), ("keypoints", poses.keypoints), ("keypoints_3d", poses.keypoints_3d))
-    return [(name, array) for name, array in arrays if array is not None]
+    return [(name, array) for name in ARRAYS if (array := getattr(poses, name)) is not None]
 
 
 def _to_record(row: ImageRow) -> dict[str, Any]:
@@ -108,29 +136,26 @@ def _to_record(row: ImageRow) -> dict[str, Any]:
         "name": row.name,
         "width": width,
         "height": height,
-        "picture": row.picture,
-        "error": row.error,
-        "remark": row.remark,
+        "meshes": list(row.meshes) or None,
         "people": None if row.poses is None else _to_people(row.poses),
+        **{name: getattr(row, name) for name in OTHERS},
     }
 
 
 def _to_people(poses: Poses) -> list[dict[str, Any]]:
-    positions = [None] * len(poses) if poses.keypoints_3d is None else poses.keypoints_3d
+    arrays = _arrays(poses)
     return [
         {
-            "score": score,
-            "keypoints": keypoints.ravel().tolist(),
-            "keypoints_3d": None if joints is None else joints.ravel().tolist(),
+            ARRAYS[name]: array[person].ravel().tolist() if array.ndim > 1 else array[person].item()
+            for name, array in arrays
         }
-        for score, keypoints, joints in zip(poses.scores.tolist(), poses.keypoints, positions, strict=True)
+        for person in range(len(poses))
     ]
 
 
 def _to_poses(people: Sequence[dict[str, Any]], details: dict[str, Any]) -> Poses:
-    columns = {"scores": "score", "keypoints": "keypoints", "keypoints_3d": "keypoints_3d"}
     arrays = {
-        name: np.array([person[columns[name]] for person in people], details["dtypes"][name]).reshape(
+        name: np.array([person[ARRAYS[name]] for person in people], details["dtypes"][name]).reshape(
             len(people), *shape
         )
         for name, shape in details["shapes"].items()

@@ -15,15 +15,17 @@ RECENT = 32
 class Progress:
     """The progress of a job."""
 
-    def __init__(self, total: int, done: int, dashboard: str | None) -> None:
+    def __init__(self, total: int | None, done: int, dashboard: str | None, unit: str = "image") -> None:
         """
         Args:
-            total, done: images; ``done`` are those of the shards that an earlier run finished.
-            dashboard: the URL of Ray's dashboard.
+            total, done: images or frames; ``done`` are those of the shards that an earlier run finished.
+                The total is None if it is unknown.
+            dashboard: the URL of Ray's dashboard. unit: ``image`` or ``frame``.
         """
         self._total = total
         self._done = done
         self._dashboard = dashboard
+        self._unit = unit
         self._recent: deque[tuple[float, int, tuple[str, int]]] = deque(
             [(time.monotonic(), 0, ("", 0))], RECENT
         )
@@ -38,17 +40,20 @@ class Progress:
         self._recent.append((time.monotonic(), record.images, (record.node, record.worker)))
 
     @property
-    def share(self) -> float:
-        """The share of the images that are done."""
-        return self._done / self._total
+    def share(self) -> float | None:
+        """The share of the images that are done; None if it is unknown."""
+        return None if self._total is None else min(1.0, self._done / max(1, self._total))
 
     def __str__(self) -> str:
-        parts = [f"{self._done} of {counted(self._total, 'image')}"]
+        images = counted(self._done if self._total is None else self._total, self._unit)
+        parts = [images if self._total is None else f"{self._done} of {images}"]
         first, *later = self._recent
         if later:
             rate = sum(images for _, images, _ in later) / max(later[-1][0] - first[0], 1e-9)
             workers = len({worker for _, _, worker in later})
-            parts += [f"{rate:.1f} images/s", f"{_format_time((self._total - self._done) / rate)} left"]
+            parts.append(f"{rate:.1f} {self._unit}s/s")
+            if self._total is not None and rate > 0:
+                parts.append(f"{_format_time(max(0, self._total - self._done) / rate)} left")
             parts.append(counted(workers, "worker"))
         if self._unusable:
             parts.append(f"{counted(self._unusable, 'image')} not used")

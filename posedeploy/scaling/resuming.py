@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import msgspec
 
 from posedeploy import __version__, files
 from posedeploy.errors import InputError
-from posedeploy.printable import printable
-from posedeploy.scaling.image_list import list_images
+from posedeploy.printable import listed, printable
+from posedeploy.scaling.image_list import ImageList
 from posedeploy.scaling.job_folder import (
     IMAGES,
     JOB,
@@ -20,19 +20,21 @@ from posedeploy.scaling.job_folder import (
     JobDocument,
     JobFolder,
     ShardRecord,
+    find_state,
     write_images,
 )
+from posedeploy.scaling.job_source import FrameList, check_source, open_job_source
+from posedeploy.scaling.shard_job import ShardJob
+
+MISSING = (None, None)
+MAX_NAMES = 3
+"""Maximum number of changed images that a message names."""
 
 
 def start_job(
-    folder: JobFolder,
-    source: str,
-    *,
-    recursive: bool,
-    options: Mapping[str, Any],
-    model_sha256: Mapping[str, str],
+    folder: JobFolder, job: ShardJob, *, options: Mapping[str, Any], model_sha256: Mapping[str, str]
 ) -> JobDocument:
-    """List the images of a source, and write the description of the job into its folder.
+    """List the images or segments of a source, and write the description of the job into its folder.
 
     Raises:
         InputError: the folder contains a job with finished shards, or the source cannot be used.
@@ -45,27 +47,49 @@ def start_job(
     if folder.job.exists():  # without finished shards
         folder.remove_shards()
         folder.remove_shards(UNFINISHED)
-    image_list = list_images(source, recursive=recursive, without=folder.path)
+    content = open_job_source(job, options["shard_size"])
+    options = {**options, "is_single": content.is_single}
     with files.staged(folder.path) as stage:
-        images, shards = write_images(stage / IMAGES, image_list.images, options["shard_size"])
-        document = JobDocument(
-            name=printable(image_list.name),
-            options={**options, "is_single": image_list.is_single},
-            model_sha256=model_sha256,
-            images=images,
-            shards=shards,
-            images_sha256=files.sha256(stage / IMAGES),
-            skipped=image_list.skipped,
-            problems=image_list.problems,
-            remarks=image_list.remarks,
-        )
+        describe = _describe_frames if isinstance(content, FrameList) else _write_images
+        document = describe(content, stage, options, model_sha256)  # type: ignore[arg-type]
         (stage / MANIFEST).write_bytes(b"")
         (stage / JOB).write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
     return document
 
 
+def _write_images(
+    content: ImageList, stage: Path, options: Mapping[str, Any], model_sha256: Mapping[str, str]
+) -> JobDocument:
+    images, shards = write_images(stage / IMAGES, content.images, options["shard_size"])
+    return JobDocument(
+        name=printable(content.name),
+        options=options,
+        model_sha256=model_sha256,
+        images=images,
+        shards=shards,
+        images_sha256=files.sha256(stage / IMAGES),
+        skipped=content.skipped,
+        problems=content.problems,
+        remarks=content.remarks,
+    )
+
+
+def _describe_frames(
+    content: FrameList, stage: Path, options: Mapping[str, Any], model_sha256: Mapping[str, str]
+) -> JobDocument:
+    return JobDocument(
+        name=content.name,
+        options=options,
+        model_sha256=model_sha256,
+        images=content.total,
+        shards=len(content.segments),
+        segments=content.segments,
+        source_sha256=content.sha256,
+    )
+
+
 def resume_job(
-    folder: JobFolder, *, options: Mapping[str, Any], model_sha256: Mapping[str, str]
+    folder: JobFolder, job: ShardJob, *, options: Mapping[str, Any], model_sha256: Mapping[str, str]
 ) -> tuple[JobDocument, dict[int, ShardRecord]]:
     """Return the job in a folder with its finished shards. Shards whose files were deleted are left out.
 
@@ -74,7 +98,10 @@ def resume_job(
     """
     document = folder.read_job()
     _check_options(folder, document, options, model_sha256)
-    _check_file(folder.path / IMAGES, document.images_sha256, "use another folder without `resume`")
+    if document.source_sha256 is not None:
+        check_source(job, document.source_sha256)
+    if document.images_sha256 is not None:
+        _check_file(folder.path / IMAGES, document.images_sha256, "use another folder without `resume`")
     records = folder.read_manifest()
     finished = {}
     for number, record in records.items():
@@ -82,6 +109,8 @@ def resume_job(
         if path.exists():
             _check_file(path, record.sha256, "delete the file to compute the shard again, then `resume`")
             finished[number] = record
+    if document.images_sha256 is not None:
+        _check_images(folder, document.shards, finished)
     folder.remove_shards(UNFINISHED)  # their workers ended with the earlier run; no image crashed them
     folder.write_manifest(finished.values())
     return document, finished
@@ -109,6 +138,21 @@ def _check_options(
                 f"{name}: changed since the job in {folder.path} was started: its SHA-256 is "
                 f"{digest[:12]}..., expected {recorded_digest[:12]}...; use the same file, or another folder"
             )
+
+
+def _check_images(folder: JobFolder, shards: int, finished: Collection[int]) -> None:
+    """Check the size and the time of each image. One of a finished shard may be missing."""
+    changed: list[str] = []
+    for shard in range(shards):
+        for image, recorded in folder.read_states(shard):
+            state = find_state(image)
+            if state != recorded and not (shard in finished and state == MISSING):
+                changed.append(image.location)
+    if changed:
+        raise InputError(
+            f"{listed(changed, MAX_NAMES)}: changed since the job in {folder.path} was started; restore the "
+            "files, or use another folder without `resume`"
+        )
 
 
 def _check_file(path: Path, expected: str, hint: str) -> None:

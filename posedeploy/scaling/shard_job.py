@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from posedeploy import __version__
+from posedeploy.api.mesh_faces import load_faces
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, get_path, is_sample
 from posedeploy.api.open_models import open_model
 from posedeploy.api.person_sources import check_camera, open_box_source, open_joint_source
-from posedeploy.api.writing_poses import PredictSettings
+from posedeploy.api.writing_poses import PredictSettings, open_frames
 from posedeploy.errors import InputError
 from posedeploy.model_urls import to_path
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import Source
 from posedeploy.predict.predict_options import PredictOptions
+from posedeploy.predict.urls import local_path, scheme_of
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Artifact, RunOptions, StrPath
 
@@ -24,8 +26,8 @@ from posedeploy.types import Artifact, RunOptions, StrPath
 class ShardJob:
     """What every worker needs. All paths are absolute.
 
-    source: the name of the source, for messages. folder, job_id: of a job that writes shards. version: of
-    posedeploy in the process that starts the job.
+    source: as the user passed it, for messages. location: the same as an absolute path. folder, job_id: of a
+    job that writes shards. version: of posedeploy in the process that starts the job.
     """
 
     source: str
@@ -35,6 +37,7 @@ class ShardJob:
     runtime: str | None = None
     model_args: ModelKeywords = field(default_factory=lambda: ModelKeywords())
     folder: Path = field(default_factory=Path)
+    location: str = ""
     job_id: str = ""
     version: str = __version__
 
@@ -61,36 +64,44 @@ def open_job(job: ShardJob, source: Source, opened: ExitStack) -> tuple[Runner, 
     options = PredictOptions(
         camera,
         draw=settings.draw,
+        track=settings.track,
+        smooth=settings.smooth,
         person_source=boxes,
         joint_source=people,
+        faces=load_faces(args.mesh, artifact),
+        mesh_format=settings.mesh_format,
         threshold=persons.threshold,
         refine=settings.refine,
     )
     return runner, artifact, options
 
 
-def check_settings(settings: PredictSettings, model_args: ModelKeywords) -> None:
+def open_job_frames(job: ShardJob, *, is_worker: bool = True) -> Source:
+    """Open the video of a job, or another source whose frames are processed in order.
+
+    Args:
+        is_worker: use the absolute path; otherwise the one that messages name.
+
+    Raises:
+        InputError: the source or a setting for it cannot be used.
+    """
+    return open_frames(job.location if is_worker else local_path(job.source), job.folder, job.settings)
+
+
+def find_location(source: str) -> str:
+    """Return a source for processes with another working directory. URLs stay as they are."""
+    path = local_path(source)
+    return path if scheme_of(path) is not None else str(Path(path).absolute())
+
+
+def check_settings(settings: PredictSettings) -> None:
     """Check that workers support all settings.
 
     Raises:
-        InputError: a window, a video or meshes are requested, or people's boxes or joints come from a file.
+        InputError: a window is requested.
     """
-    joints = settings.joints
-    refused = {
-        "show": (settings.show, "windows"),
-        "fps": (settings.fps is not None, "videos"),
-        "boxes": (settings.persons.boxes is not None, "files of boxes"),
-        "mesh": (model_args.get("mesh") is not None, "meshes"),
-        "joints": (joints.joint_set is not None, "files of 2D joints"),
-        "sequence": (joints.is_sequence, "files of 2D joints"),
-        "joints_key": (joints.key is not None, "files of 2D joints"),
-        "image_size": (joints.image_size is not None, "files of 2D joints"),
-    }
-    for name, (is_set, what) in refused.items():
-        if is_set:
-            raise InputError(
-                f"`{name}`: not available with `ray`: workers do not support {what}; leave out one of them"
-            )
+    if settings.show:
+        raise InputError("`show`: not available with `ray`, which opens no windows; leave out one of them")
 
 
 def resolve_model_path(model: StrPath | None) -> Path:
@@ -114,6 +125,7 @@ def resolve_setting_paths(settings: PredictSettings) -> PredictSettings:
         persons=replace(
             persons,
             detector=None if persons.detector is None else resolve_model_path(persons.detector),
+            boxes=_absolute(persons.boxes),
             contract=_absolute(persons.contract),
         ),
     )
@@ -122,9 +134,12 @@ def resolve_setting_paths(settings: PredictSettings) -> PredictSettings:
 def resolve_model_args(model_args: ModelKeywords) -> ModelKeywords:
     """Return the arguments of a model for processes with another working directory."""
     absolute = ModelKeywords(**model_args)
-    contract, network = model_args.get("contract"), model_args.get("network")
+    contract, mesh = model_args.get("contract"), model_args.get("mesh")
+    network = model_args.get("network")
     if contract is not None and Path(contract).exists():  # otherwise the name of a preset
         absolute["contract"] = str(Path(contract).absolute())
+    if mesh is not None:
+        absolute["mesh"] = str(Path(mesh).absolute())
     if network is not None:
         absolute["network"] = str(Path(network).absolute())
     return absolute

@@ -9,26 +9,20 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Protocol
 
 from posedeploy import files
 from posedeploy.errors import ClusterError, InputError
-from posedeploy.predict.chain import Predictor
-from posedeploy.predict.frames import Frame
-from posedeploy.predict.image_files import Images
-from posedeploy.predict.lifting import Lifter
-from posedeploy.predict.pictures import Names, Painter, PictureFiles
-from posedeploy.predict.run import choose_predictor
-from posedeploy.scaling.image_list import ImageRef
-from posedeploy.scaling.image_worker import predict_images
+from posedeploy.scaling.image_shards import ImageShards
 from posedeploy.scaling.input_hashes import hash_inputs
-from posedeploy.scaling.job_folder import PICTURES, JobDocument, JobFolder, ShardRecord, write_error
+from posedeploy.scaling.job_folder import JobDocument, JobFolder, ShardRecord, write_error
 from posedeploy.scaling.outcome import TaskError, check_version
 from posedeploy.scaling.poses_table import ImageRow, write_rows
-from posedeploy.scaling.shard_job import ShardJob, open_job
-from posedeploy.types import Poses
+from posedeploy.scaling.segment_shards import SegmentShards
+from posedeploy.scaling.shard_job import ShardJob
+from posedeploy.types import RuntimeInfo
 
 MAX_ATTEMPTS = 3
 """Maximum number of attempts for each shard: an image that crashes the decoder must not stop the job."""
@@ -48,17 +42,12 @@ class ShardWorker:
         self._job = job
         self._folder = JobFolder(job.folder)
         document = check_worker(self._folder, job.job_id)
-        self._size = document.options["shard_size"]
         self._opened = ExitStack()
         with ExitStack() as on_error:
             on_error.push(self._opened)
-            source = Images(job.source, ())
-            runner, artifact, options = open_job(job, source, self._opened)
+            self._shards = _open_shards(job, self._folder, document, self._opened)
             _check_inputs(job, document)
             on_error.pop_all()
-        self._spec, self._runtime = artifact.spec, runner.runtime_info
-        self._draw = options.draw
-        self._predictor: Predictor | Lifter = choose_predictor(runner, artifact, options)
 
     def close(self) -> None:
         """Close the models."""
@@ -81,14 +70,17 @@ class ShardWorker:
         started, cpu_started = time.monotonic(), time.process_time()
         path = self._folder.shard(shard)
         path.parent.mkdir(exist_ok=True)
-        remarks = len(self._predictor.remarks)
         interrupted = _remove_attempts(path, self._folder.pictures(shard))
         if interrupted >= MAX_ATTEMPTS:
-            raise TaskError(_describe_lost(self._folder.read_images(shard), shard * self._size, shard))
+            raise TaskError(
+                f"shard {shard} is not finished: its worker died {MAX_ATTEMPTS} times while it processed "
+                f"{self._shards.describe(shard)}; look for an image that crashes the decoder or takes too "
+                "much memory, then continue with `resume`"
+            )
         attempt = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.part")
         attempt.touch()
         try:
-            rows = self._predict(self._folder.read_images(shard), shard)
+            rows = self._shards.predict(shard)
             write_rows(attempt, rows)
             _sync(attempt)
             digest, size = files.sha256(attempt), attempt.stat().st_size
@@ -105,7 +97,7 @@ class ShardWorker:
             problems=tuple(row.error for row in rows if row.error is not None),
             remarks=(
                 *(f"{row.name}: {row.remark}" for row in rows if row.remark is not None),
-                *self._predictor.remarks[remarks:],
+                *self._shards.take_remarks(),
             ),
             attempts=interrupted + 1,
             node=platform.node(),
@@ -113,52 +105,29 @@ class ShardWorker:
             seconds=round(time.monotonic() - started, 6),
             cpu_seconds=round(time.process_time() - cpu_started, 6),
             max_rss_bytes=_max_rss_bytes(),
-            runtime=self._runtime,
+            runtime=self._shards.runtime,
         )
 
-    def _predict(self, images: Sequence[ImageRef], shard: int) -> list[ImageRow]:
-        first = shard * self._size
-        if not self._draw:
-            return predict_images(self._predictor, images, first)
-        pictures = _Pictures(self._folder.pictures(shard), Painter(self._spec, is_video=False))
-        try:
-            rows = predict_images(self._predictor, images, first, pictures.write)
-            pictures.finish()
-        finally:
-            pictures.discard()
-        return rows
+
+class Shards(Protocol):
+    """Computes the shards of one kind of source. runtime: what the network runs on."""
+
+    runtime: RuntimeInfo
+
+    def predict(self, shard: int) -> list[ImageRow]:
+        """Return the results of a shard."""
+
+    def take_remarks(self) -> list[str]:
+        """Return the remarks since the last call."""
+
+    def describe(self, shard: int) -> str:
+        """Return the content of a shard for messages."""
 
 
-class _Pictures:
-    """The pictures of a shard, in a folder that replaces that of an earlier attempt."""
-
-    def __init__(self, folder: Path, painter: Painter) -> None:
-        self._folder, self._painter = folder, painter
-        self._part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
-        self._part.mkdir(parents=True)
-        self._files = PictureFiles(self._part, Names(self._part, ()))
-
-    def write(self, frame: Frame, poses: Poses) -> str:
-        """Draw the people, and return the name of the file relative to the output folder."""
-        name = self._files.write(frame, self._painter.paint(frame.image.copy(), poses))
-        return f"{PICTURES}/{self._folder.name}/{name}"
-
-    def finish(self) -> None:
-        """Replace the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._part.replace(self._folder)
-
-    def discard(self) -> None:
-        """Delete the pictures, unless they have replaced the folder."""
-        shutil.rmtree(self._part, ignore_errors=True)
-
-
-def _describe_lost(images: Sequence[ImageRef], first: int, shard: int) -> str:
-    return (
-        f"shard {shard} is not finished: its worker died {MAX_ATTEMPTS} times while it processed images "
-        f"{first} to {first + len(images) - 1} ({images[0].name} to {images[-1].name}); look for an image "
-        "that crashes the decoder or takes too much memory, then continue with `resume`"
-    )
+def _open_shards(job: ShardJob, folder: JobFolder, document: JobDocument, opened: ExitStack) -> Shards:
+    if document.segments:
+        return SegmentShards(job, document.segments, opened)
+    return ImageShards(job, folder, document.options["shard_size"], opened)
 
 
 def check_worker(folder: JobFolder, job_id: str) -> JobDocument:

@@ -38,11 +38,12 @@ def make_video(
     rotation: int | None = None,
     format_: str | None = None,
     size: tuple[int, int] = SIZE,
+    encoder: dict[str, str] | None = None,
     **container: str,
 ) -> Path:
     """A video of a frame for each stamp. ``sound``: the codec of a tone, as long or ``sound_s`` seconds."""
     with av.open(str(path), "w", format=format_, container_options=container) as output:
-        stream: Any = output.add_stream(codec, rate=25)
+        stream: Any = output.add_stream(codec, rate=25, options=encoder or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = time_base
         if rotation is not None:

@@ -14,7 +14,10 @@ import pytest
 from posedeploy.api.exporting import export
 from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.api.writing_poses import PredictSettings
+from posedeploy.scaling import predicting
 from posedeploy.scaling.ray_settings import RaySettings
+from posedeploy.scaling.shard_job import ShardJob
+from posedeploy.scaling.shard_worker import ShardWorker
 from tests.commands.conftest import done, elsewhere, invoke, refused  # noqa: F401 - fixtures
 from tests.support.networks import write_crop_network
 
@@ -39,6 +42,24 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / f"{number:02d}.png"), cv2.resize(pixels, (320, 240)))
     (folder / "03.png").write_bytes((folder / "03.png").read_bytes()[:3000])
     return folder
+
+
+@pytest.fixture(scope="module")
+def in_one_process() -> Iterator[None]:
+    """Compute the shards in this process."""
+
+    def compute(folder: Any, job: ShardJob, document: Any, finished: Any, *rest: object) -> list[str]:
+        worker = ShardWorker(job)
+        for shard in range(document.shards):
+            if shard not in finished:
+                finished[shard] = worker(shard)
+                folder.append_record(finished[shard])
+        worker.close()
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predicting, "_compute", compute)
+        yield
 
 
 @pytest.fixture

@@ -13,8 +13,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from posedeploy.api.writing_poses import PredictSettings
 from posedeploy.errors import InputError, MissingPackageError, PoseDeployError
-from posedeploy.scaling.image_list import ImageList, list_images, read_location
+from posedeploy.scaling.image_list import ImageList, read_location
+from posedeploy.scaling.job_source import open_job_source
+from posedeploy.scaling.shard_job import ShardJob, find_location
+from posedeploy.types import RunOptions
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +31,18 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _list(source: str, **arguments: bool) -> ImageList:
-    return list_images(source, recursive=arguments.get("recursive", False), without=Path("out"))
+    settings = PredictSettings(recursive=arguments.get("recursive", False))
+    job = ShardJob(
+        source=source,
+        location=find_location(source),
+        model=Path(),
+        settings=settings,
+        options=RunOptions(),
+        folder=Path("out").absolute(),
+    )
+    content = open_job_source(job, 256)
+    assert isinstance(content, ImageList)
+    return content
 
 
 def _locations(source: str, **arguments: bool) -> list[str]:

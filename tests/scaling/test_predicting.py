@@ -18,11 +18,13 @@ import numpy as np
 import psutil
 import pytest
 
+from posedeploy.api.writing_poses import write_poses
 from posedeploy.errors import ClusterError, OutputError
 from posedeploy.scaling.poses_table import read_rows
 from posedeploy.scaling.predicting import write_pose_shards
 from posedeploy.scaling.ray_settings import RaySettings, ShardedPrediction
 from tests.commands.conftest import Invoke
+from tests.predict.videos import make_video
 from tests.scaling.conftest import OBJECT_STORE_BYTES, WITHOUT_PICTURES, in_shards, running_cluster
 
 pytestmark = pytest.mark.slow
@@ -141,6 +143,23 @@ def test_killed_workers_and_nodes_change_nothing(
     assert len({shard.worker for shard in result.shards}) > 2
     assert sum(shard.attempts - 1 for shard in result.shards) > 0, "no worker was killed within a shard"
     assert result.problems == ()
+
+
+def test_a_killed_worker_changes_nothing_in_a_video(model: Path, tmp_path: Path) -> None:
+    encoder = {"g": "8", "keyint_min": "8", "sc_threshold": "0", "bf": "3", "x264-params": "open-gop=1"}
+    clip = make_video(tmp_path / "clip.mp4", encoder=encoder, stamps=range(160), size=(640, 480))
+    write_poses(model, clip, tmp_path / "plain", threads=1)
+
+    def kill_workers(shards: list[dict[str, Any]]) -> None:
+        _kill_computing({shard["worker"] for shard in shards}, tmp_path / "out" / "shards")
+
+    thread = _after_shards(tmp_path / "out", 3, kill_workers)
+    result = write_pose_shards(model, clip, tmp_path / "out", None, in_shards(8, workers=2))
+    thread.join()
+    assert sum(shard.attempts - 1 for shard in result.shards) > 0, "no worker was killed within a shard"
+    assert (result.images, len(result.shards), result.problems, result.remarks) == (160, 20, (), ())
+    for name in ("clip.mp4", "poses.json"):
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
 def test_ctrl_c_keeps_the_finished_shards(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from posedeploy.errors import ClusterError, InputError, OutputError
-from posedeploy.scaling import predicting
+from posedeploy.scaling import job_opening
 from posedeploy.scaling.image_worker import ImageWorker
 from posedeploy.scaling.job_folder import JobFolder
 from posedeploy.scaling.outcome import TaskError
@@ -24,28 +24,11 @@ from posedeploy.scaling.shard_worker import MAX_ATTEMPTS, ShardWorker
 from posedeploy.types import RunOptions
 from tests.scaling.conftest import WITHOUT_PICTURES, in_shards
 
+pytestmark = pytest.mark.usefixtures("in_one_process")
 SIZE = 4
 
 
 Run: TypeAlias = Callable[..., ShardedPrediction]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def in_one_process() -> Iterator[None]:
-    """Compute the shards in this process."""
-
-    def compute(folder: Any, job: ShardJob, document: Any, finished: Any, *rest: object) -> list[str]:
-        worker = ShardWorker(job)
-        for shard in range(document.shards):
-            if shard not in finished:
-                finished[shard] = worker(shard)
-                folder.append_record(finished[shard])
-        worker.close()
-        return []
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predicting, "_compute", compute)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +171,7 @@ def test_a_job_that_cannot_be_started_leaves_no_folder(model: Path, tmp_path: Pa
 
 
 def test_two_runs_do_not_compute_one_job(job: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predicting, "try_lock", lambda path: None)
+    monkeypatch.setattr(job_opening, "try_lock", lambda path: None)
     with pytest.raises(OutputError, match="another process is already computing this job; wait until"):
         job()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.joint_files.joint_content import JointsFrame, gather
 from posedeploy.predict.joint_files.joint_formats import read_joints
 from posedeploy.predict.joint_files.pixels import scale_to_pixels
+from posedeploy.predict.segments import Segment, split_evenly
 from posedeploy.printable import printable
 from posedeploy.types import Array
 
@@ -91,8 +92,15 @@ class JointsFile(Source):
 
     def __iter__(self) -> Iterator[Frame]:
         """Iterate over blank frames of the images' size; if unknown, a tenth larger than the joints need."""
+        return self.read(Segment(0, len(self.content.frames)))
+
+    def split(self, min_frames: int) -> Sequence[Segment]:
+        return split_evenly(len(self.content.frames), min_frames)
+
+    def read(self, segment: Segment) -> Iterator[Frame]:
         common_size = self._size_of(self.content.frames)
-        for index, frame in enumerate(self.content.frames):
+        frames = self.content.frames[segment.first :][: segment.frames]
+        for index, frame in enumerate(frames, segment.first):
             width, height = common_size if self.is_video else self._size_of([frame])
             image = blank_image((width, height))
             yield Frame(self._name_of(frame), image, self.numbers[index], self._time_of(frame, index))
