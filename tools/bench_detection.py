@@ -2,9 +2,9 @@
 
     python tools/bench_detection.py ARTIFACT [--trials 10] [--runs 120] [--threads 1] [--slowdown 0.05]
 
-A trial loads PyTorch and the artifact three times, and the artifact twice more in each load: once as it is,
-and once in a runner that stays busy for a part of its own time after each run. Both are compared with the
-first, in the same rounds, and with the previous trial, relative to PyTorch.
+A trial loads PyTorch and the artifact as often as ``bench --compare``, and the artifact twice more in each
+load: once as it is, and once in a runner that stays busy for a part of its own time after each run. Both are
+compared with the first, in the same rounds, and with the previous trial, relative to PyTorch.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import psutil
 
 from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
+from posedeploy.api.benchmarking import LOADS_TO_COMPARE
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads
-from posedeploy.benchmarks.time_comparison import TimedNetwork, compare_in_rounds, compare_measurements
+from posedeploy.benchmarks.time_comparison import compare_in_rounds, compare_measurements
+from posedeploy.benchmarks.timed_network import TimedNetwork
 from posedeploy.benchmarks.timing import Candidate
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import RunOptions, Tensors
 from tools.command_line import run_tool
-
-LOADS = 3
 
 
 class SlowedRunner(Runner):
@@ -56,7 +56,7 @@ class SlowedRunner(Runner):
 def trial(artifact: Path, options: RunOptions, runs: int, slowdown: float, seed: int) -> tuple[Latency, ...]:
     """Return the times of PyTorch, the artifact, the artifact again and the slowed artifact."""
     parts: list[Sequence[Latency]] = []
-    settings = BenchmarkOptions(runs=runs, loads=LOADS)
+    settings = BenchmarkOptions(runs=runs, loads=LOADS_TO_COMPARE)
     for number, count in enumerate(settings.runs_of_each_load):
         with ExitStack() as opened:
             loader = CandidateLoader(options, settings, ModelArgs(), opened, args_describe_all=False)

@@ -43,7 +43,7 @@ from posedeploy.types import (
     StrPath,
 )
 
-LOADS_TO_COMPARE = 3
+LOADS_TO_COMPARE = 8
 """Loads of each model for ``compare``. The placement in memory changes the times of each load a little."""
 
 

@@ -16,10 +16,10 @@ from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.time_comparison import (
     TimeComparison,
-    TimedNetwork,
     compare_in_rounds,
     compare_measurements,
 )
+from posedeploy.benchmarks.timed_network import TimedNetwork
 from posedeploy.benchmarks.timing import Candidate
 from posedeploy.errors import InputError, PoseDeployError, first_line
 from posedeploy.input_files import path_exists

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from posedeploy.benchmarks import intervals, time_comparison
+from posedeploy.benchmarks import intervals, time_shifts
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import Machine, describe_machine
 from posedeploy.benchmarks.time_comparison import TimeComparison
@@ -62,8 +62,7 @@ class LatencyReport:
                 "confidence": intervals.CONFIDENCE,
                 "results": [_row(result) for result in self.results],
                 "comparisons": [
-                    asdict(comparison)
-                    | {"verdict": comparison.verdict, "confidence": time_comparison.CONFIDENCE}
+                    asdict(comparison) | {"verdict": comparison.verdict, "confidence": time_shifts.CONFIDENCE}
                     for comparison in self.comparisons
                 ],
                 "remarks": list(self.remarks),

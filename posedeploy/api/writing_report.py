@@ -13,7 +13,7 @@ from posedeploy.api.report_warnings import list_warnings
 from posedeploy.api.result_files import ResultSource, read_results
 from posedeploy.argument_types import check_arguments
 from posedeploy.backends import CHECKPOINT_SUFFIXES, is_named_like_model
-from posedeploy.benchmarks import intervals, time_comparison
+from posedeploy.benchmarks import intervals, time_comparison, time_shifts
 from posedeploy.errors import OutputError
 from posedeploy.input_files import describe_special_file
 from posedeploy.types import StrPath
@@ -53,7 +53,7 @@ def report(results: ResultSource | Iterable[ResultSource], output: StrPath) -> P
         warnings=warnings,
         precision_class=precision_class,
         confidence=intervals.CONFIDENCE,
-        verdict_confidence=time_comparison.CONFIDENCE,
+        verdict_confidence=time_shifts.CONFIDENCE,
         dead_zone=time_comparison.DEAD_ZONE,
         release=__version__,
     )

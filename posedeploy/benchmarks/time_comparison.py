@@ -2,37 +2,27 @@
 
 Two networks that ran in the same rounds are compared round by round. Between two measurements the load of
 the machine changes, and affects networks by different amounts. Their times are therefore compared twice, as
-they are and as multiples of a reference that was timed in both, and the interval covers both results.
-
-The runs of one load share its placement in memory, so they are not an independent sample of what another load
-would give. If a network was loaded several times, the interval therefore also covers the shift of each load.
+they are and as multiples of a reference that was timed in both, and the interval covers both results. Other
+processes can still slow one of the two networks only, so the interval allows for the load of the machine.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
-import numpy as np
-
-from posedeploy.benchmarks.intervals import Estimate, independent_shift, paired_shift
+from posedeploy.benchmarks.intervals import Estimate
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.types import Array
+from posedeploy.benchmarks.time_shifts import Clock, Shift, independent, paired
+from posedeploy.benchmarks.timed_network import TimedNetwork, explain_other_load, explain_unlike
 
 Verdict: TypeAlias = Literal["slower", "faster", "no difference", "cannot tell"]
-Clock: TypeAlias = Literal["wall", "cpu"]
 DEAD_ZONE = 0.01
 """The largest relative difference that counts as no difference."""
-CONFIDENCE = 0.99
-"""Confidence of the interval of all runs and, from eight loads on, of that of the loads. With fewer loads,
-each one must support the verdict, which has no such confidence: if the loads of equal networks differ by far
-more than the dead zone, the ratios of three loads are all above it in up to one of eight comparisons."""
 MIN_TIMES = 20
 """The number of timed runs of each network that a verdict needs."""
-MAX_LOAD_DIFFERENCE = 0.5
-"""The largest difference between the load averages of two measurements without a common reference."""
 SAME_ROUNDS = "compare with the earlier model itself, which then runs in the same rounds"
 
 
@@ -43,7 +33,7 @@ class TimeComparison:
     against: the label of the other network or the name of the report. reference: the label of the row that
     both measurements were divided by; None if both networks ran in the same rounds, or no row is common.
     clock: ``cpu`` if processor time decided. ratio: this network's time divided by the other's. interval: of
-    the ratio, which decides the verdict (see ``CONFIDENCE``); None for too few runs. times: the number of
+    the ratio, which decides the verdict (see ``time_shifts``); None for too few runs. times: the number of
     timed runs of this network and of the other. reason: why there is no verdict, and what to do.
     earlier_file: the model file of the earlier report, if it still exists and ran in the same rounds.
     """
@@ -80,29 +70,11 @@ class TimeComparison:
         return f"{self.label}: cannot tell whether it is slower than {self.against}: {self.reason}"
 
 
-class Shift(NamedTuple):
-    """The shift of the logarithms of times: of all runs, and of the loads."""
-
-    runs: Estimate
-    loads: Estimate
-
-
-@dataclass(frozen=True)
-class TimedNetwork:
-    """A network in one measurement, and the reference of that measurement, if any."""
-
-    result: Latency
-    reference: Latency | None = None
-
-
 def compare_in_rounds(new: Latency, old: Latency) -> TimeComparison:
     """Compare two networks that ran in the same rounds, and were loaded equally often."""
-
-    def shifts(clock: Clock) -> Iterator[Shift]:
-        differences = _log(new, clock) - _log(old, clock)
-        yield Shift(paired_shift(differences, CONFIDENCE), _paired_loads(_pseudomedians(differences, new)))
-
-    return _decide([_comparison(new, old, None, clock, list(shifts(clock))) for clock in _clocks((new, old))])
+    return _decide(
+        [_comparison(new, old, None, clock, [paired(new, old, clock)]) for clock in _clocks((new, old))]
+    )
 
 
 def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> TimeComparison:
@@ -115,63 +87,26 @@ def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> 
     label = new.reference.label if new.reference else None
     compared = _decide(
         [
-            _comparison(new.result, old.result, label, clock, list(_shifts(new, old, clock)))
+            _comparison(new.result, old.result, label, clock, list(independent(new, old, clock)))
             for clock in _clocks(rows)
         ]
     )
-    if new.reference is None and compared.interval is not None and (why := _explain_unlike(new, old)):
-        reason = f"{why}, and PyTorch was not timed in both; measure on an idle machine"
-        compared = replace(compared, interval=None, reason=reason)
+    if compared.interval is not None:
+        compared = _allow_for_load(compared, compared.interval, new, old)
     reason = f"{compared.reason}, or {SAME_ROUNDS}" if compared.reason else ""
     return replace(compared, against=against, reason=reason)
 
 
-def _explain_unlike(new: TimedNetwork, old: TimedNetwork) -> str:
-    """Return why times cannot be compared without a reference; '' if they can."""
-    if new.result.warning is not None or old.result.warning is not None:
-        return "its times are unreliable"
-    loads = old.result.load_average, new.result.load_average
-    if abs(loads[1] - loads[0]) > MAX_LOAD_DIFFERENCE:
-        return f"the load average was {loads[0]:.1f} and is {loads[1]:.1f}"
-    return ""
-
-
-def _shifts(new: TimedNetwork, old: TimedNetwork, clock: Clock) -> Iterator[Shift]:
-    """Yield the shift relative to the reference, if any, and then that of the times themselves."""
-    ours, theirs = _log(new.result, clock), _log(old.result, clock)
-    if new.reference is not None and old.reference is not None:
-        yield _independent_shift(
-            ours - _log(new.reference, clock), theirs - _log(old.reference, clock), new.result, old.result
-        )
-    yield _independent_shift(ours, theirs, new.result, old.result)
-
-
-def _independent_shift(ours: Array, theirs: Array, new: Latency, old: Latency) -> Shift:
-    loads = _independent_loads(_pseudomedians(ours, new), _pseudomedians(theirs, old))
-    return Shift(independent_shift(ours, theirs, CONFIDENCE), loads)
-
-
-def _pseudomedians(values: Array, result: Latency) -> list[float]:
-    """Return the pseudomedian of the values of each load that has any."""
-    runs = [load.runs for load in result.loads]
-    parts = np.split(values, np.cumsum(runs)[:-1]) if sum(runs) == len(values) else [values]
-    return [paired_shift(part).value for part in parts if len(part)]
-
-
-def _paired_loads(shifts: Sequence[float]) -> Estimate:
-    """Return the interval of the shifts of loads; all of them if there are too few for one."""
-    estimate = paired_shift(shifts, CONFIDENCE)
-    if math.isfinite(estimate.low):
-        return estimate
-    return Estimate(estimate.value, min(shifts), max(shifts))
-
-
-def _independent_loads(new: Sequence[float], old: Sequence[float]) -> Estimate:
-    """Return the interval of the shift between loads; all their differences if there are too few for one."""
-    estimate = independent_shift(new, old, CONFIDENCE)
-    if math.isfinite(estimate.low):
-        return estimate
-    return Estimate(estimate.value, min(new) - max(old), max(new) - min(old))
+def _allow_for_load(
+    compared: TimeComparison, interval: tuple[float, float], new: TimedNetwork, old: TimedNetwork
+) -> TimeComparison:
+    """Return the comparison with an interval that covers what other processes can have changed."""
+    if why := explain_unlike(new, old):
+        return replace(compared, interval=None, reason=f"{why}; measure on an idle machine")
+    factor, why = explain_other_load(new, old)
+    allowed = replace(compared, interval=(interval[0] / factor, interval[1] * factor))
+    unchanged = compared.verdict == allowed.verdict
+    return allowed if unchanged else replace(allowed, reason=f"{why}; measure on an idle machine")
 
 
 def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
@@ -255,8 +190,3 @@ def _ratios(shifts: Iterable[Estimate]) -> tuple[float, float]:
     """Return the interval of ratios that covers all shifts."""
     estimates = list(shifts)
     return math.exp(min(each.low for each in estimates)), math.exp(max(each.high for each in estimates))
-
-
-def _log(result: Latency, clock: Clock) -> Array:
-    times: Array = np.log(result.times_s if clock == "wall" else result.cpu_times_s)
-    return times

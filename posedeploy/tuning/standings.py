@@ -14,7 +14,8 @@ from typing import TypeAlias
 import numpy as np
 
 from posedeploy.benchmarks.intervals import Estimate, paired_shift
-from posedeploy.benchmarks.time_comparison import CONFIDENCE, DEAD_ZONE
+from posedeploy.benchmarks.time_comparison import DEAD_ZONE
+from posedeploy.benchmarks.time_shifts import CONFIDENCE
 from posedeploy.tuning.error_share import ErrorShare
 
 Times: TypeAlias = Mapping[int, Sequence[float]]

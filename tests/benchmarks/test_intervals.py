@@ -8,7 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.intervals import independent_shift, paired_shift, percentile_interval
+from posedeploy.benchmarks.intervals import (
+    independent_shift,
+    mean_difference,
+    paired_shift,
+    percentile_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +79,27 @@ def test_exact_and_approximate_ranks_agree(count: int) -> None:
     shift, sign = paired_shift(values), 1.96 / math.sqrt(count)
     assert shift.high - shift.low == pytest.approx(2 * sign, rel=0.2)
     assert shift.low < shift.value < shift.high
+
+
+def test_the_interval_of_a_mean_is_that_of_student() -> None:
+    estimate = mean_difference([1.0, 2.0, 3.0, 4.0, 5.0])
+    half = 2.776 * math.sqrt(2.5 / 5)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((3.0, 3.0 - half, 3.0 + half))
+
+
+def test_the_intervals_of_two_means_are_joined() -> None:
+    estimate = mean_difference([1.0, 3.0], [0.0, 2.0, 4.0])
+    half = 3.182 * math.sqrt(2 / 2 + 4 / 3)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.0, -half, half))
+
+
+def test_one_value_has_no_interval() -> None:
+    assert math.isinf(mean_difference([1.0]).high)
+
+
+@pytest.mark.parametrize("count", [2, 5, 8, 40])
+def test_the_interval_of_a_mean_covers_it_in_95_of_100_cases(count: int) -> None:
+    stream, trials = np.random.RandomState(count), 4000
+    estimates = [mean_difference(list(stream.standard_normal(count))) for _ in range(trials)]
+    covered = sum(estimate.low <= 0 <= estimate.high for estimate in estimates)
+    assert 0.94 < covered / trials < 0.97

@@ -12,10 +12,10 @@ import pytest
 from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.benchmarks.time_comparison import (
     TimeComparison,
-    TimedNetwork,
     compare_in_rounds,
     compare_measurements,
 )
+from posedeploy.benchmarks.timed_network import TimedNetwork
 from posedeploy.types import Array, RuntimeInfo
 
 RUNS, TRIALS = 120, 200
@@ -147,11 +147,45 @@ def test_unreliable_times_without_a_reference_allow_no_verdict() -> None:
 
 def test_steady_times_at_different_loads_without_a_reference_allow_no_verdict() -> None:
     times = np.tile([0.0100, 0.0101, 0.0102], 40)
-    new = replace(latency("a.onnx", 2 * times), load_average=5.0)
+    new = replace(latency("a.onnx", 2 * times), load_average=1.5)
     old = replace(latency("a.onnx", times), load_average=0.3)
     compared = compare_measurements(TimedNetwork(new), TimedNetwork(old), "old.json")
     assert compared.verdict == "cannot tell"
-    assert "the load average was 0.3 and is 5.0, and PyTorch was not timed in both" in compared.reason
+    assert "the load average was 0.3 and is 1.5, and PyTorch was not timed in both" in compared.reason
+
+
+@pytest.mark.parametrize(
+    ("old_load", "new_load", "slowdown", "reason"),
+    [
+        (
+            0.3,
+            5.0,
+            3.5,
+            "the load average is 5.0 with 2 threads of its own, so other processes can",
+        ),
+        (
+            5.0,
+            0.3,
+            3.5,
+            "the load average was 5.0 with 2 threads of its own, so other processes can",
+        ),
+        (5.0, 5.0, 4.5, None),
+        (2.4, 2.4, 1.05, None),
+    ],
+)
+def test_other_processes_can_have_changed_the_ratio_of_two_measurements(
+    old_load: float, new_load: float, slowdown: float, reason: str | None
+) -> None:
+    times = np.tile([0.0100, 0.0101, 0.0102], 40)
+    old, new = (
+        TimedNetwork(
+            replace(latency("a.onnx", scale * times), load_average=load), latency("PyTorch", 3 * times)
+        )
+        for scale, load in ((1, old_load), (slowdown, new_load))
+    )
+    compared = compare_measurements(new, old, "old.json")
+    assert compared.verdict == ("cannot tell" if reason else "slower")
+    assert (reason or "") in compared.reason
 
 
 def test_steady_times_without_a_reference_are_compared() -> None:

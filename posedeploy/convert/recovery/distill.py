@@ -22,8 +22,10 @@ from posedeploy.flatten import flat
 from posedeploy.types import OnProgress
 
 SEED = 20261126
-LEARNING_RATE = 3e-5
-"""The largest step of a weight, relative to the size of the weights of its channel."""
+LEARNING_RATE = 3e-6
+"""The largest step of a weight, relative to the size of the weights of its channel. All weights take steps of
+this size along the gradient, so that their effects add up: with 3e-5, ten steps changed the outputs of
+human-pose-estimation-0001 by 17%."""
 WARM_UP_STEPS = 20
 INPUTS_PER_STEP = 2
 VALIDATIONS = 10
