@@ -50,8 +50,8 @@ DECODER_FAMILIES = {
             name="one-stage",
             poses="posedeploy.poses.one_stage",
             task="all people in an image, 2D, from a box, a score and keypoints for each anchor",
-            roles="detections; optionally keypoints",
-            networks="YOLO-pose, RTMO",
+            roles="detections; optionally scores and keypoints",
+            networks="YOLO-pose, RTMO, Keypoint R-CNN",
         ),
     )
 }

@@ -67,7 +67,8 @@ class Measure:
             return None
         images = []
         for index, placement in enumerate(source.placements):
-            sides = select_image(expected, index), select_image(actual, index)
+            count = len(source.placements)
+            sides = select_image(expected, index, count), select_image(actual, index, count)
             decoded = decode_sides(self._decode, *sides, placement, default_tolerance("fp32"), self._bounds)
             images.append(self._pairing.compare(source.name, decoded, *sides, placement))
         return PoseComparison(tuple(images))

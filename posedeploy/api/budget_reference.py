@@ -37,7 +37,8 @@ def describe_held_out(
         on_progress("running PyTorch on the held-out images", number / len(inputs))
         outputs = reference.run(network_input.tensors)
         for index, placement in enumerate(network_input.placements):
-            poses = decode(_check_finite(select_image(outputs, index), network_input.name), placement)
+            image = select_image(outputs, index, len(network_input.placements))
+            poses = decode(_check_finite(image, network_input.name), placement)
             people += len(poses)
             keypoints += int(find_visible(poses).sum())
     if not people:
@@ -78,7 +79,8 @@ def compare_jpegs(
     for original, jpeg in inputs.jpegs():
         outputs, changed = reference.run(original.tensors), reference.run(jpeg.tensors)
         for index, placement in enumerate(original.placements):
-            both = select_image(outputs, index), select_image(changed, index)
+            count = len(original.placements)
+            both = select_image(outputs, index, count), select_image(changed, index, count)
             sides = decode_sides(decode, *both, placement, Tolerance(), {})
             images.append(pairing.compare(original.name, sides, *both, placement))
     return measured_choice(PoseComparison(tuple(images))) if images else None

@@ -91,7 +91,8 @@ class NoiseMeasurement:
         for first, second in pairs:
             expected, outputs = reference.run(first.tensors), (other or reference).run(second.tensors)
             for index, placement in enumerate(first.placements):
-                sides = select_image(expected, index), select_image(outputs, index)
+                count = len(first.placements)
+                sides = select_image(expected, index, count), select_image(outputs, index, count)
                 images.append(compare_image(decode, *sides, placement, self.case.tolerance, bounds))
         return PoseParity(tuple(images))
 

@@ -19,6 +19,7 @@ from posedeploy.benchmarks.diagnosis import Explanation, explain_difference
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.row_pairing import find_row_axes, pair_rows
 from posedeploy.benchmarks.runner_comparison import PairedInputs, compare_outputs
 from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
 from posedeploy.runtimes.adapted import adapt_runner
@@ -84,6 +85,10 @@ class ParityCase:
         number = max(range(len(worst.differences)), key=lambda index: worst.differences[index].max_relative)
         reference_input, candidate_input = next(islice(self.pairs, number, None))
         expected, actual = reference.run(reference_input.tensors), self.candidate.run(candidate_input.tensors)
+        paired = pair_rows(expected, actual, find_row_axes(reference, self.candidate))
+        if paired.counts:
+            return None
+        expected, actual = paired.expected, paired.actual
         spec = fix_input_shape(spec, reference_input)
         return explain_difference(reference, spec, reference_input, expected, actual)
 

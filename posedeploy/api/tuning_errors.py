@@ -56,8 +56,9 @@ class PoseErrors:
         for number, network_input in self.inputs.build(candidate.spec, missing):
             if has_ended():
                 return False
-            placement = network_input.placements[0]
-            outputs = select_image(candidate.runner.run(network_input.tensors), 0)
+            placements = network_input.placements
+            placement = placements[0]
+            outputs = select_image(candidate.runner.run(network_input.tensors), 0, len(placements))
             decoded = DecodedPair(self._reference[number], decode(outputs, placement))
             pairs = self._pairing.compare(network_input.name, decoded, {}, {}, placement)
             record.pairs[str(number)] = to_record(pairs)
@@ -69,8 +70,9 @@ class PoseErrors:
             runner = opened.enter_context(open_pytorch_runner(model, RunOptions(threads=threads)))
             adapted = adapt_runner(runner, model.spec)
             for number, network_input in self.inputs.build(self._spec, self.order):
-                outputs = select_image(adapted.run(network_input.tensors), 0)
-                self._reference[number] = decode(outputs, network_input.placements[0])
+                placements = network_input.placements
+                outputs = select_image(adapted.run(network_input.tensors), 0, len(placements))
+                self._reference[number] = decode(outputs, placements[0])
 
 
 def check_decodable(model: Model) -> None:

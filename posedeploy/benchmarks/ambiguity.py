@@ -99,7 +99,8 @@ def decode_sides(
     decode_candidate, candidate_placement = of_candidate or (decode, placement)
     reference, candidate = decode(expected, placement), decode_candidate(actual, candidate_placement)
     differing, missing = find_differing(reference, candidate, tolerance), find_missed(reference, candidate)
-    if not bounds or not (differing.any() or missing.any()):
+    have_same_rows = all(expected[name].shape == actual[name].shape for name in bounds)
+    if not bounds or not have_same_rows or not (differing.any() or missing.any()):
         return DecodedPair(reference, candidate)
     moved = {name: _move_towards(expected[name], actual[name], bound) for name, bound in bounds.items()}
     between = decode(expected | moved, placement)

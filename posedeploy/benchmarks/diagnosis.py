@@ -102,6 +102,8 @@ def _find_non_finite(expected: Tensors, actual: Tensors) -> str | None:
 
 
 def _distance(expected: Tensors, actual: Tensors, scales: Mapping[str, float]) -> float:
-    """Return the RMS difference of all outputs, each relative to its scale."""
+    """Return the RMS difference of all outputs, each relative to its scale; infinite if shapes differ."""
+    if any(expected[name].shape != array.shape for name, array in actual.items()):
+        return math.inf
     each = [rms((expected[name] - array.astype(np.float64)) / scales[name]) for name, array in actual.items()]
     return rms(np.array(each))

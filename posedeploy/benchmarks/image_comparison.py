@@ -118,7 +118,7 @@ class PoseDecoding:
         placements = reference_input.placements or candidate_input.placements
         placed = zip(placements, candidate_input.placements, strict=True)
         for index, (placement, theirs) in enumerate(placed):
-            both = select_image(expected, index), select_image(actual, index)
+            both = select_image(expected, index, count), select_image(actual, index, count)
             side: CandidateSide = (self.decode_candidate or self.decode, theirs)
             sides = decode_sides(self.decode, *both, placement, tolerance, bounds, side)
             parity = compare_poses(sides.reference, sides.candidate, sides.ambiguous, sides.ambiguous_missed)
@@ -130,9 +130,13 @@ class PoseDecoding:
             yield ImageComparison(name, index, both, parity, sides, pairs)
 
 
-def select_image(outputs: Tensors, index: int) -> Tensors:
-    """Return the outputs of one image of a batch, with FP64 as FP32, so that decoding rounds alike."""
+def select_image(outputs: Tensors, index: int, count: int) -> Tensors:
+    """Return the outputs of one of ``count`` images, with FP64 as FP32, so that decoding rounds alike.
+
+    The outputs for one image may have no axis for the batch.
+    """
+    images = slice(None) if count == 1 else slice(index, index + 1)
     return {
-        name: array[index : index + 1].astype(np.float32 if array.dtype == np.float64 else array.dtype)
+        name: array[images].astype(np.float32 if array.dtype == np.float64 else array.dtype)
         for name, array in outputs.items()
     }

@@ -49,7 +49,7 @@ class PoseLimits:
         decode = self.decode if self.budget is None else self.pairing.refine or self.decode
         try:
             return [
-                decode(select_image(outputs, index), placement)
+                decode(select_image(outputs, index, len(source.placements)), placement)
                 for index, placement in enumerate(source.placements)
             ]
         except InputError:

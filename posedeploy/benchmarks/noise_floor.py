@@ -15,6 +15,7 @@ import numpy as np
 
 from posedeploy.benchmarks.array_differences import bound_scale, max_absolute, relative_differences, rms
 from posedeploy.benchmarks.keypoints import PoseParity
+from posedeploy.benchmarks.row_pairing import find_row_axes, pair_rows
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, Tolerance
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Tensors
@@ -130,6 +131,8 @@ def measure_noise(
 ) -> NoiseFloor:
     """Measure the noise floor of a network on some inputs.
 
+    Rows that rounding adds or removes are not part of the noise of outputs.
+
     One run is one sample of the rounding errors, which can be small by chance. Each input is therefore run
     ``count`` times, all but the first with every element one rounding step up or down, which changes all
     later roundings: Monte Carlo arithmetic (Parker, 1997) with the last bit of the input as the source of
@@ -148,10 +151,12 @@ def measure_noise(
         for perturbed in _perturb(tensors, precision, random, count or RUNS)
     ]
     outputs: dict[str, OutputNoise] = {}
+    axes = find_row_axes(runner)
     largest = largest or find_largest(exact)
     for number, (expected, tensors) in enumerate(runs):
-        for name, array in runner.run(tensors).items():
-            noise = _measure_output(expected[name], array, largest[name])
+        paired = pair_rows(expected, runner.run(tensors), axes)
+        for name, array in paired.actual.items():
+            noise = _measure_output(paired.expected[name], array, largest[name])
             outputs[name] = noise.maximum_with(outputs[name]) if name in outputs else noise
         on_progress(number + 1, len(runs))
     return NoiseFloor(device, precision, outputs, len(inputs), len(runs))

@@ -34,7 +34,8 @@ class InputDifference:
     max_absolute: the largest difference; infinite if a side has NaN or infinity. max_relative, rms_relative:
     the largest difference and the root mean square, relative to the largest value of the reference. cosine:
     the cosine similarity of the outputs; 0 if a side has NaN or infinity. worst: the element that differs
-    most. reference_max: the largest value of the reference on this input.
+    most. reference_max: the largest value of the reference on this input. rows: the numbers of rows of the
+    reference and of the candidate, if they differ; the differences are then infinite.
     """
 
     max_absolute: float
@@ -43,6 +44,7 @@ class InputDifference:
     cosine: float
     worst: Element
     reference_max: float = 1.0
+    rows: tuple[int, int] | None = None
 
     def relative_to(self, scale: float) -> InputDifference:
         """Return the differences relative to this value instead of the largest on this input."""
@@ -50,8 +52,19 @@ class InputDifference:
         return replace(self, max_relative=self.max_relative * factor, rms_relative=self.rms_relative * factor)
 
 
-def measure_difference(name: str, reference: Array, candidate: Array) -> InputDifference:
-    """Return the differences of an output on the input with this name."""
+def measure_difference(
+    name: str, reference: Array, candidate: Array, rows: tuple[int, int] | None = None
+) -> InputDifference:
+    """Return the differences of an output on the input with this name.
+
+    Args:
+        rows: the numbers of rows of both sides, if they differ.
+    """
+    if rows is not None:
+        worst = Element(name, (), float(rows[0]), float(rows[1]))
+        return InputDifference(np.inf, np.inf, np.inf, 0.0, worst, max_absolute(reference), rows)
+    if reference.size == 0:
+        return InputDifference(0.0, 0.0, 0.0, 1.0, Element(name, (), 0.0, 0.0), 0.0)
     absolute = absolute_differences(reference, candidate)
     relative = absolute / (max_absolute(reference) or 1.0)
     index = tuple(int(axis) for axis in np.unravel_index(int(relative.argmax()), relative.shape))
@@ -107,6 +120,11 @@ class OutputParity:
     def worst(self) -> Element:
         """The element with the largest relative difference."""
         return self._largest(lambda each: each.max_relative).worst
+
+    @property
+    def different_rows(self) -> InputDifference | None:
+        """The first input on which both models have another number of rows; None if there is none."""
+        return next((each for each in self.differences if each.rows is not None), None)
 
     @property
     def worst_rms_input(self) -> str:

@@ -19,6 +19,7 @@ from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
 from posedeploy.benchmarks.video_parity import VideoParity
 from posedeploy.benchmarks.worst_inputs import Illustrations
+from posedeploy.printable import counted
 from posedeploy.types import RuntimeInfo, TensorSpec
 
 
@@ -181,6 +182,13 @@ class Parity:
 
     def _failure(self, output: OutputParity) -> str:
         limits, noise = self.limits(output.name), self.noise(output.name)
+        if (different := output.different_rows) is not None and different.rows is not None:
+            expected, actual = different.rows
+            return (
+                f"{output.name} has {counted(actual, 'row')} on {different.worst.input}, and {expected} in "
+                "the reference: rounding decides on scores near the threshold of the network; pass `budget`, "
+                "such as 2px, to judge the poses alone"
+            )
         if not output.rtol <= limits.largest:
             worst = output.worst
             element = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.input}"

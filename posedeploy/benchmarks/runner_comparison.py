@@ -18,6 +18,7 @@ from posedeploy.benchmarks.output_parity import (
 )
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
+from posedeploy.benchmarks.row_pairing import find_row_axes, have_same_shape, pair_rows
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.benchmarks.video_parity import VideoComparisons
 from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInputs
@@ -62,21 +63,26 @@ def compare_outputs(
         ArtifactError: the candidate's outputs have other names or shapes than the reference's.
     """
     differences: dict[str, list[InputDifference]] = {}
+    axes = find_row_axes(reference, candidate)
     record = _PoseRecord(tolerance, pairing)
     bounds = bound_noise(peaks, floor)
     poses = decode and PoseDecoding(decode=decode, decode_candidate=decode_candidate, pairing=pairing)
     for number, (reference_input, candidate_input) in enumerate(pairs):
         expected, outputs = reference.run(reference_input.tensors), candidate.run(candidate_input.tensors)
         for name, array in outputs.items():
-            counterpart = _find_reference(label, name, array, expected)
-            difference = measure_difference(candidate_input.name, counterpart, array)
+            _check_reference(label, name, array, expected, axes.get(name))
+        paired = pair_rows(expected, outputs, axes)
+        for name, array in paired.actual.items():
+            difference = measure_difference(
+                candidate_input.name, paired.expected[name], array, paired.counts.get(name)
+            )
             differences.setdefault(name, []).append(difference)
         if poses is not None:
             both = (expected, outputs)
             for image in poses.compare(reference_input, candidate_input, both, tolerance, bounds):
                 record.add(candidate_input, image)
         if decode is None or pairing is None:
-            record.worst.add(candidate_input.name, candidate_input, 0, (expected, outputs))
+            record.worst.add(candidate_input.name, candidate_input, 0, (paired.expected, paired.actual))
         on_progress(number + 1, len(pairs))
     compared = tuple(OutputParity(name, relative_to_largest(each)) for name, each in differences.items())
     return Parity(
@@ -117,15 +123,15 @@ class _PoseRecord:
         return Illustrations(self.worst.sorted(), *((pairing.names, pairing.skeleton) if pairing else ()))
 
 
-def _find_reference(label: str, name: str, array: Array, expected: Tensors) -> Array:
+def _check_reference(label: str, name: str, array: Array, expected: Tensors, axis: int | None) -> None:
+    """Check that an output has a counterpart of the same shape, apart from the length of this axis."""
     if name not in expected:
         raise ArtifactError(
             f"{label}: the output {name!r} does not exist in PyTorch, which has {', '.join(expected)}; use "
             "the checkpoint of the same network"
         )
-    if expected[name].shape != array.shape:
+    if not have_same_shape(expected[name], array, axis):
         raise ArtifactError(
             f"{label}: {name} has shape {array.shape}, but {expected[name].shape} in the reference on the "
             "same input; export it again"
         )
-    return expected[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from posedeploy.errors import NetworkError, first_line
 from posedeploy.flatten import flat
 from posedeploy.printable import counted
-from posedeploy.types import Dimension, ModelSpec
+from posedeploy.types import DATA_DEPENDENT, Dimension, ModelSpec, TensorSpec
 
 
 def measure_outputs(module: nn.Module, spec: ModelSpec, where: str = "the contract") -> ModelSpec:
@@ -62,6 +62,52 @@ def measure_outputs(module: nn.Module, spec: ModelSpec, where: str = "the contra
     return replace(spec, outputs=outputs)
 
 
+def name_data_dependent_axes(module: nn.Module, described: ModelSpec, measured: ModelSpec) -> ModelSpec:
+    """Return the measured spec of a network with the axes named whose lengths depend on the input's values.
+
+    These are the axes that the description names ``DATA_DEPENDENT``, those of length 0 on zeros, and those
+    that have another length on noise.
+
+    Args:
+        described: the spec before the outputs were measured.
+
+    Raises:
+        NetworkError: the network does not run on noise.
+    """
+    dynamic = {axis for tensor in measured.inputs for axis in tensor.shape if isinstance(axis, str)}
+    lengths = {axis: _first_length(axis, measured) for axis in dynamic}
+    try:
+        on_noise = _run(module, measured, lengths, _noise)
+    except RuntimeError as error:
+        raise NetworkError(
+            f"the network runs on zeros, and not on random values ({first_line(error)}); correct the network"
+        ) from error
+    outputs = tuple(
+        replace(tensor, shape=_name_changed_axes(tensor.fixed(lengths), tensor, noise.shape, own))
+        for tensor, noise, own in zip(measured.outputs, on_noise, described.outputs, strict=True)
+    )
+    return replace(measured, outputs=outputs)
+
+
+def _name_changed_axes(
+    fixed: TensorSpec, measured: TensorSpec, noise: Sequence[int], described: TensorSpec
+) -> tuple[Dimension, ...]:
+    """Return the shape of an output with its data-dependent axes.
+
+    Args:
+        fixed: the output at the lengths at which it has the shape ``noise`` on noise.
+    """
+    if len(noise) != len(fixed.shape):
+        return measured.shape
+    named = described.shape if len(described.shape) == len(noise) else measured.shape
+    return tuple(
+        DATA_DEPENDENT
+        if name == DATA_DEPENDENT or axis == 0 or (isinstance(axis, int) and axis != other)
+        else own
+        for own, axis, other, name in zip(measured.shape, fixed.shape, noise, named, strict=True)
+    )
+
+
 def _first_length(axis: str, spec: ModelSpec) -> int:
     if spec.contract and axis in ("height", "width"):
         return spec.contract.height if axis == "height" else spec.contract.width
@@ -73,14 +119,26 @@ def _step(axis: str, spec: ModelSpec) -> int:
     return 2 * spec.contract.multiple if spec.contract and axis in ("height", "width") else 1
 
 
-def _run(module: nn.Module, spec: ModelSpec, lengths: dict[str, int]) -> tuple[Tensor, ...]:
+def _run(
+    module: nn.Module,
+    spec: ModelSpec,
+    lengths: dict[str, int],
+    fill: Callable[[list[int], torch.dtype], Tensor] = lambda shape, dtype: torch.zeros(shape, dtype=dtype),
+) -> tuple[Tensor, ...]:
     shapes = [tensor.fixed(lengths).shape for tensor in spec.inputs]
     inputs = [
-        torch.zeros([int(length) for length in shape], dtype=getattr(torch, tensor.dtype))
+        fill([int(length) for length in shape], getattr(torch, tensor.dtype))
         for tensor, shape in zip(spec.inputs, shapes, strict=True)
     ]
     with torch.inference_mode():
         return flat(module(*inputs))
+
+
+def _noise(shape: list[int], dtype: torch.dtype) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    if dtype.is_floating_point:
+        return torch.randn(shape, dtype=dtype, generator=generator)
+    return torch.randint(0, 128, shape, dtype=dtype, generator=generator)
 
 
 def _name_axes(

@@ -17,7 +17,7 @@ from torch import nn
 
 from posedeploy import contracts
 from posedeploy.checkpoints.loading import find_mismatches, load_weights, shapes_of
-from posedeploy.checkpoints.output_shapes import measure_outputs
+from posedeploy.checkpoints.output_shapes import measure_outputs, name_data_dependent_axes
 from posedeploy.checkpoints.reader import open_weights
 from posedeploy.errors import NetworkError
 from posedeploy.families import has_decoding
@@ -64,7 +64,8 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         expected = shapes_of(module)
         checkpoint = contents.choose(weights, lambda actual: sum(map(len, find_mismatches(expected, actual))))
     load_weights(module, checkpoint, f"{source} must build a network with exactly the checkpoint's tensors")
-    spec = check_described(measure_outputs(module, spec, where), where)
+    measured = name_data_dependent_axes(module, spec, measure_outputs(module, spec, where))
+    spec = check_described(measured, where)
     if has_decoding(spec.family):
         check_all_roles(spec, where)
     for tensor in (*spec.inputs, *spec.outputs):

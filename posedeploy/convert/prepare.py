@@ -14,7 +14,16 @@ from posedeploy.convert.layer_choice import WriteChosen, write_all_quantized
 from posedeploy.errors import ExportError, first_line
 from posedeploy.flatten import flat
 from posedeploy.reduced_precision import DTYPES, ReducedPrecision
-from posedeploy.types import Array, CalibrationSet, InputContract, Model, ModelSpec, OnProgress, TensorSpec
+from posedeploy.types import (
+    DATA_DEPENDENT,
+    Array,
+    CalibrationSet,
+    InputContract,
+    Model,
+    ModelSpec,
+    OnProgress,
+    TensorSpec,
+)
 
 
 def no_calibration() -> CalibrationSet:
@@ -153,7 +162,13 @@ def _measure_outputs(
     except RuntimeError as error:
         raise network_does_not_run(map(str, spec.inputs), error) from error
     return tuple(
-        replace(output, shape=tuple(result.shape))
+        replace(
+            output,
+            shape=tuple(
+                DATA_DEPENDENT if axis == DATA_DEPENDENT else length
+                for axis, length in zip(output.shape or result.shape, result.shape, strict=True)
+            ),
+        )
         for output, result in zip(spec.outputs, results, strict=True)
     )
 

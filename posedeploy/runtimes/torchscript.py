@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +19,9 @@ from posedeploy.runtimes.torch_runner import TorchRunner
 from posedeploy.types import Artifact, RunOptions
 from posedeploy.zip_files import chunks_of, zip_errors
 
+UNKNOWN_OPERATOR = re.compile(r"Unknown builtin op: (?P<package>\w+)::\w+")
+"""torch's message about an operator that no imported package has registered."""
+
 
 class TorchScriptRunner(TorchRunner):
     """A runner of a ``.torchscript`` file. The manifest has the tensor names, since the format has none."""
@@ -23,12 +29,7 @@ class TorchScriptRunner(TorchRunner):
     def __init__(self, artifact: Artifact, options: RunOptions) -> None:
         _check_program(artifact.path)
         device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                program = torch.jit.load(str(artifact.path), map_location=device)  # type: ignore[no-untyped-call]
-        except (RuntimeError, ValueError) as error:
-            raise _damage_error(artifact.path, error) from error
+        program = _load(artifact.path, device)
         if not artifact.spec.inputs:
             raise ArtifactError(
                 f"{artifact.path}: TorchScript has no tensor names, and the file has no manifest; describe "
@@ -38,6 +39,47 @@ class TorchScriptRunner(TorchRunner):
             tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
         self._open(program, device, options, artifact.path)
+
+
+def _load(path: Path, device: torch.device) -> Any:
+    """Return the program in a file.
+
+    Raises:
+        ArtifactError: the file is damaged, or has operators of a package that is missing.
+    """
+    try:
+        return _read(path, device)
+    except (RuntimeError, ValueError) as error:
+        operator = UNKNOWN_OPERATOR.search(str(error))
+        if operator is None:
+            raise _damage_error(path, error) from error
+        if operator["package"] == "torchvision":
+            _import_torchvision(path)
+            try:
+                return _read(path, device)
+            except RuntimeError as second:
+                error = second
+        raise ArtifactError(
+            f"{path}: this torch has no operator {operator[0].rpartition(' ')[2]}; import the package that "
+            "registers it before posedeploy opens the file, or export the network without it"
+        ) from error
+
+
+def _read(path: Path, device: torch.device) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+
+
+def _import_torchvision(path: Path) -> None:
+    """Register the operators of torchvision."""
+    try:
+        importlib.import_module("torchvision")
+    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
+        raise ArtifactError(
+            f"{path}: it has operators of torchvision, which cannot be imported ({first_line(error)}); "
+            f"install the torchvision that was built for torch {torch.__version__}"
+        ) from error
 
 
 def _check_program(path: Path) -> None:

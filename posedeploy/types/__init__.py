@@ -26,6 +26,7 @@ from posedeploy.types.running import (
     Scenario,
 )
 from posedeploy.types.tensors import (
+    DATA_DEPENDENT,
     TO_CHANNELS_FIRST,
     TO_CHANNELS_LAST,
     Array,
@@ -42,6 +43,7 @@ from posedeploy.types.tensors import (
 
 __all__ = [
     "CUDA_GRAPH",
+    "DATA_DEPENDENT",
     "HINTS",
     "LAYERS",
     "STREAMS",

@@ -24,6 +24,9 @@ TO_CHANNELS_LAST, TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """The permutations of axes from NCHW to NHWC and back."""
 Dimension: TypeAlias = int | str
 """The length of an axis, or the name of a dynamic axis."""
+DATA_DEPENDENT = "data_dependent"
+"""The name of an axis of an output whose length depends on the values of the input, such as the number of
+people, and not on its shape."""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,44 @@ def test_keypoints_in_their_own_output_are_decoded() -> None:
     check_people(outputs, RTMO, {"dets": (1, "n", 5), "keypoints": (1, "n", 17, 3)})
 
 
+BOXES = """
+family = "one-stage"
+[outputs]
+detections = "boxes"
+scores = "scores"
+keypoints = "keypoints"
+[decoding]
+columns = ["box"]
+"""
+
+
+@pytest.mark.parametrize("lead", [(), (1,)], ids=["without the batch", "with the batch"])
+@pytest.mark.parametrize("is_flat", [False, True], ids=["rows", "flat"])
+def test_boxes_scores_and_keypoints_in_three_outputs_are_decoded(
+    lead: tuple[int, ...], is_flat: bool
+) -> None:
+    rows = anchors().T
+    keypoints, scores = (51,) if is_flat else (17, 3), () if is_flat else (1,)
+    outputs = {
+        "boxes": rows[:, :4].reshape(*lead, 8400, 4),
+        "scores": rows[:, 4].reshape(*lead, 8400, *scores),
+        "keypoints": rows[:, 5:].reshape(*lead, 8400, *keypoints),
+    }
+    shapes: Shapes = {
+        "boxes": (*lead, "n", 4),
+        "scores": (*lead, "n", *scores),
+        "keypoints": (*lead, "n", *keypoints),
+    }
+    check_people(outputs, BOXES, shapes)
+
+
+def test_an_output_of_other_anchors_is_refused() -> None:
+    shapes: Shapes = {"boxes": ("n", 4), "scores": ("n",), "keypoints": ("n", 17, 3)}
+    outputs = {"boxes": np.zeros((5, 4)), "scores": np.zeros(4), "keypoints": np.zeros((5, 17, 3))}
+    with pytest.raises(InputError, match=r"scores \('scores'\) has shape \(4,\); expected \(5,\): those of"):
+        decode_with(describe_network(BOXES, shapes, (1, 3, 640, 640)), outputs, HALF)
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -165,7 +203,10 @@ def test_the_options_select_the_people(options: str, scores: list[float]) -> Non
         (RTMO.replace('columns = ["box", "score"]', ""), {"dets": (1, 9, 5), "keypoints": (1, 9, 17, 3)},
          r'write columns = \["box", "score"\] under \[decoding\]'),
         (YOLO + '[decoding]\ncolumns = ["box", "score"]', {"o": (1, 9, 5)}, 'or add "keypoints" to columns'),
-        (YOLO + '[decoding]\ncolumns = ["score", "keypoints"]', {"o": (1, 9, 5)}, "expected one box, a"),
+        (YOLO + '[decoding]\ncolumns = ["score", "keypoints"]', {"o": (1, 9, 5)}, "expected one box and"),
+        (YOLO + '[decoding]\ncolumns = ["box", "keypoints"]', {"o": (1, 9, 55)}, 'as scores, or add "score"'),
+        (BOXES.replace('"box"', '"box", "score"'), {"boxes": (9, 5), "scores": (9,), "keypoints": (9, 17, 3)},
+         r'write columns = \["box"\] under \[decoding\], or remove scores'),
         (YOLO + '[decoding]\nkeypoint_columns = ["x"]', {"o": (1, 9, 5)}, "keypoint_columns is x; exp"),
         (YOLO + "[decoding]\niou_threshold = 1.5", {"o": (1, 9, 5)}, "iou_threshold: Expected `float` <= 1"),
     ],

@@ -1,0 +1,114 @@
+"""Pair the rows of outputs whose number depends on the values of the input, such as detected people.
+
+The order of such rows has no meaning, because noise exchanges two people of nearly the same score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from posedeploy.benchmarks.array_differences import max_absolute
+from posedeploy.poses.assignment import assign
+from posedeploy.runtimes.base import Runner
+from posedeploy.types import DATA_DEPENDENT, Array, Tensors, TensorSpec
+
+MAX_ROWS = 1000
+"""Longer outputs are compared in their own order, because the pairing of all rows takes minutes."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairedOutputs:
+    """The outputs of two models with their rows in the order in which they agree best.
+
+    expected, actual: without the rows that have no counterpart. counts: the numbers of rows of the reference
+    and of the candidate, for outputs in which they differ.
+    """
+
+    expected: Tensors
+    actual: Tensors
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def find_row_axes(*runners: Runner) -> dict[str, int]:
+    """Return the axis of each output whose length depends on the values of the input, in any of the runners.
+
+    A dynamic axis of a network with fixed inputs is one.
+    """
+    axes: dict[str, int] = {}
+    for runner in runners:
+        is_fixed = not any(tensor.is_dynamic for tensor in runner.inputs)
+        for tensor in runner.outputs:
+            axes.update((tensor.name, axis) for axis in _list_row_axes(tensor, is_fixed=is_fixed))
+    return axes
+
+
+def _list_row_axes(tensor: TensorSpec, *, is_fixed: bool) -> Iterator[int]:
+    for axis, length in enumerate(tensor.shape):
+        if length == DATA_DEPENDENT or (is_fixed and isinstance(length, str)):
+            yield axis
+            return
+
+
+def have_same_shape(expected: Array, actual: Array, axis: int | None) -> bool:
+    """Return whether two outputs have the same shape, apart from the length of this axis."""
+    if axis is None or expected.ndim <= axis or actual.ndim != expected.ndim:
+        return expected.shape == actual.shape
+    shapes = (array.shape[:axis] + array.shape[axis + 1 :] for array in (expected, actual))
+    return next(shapes) == next(shapes)
+
+
+def pair_rows(expected: Tensors, actual: Tensors, axes: Mapping[str, int]) -> PairedOutputs:
+    """Return the outputs with paired rows. Outputs with equally many rows share one order.
+
+    Args:
+        expected, actual: outputs of the same names with shapes that ``have_same_shape``.
+        axes: the result of ``find_row_axes``.
+    """
+    if not axes:
+        return PairedOutputs(expected, actual)
+    counts = {
+        name: (expected[name].shape[axis], actual[name].shape[axis])
+        for name, axis in axes.items() if name in actual and actual[name].ndim > axis
+    }  # fmt: skip
+    ours, theirs = dict(expected), dict(actual)
+    for both, names in groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__):
+        group = list(names)
+        rows = [
+            (np.moveaxis(expected[name], axes[name], 0), np.moveaxis(actual[name], axes[name], 0))
+            for name in group
+        ]
+        kept = _pair(rows, *both)
+        for name in group:
+            ours[name] = np.take(expected[name], kept[0], axis=axes[name])
+            theirs[name] = np.take(actual[name], kept[1], axis=axes[name])
+    return PairedOutputs(ours, theirs, {name: both for name, both in counts.items() if both[0] != both[1]})
+
+
+def _pair(tables: Sequence[tuple[Array, Array]], first: int, second: int) -> tuple[Array, Array]:
+    """Return the rows of both sides that belong together, in the order of the first side.
+
+    Args:
+        tables: the values of each output in both models, with the axis of the rows first.
+    """
+    in_order = np.arange(min(first, second))
+    if not 0 < max(first, second) <= MAX_ROWS or min(first, second) == 0:
+        return in_order, in_order
+    costs = np.zeros((first, second))
+    for ours, theirs in tables:
+        expected, actual = ours.reshape(first, -1).astype(np.float64), theirs.reshape(second, -1)
+        scale = max_absolute(expected) or 1.0
+        for row in range(first):
+            costs[row] += np.square((expected[row] - actual) / scale).mean(axis=1)
+    if not np.isfinite(costs).all() or _are_in_order(costs):
+        return in_order, in_order
+    pairs = assign(costs)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _are_in_order(costs: Array) -> bool:
+    """Return whether each row of two equally long sides is the nearest to the one in the same place."""
+    return costs.shape[0] == costs.shape[1] and bool((costs.argmin(axis=1) == np.arange(len(costs))).all())

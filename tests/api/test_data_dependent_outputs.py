@@ -1,0 +1,100 @@
+"""Networks whose number of people depends on the image, from the checkpoint to the poses on each target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import posedeploy
+from posedeploy import contracts
+from posedeploy.errors import ExportError
+from posedeploy.types import Artifact, Model
+from tests.support.detecting_network import write_detecting_network
+
+PHOTO = Path(__file__).parents[2] / "docs" / "demo.jpg"
+SHAPES = {
+    "boxes": ("data_dependent", 4),
+    "scores": ("data_dependent",),
+    "keypoints": ("data_dependent", 17, 3),
+}
+Export = Callable[..., Artifact]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_detecting_network(tmp_path_factory.mktemp("detecting"))
+
+
+@pytest.fixture(scope="module")
+def network(checkpoint: Path) -> str:
+    return f"{checkpoint.with_suffix('.py')}:build"
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint: Path, network: str) -> Model:
+    return posedeploy.load_checkpoint(checkpoint, network=network)
+
+
+@pytest.fixture(scope="module")
+def export(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    exported: dict[tuple[str, str], Artifact] = {}
+
+    def export(target: str, precision: str = "fp32") -> Artifact:
+        if (target, precision) not in exported:
+            folder = tmp_path_factory.mktemp("out")
+            options = posedeploy.ExportOptions(precision=precision)  # type: ignore[arg-type]
+            exported[target, precision] = posedeploy.export(model, target, folder, options=options)[0]
+        return exported[target, precision]
+
+    return export
+
+
+def test_the_axis_of_people_is_named(model: Model) -> None:
+    assert {tensor.name: tensor.shape for tensor in model.spec.outputs} == SHAPES
+
+
+def test_a_contract_can_name_the_axis(tmp_path: Path) -> None:
+    path = tmp_path / "net.toml"
+    path.write_text('family = "one-stage"\n[outputs]\ndetections = { shape = ["data_dependent", 56] }')
+    assert contracts.read(path).outputs[0].shape == ("data_dependent", 56)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torchscript",
+        "onnx",
+        pytest.param("openvino", marks=pytest.mark.slow),
+        pytest.param("aoti", marks=pytest.mark.slow),
+    ],
+)
+def test_people_on_a_target_are_those_of_pytorch(
+    target: str, export: Export, model: Model, network: str
+) -> None:
+    artifact = export(target)
+    assert {tensor.name: tensor.shape for tensor in artifact.spec.outputs} == SHAPES
+    image = np.random.default_rng(4).integers(0, 255, (64, 64, 3), np.uint8)
+    with posedeploy.load(model) as reference, posedeploy.load(artifact.path) as candidate:
+        expected, actual = reference(image), candidate(image)
+    assert len(expected) > 1
+    np.testing.assert_allclose(actual.keypoints, expected.keypoints, rtol=0, atol=1e-3)
+    report = posedeploy.compare(artifact, PHOTO, network=network)
+    assert report.passed, report.failures
+    assert posedeploy.benchmark(artifact, runs=3).results
+
+
+def test_rows_in_another_number_fail_by_name(export: Export, network: str) -> None:
+    """BF16 moves scores across the threshold of the network."""
+    report = posedeploy.compare(export("torchscript", "bf16"), PHOTO, network=network)
+    assert not report.passed
+    assert re.search(r": boxes has \d+ rows? on .*, and \d in the reference: rounding", report.failures[0])
+
+
+@pytest.mark.slow
+def test_tflite_is_refused_with_its_operator(export: Export) -> None:
+    with pytest.raises(ExportError, match=r"it fails at the operator aten\.nonzero\.default"):
+        export("tflite")
