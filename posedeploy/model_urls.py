@@ -136,7 +136,8 @@ def _path_error(text: str, parts: SplitResult) -> InputError:
 
 def _parse_options(text: str, query: str) -> tuple[float, Path | None]:
     """Return the timeout and the manifest of the query of a URL."""
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    # In the query of a URL, unlike in a form, a plus sign is not a space.
+    options = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
     unknown = sorted(options.keys() - {"timeout", "manifest"})
     if unknown:
         raise InputError(f"{text}: unknown option {unknown[0]!r}; expected timeout=SECONDS or manifest=FILE")

@@ -25,6 +25,10 @@ HOST = "http://127.0.0.1:8000"
         ("http://[::1]:8000/v2/models/h%20%C3%BC", ModelAddress("http", "::1", 8000, "", "h ü")),
         (f"{HOST}/v2/models/h?timeout=2.5", ModelAddress("http", "127.0.0.1", 8000, "", "h", "", 2.5)),
         (
+            f"{HOST}/v2/models/h?manifest=a+b%20c.json",
+            ModelAddress("http", "127.0.0.1", 8000, "", "h", manifest=Path("a+b c.json")),
+        ),
+        (
             f"{HOST}/v2/models/h?manifest=out/h.json",
             ModelAddress("http", "127.0.0.1", 8000, "", "h", manifest=Path("out/h.json")),
         ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from posedeploy.client.authorization import VARIABLE
 from posedeploy.errors import ServerError
 from posedeploy.model_urls import ModelAddress
 from posedeploy.printable import listed
@@ -125,6 +127,15 @@ def config_error(address: ModelAddress, reason: str) -> ServerError:
     return ServerError(
         f"{address.server}: the config of the model {address.name} cannot be read ({reason}), so its "
         "manifest is unknown; read the log of the server"
+    )
+
+
+def access_error(address: ModelAddress, reason: str) -> ServerError:
+    """Return the error for a server that denies a request."""
+    state = "is not accepted" if VARIABLE in os.environ else "is not set"
+    return ServerError(
+        f"{address.server}: the server denies access ({reason}): the environment variable {VARIABLE} "
+        f"{state}; set it to the value of the header Authorization, such as 'Bearer TOKEN'"
     )
 
 

@@ -9,11 +9,13 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
+from posedeploy.client.authorization import read_headers
 from posedeploy.client.connection import (
     INVALID_CONTENT,
     ModelConfig,
     ServedTensors,
     ServerInfo,
+    access_error,
     certificate_error,
     config_error,
     protocol_error,
@@ -35,12 +37,16 @@ NUMBERS = {
 """The field of a response with the numbers of each datatype."""
 
 
+DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+
+
 class GrpcConnection:
     """A connection to the server of one model. Threads may share it."""
 
     def __init__(self, address: ModelAddress) -> None:
         self._address = address
         host = f"[{address.host}]" if ":" in address.host else address.host
+        self._headers = read_headers()
         self._client = InferenceServerClient(f"{host}:{address.port}", ssl=address.scheme == "grpcs")
 
     def server_info(self) -> ServerInfo:
@@ -120,11 +126,15 @@ class GrpcConnection:
         """
         address = self._address
         try:
-            return method(*arguments, client_timeout=address.timeout_s, **options)
+            return method(
+                *arguments, client_timeout=address.timeout_s, headers=self._headers or None, **options
+            )
         except InferenceServerException as error:
             code, reason = _code(error), str(error.message()).partition("\n")[0]
             if code == "DEADLINE_EXCEEDED":
                 raise timeout_error(address) from error
+            if code in DENIED:
+                raise access_error(address, code) from error
             if code == "UNIMPLEMENTED":
                 unknown = protocol_error(address, f"the call is unknown ({reason})")
                 raise _UnknownCallError(str(unknown)) from error

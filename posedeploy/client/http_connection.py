@@ -24,11 +24,13 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from posedeploy.client.authorization import DENIED, read_headers
 from posedeploy.client.connection import (
     INVALID_CONTENT,
     ModelConfig,
     ServedTensors,
     ServerInfo,
+    access_error,
     certificate_error,
     config_error,
     protocol_error,
@@ -69,6 +71,7 @@ class HttpConnection:
         self._model = f"{self._base}/models/{quote(address.name, safe='')}{version}"
         timeout = urllib3.Timeout(connect=address.timeout_s, read=address.timeout_s)
         context = ssl.create_default_context() if address.scheme == "https" else None
+        self._headers = read_headers()
         self._pool = urllib3.PoolManager(retries=False, timeout=timeout, ssl_context=context)
 
     def server_info(self) -> ServerInfo:
@@ -154,10 +157,17 @@ class HttpConnection:
         address = self._address
         try:
             response = self._pool.request(
-                method, url, body=body, headers=headers, redirect=False, preload_content=False
+                method,
+                url,
+                body=body,
+                headers={**self._headers, **(headers or {})},
+                redirect=False,
+                preload_content=False,
             )
             with response:  # closes the connection, if it was not read to its end
                 content = self._read(response)
+            if response.status in DENIED:
+                raise access_error(address, f"status {response.status}")
             return Response(response.status, response.headers, content)
         except (ConnectTimeoutError, ReadTimeoutError) as error:
             if isinstance(error, NewConnectionError | NameResolutionError):

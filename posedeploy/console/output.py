@@ -27,6 +27,10 @@ from posedeploy.input_files import describe_special_file
 from posedeploy.printable import printable
 from posedeploy.text_files import format_json
 
+MIN_BAR, MAX_BAR = 8, 40
+"""The width of progress bars, in columns."""
+TEXT_WIDTH = 72
+"""The columns that are left for the text next to a bar, if the terminal has that many."""
 out = SafeConsole(highlight=False)
 err = SafeConsole(stderr=True, highlight=False)
 
@@ -72,7 +76,8 @@ def show_count(activity: str) -> Iterator[Callable[[int, int | None], None]]:
 @contextmanager
 def show_progress(title: str = "") -> Iterator[Callable[[str, float | None], None]]:
     """Show a progress bar; the block gets a callback for the activity and its share done (None: unknown)."""
-    with _progress(SpinnerColumn(), _description(), BarColumn(), TaskProgressColumn()) as progress:
+    bar = BarColumn(max(MIN_BAR, min(MAX_BAR, err.width - TEXT_WIDTH)))
+    with _progress(SpinnerColumn(), _description(), bar, TaskProgressColumn()) as progress:
         task = progress.add_task(title, total=None)
 
         def on_progress(activity: str, share: float | None) -> None:

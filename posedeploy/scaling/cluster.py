@@ -41,12 +41,15 @@ _VERSIONS = re.compile(r"(Ray|Python): (\S+)")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A connected cluster. cpus, gpus: of all nodes. dashboard: the URL of Ray's dashboard, if it runs."""
+    """A connected cluster. cpus, gpus: of all nodes. dashboard: the URL of Ray's dashboard, if it runs.
+    free_cpus, free_gpus: those that no other job uses."""
 
     nodes: int
     cpus: int
     gpus: int
     dashboard: str | None
+    free_cpus: int
+    free_gpus: int
 
 
 @contextmanager
@@ -70,8 +73,11 @@ def connect(address: str = LOCAL) -> Iterator[Cluster]:
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         nodes = sum(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call]
-        gpus = int(resources.get("GPU", 0))
-        yield Cluster(nodes, int(resources.get("CPU", 0)), gpus, context.dashboard_url or None)
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        (cpus, free_cpus), (gpus, free_gpus) = (
+            (int(resources.get(name, 0)), int(free.get(name, 0))) for name in ("CPU", "GPU")
+        )
+        yield Cluster(nodes, cpus, gpus, context.dashboard_url or None, free_cpus, free_gpus)
     finally:
         if not is_connected:
             ray.shutdown()

@@ -136,6 +136,7 @@ def _compute_rows(
     on_progress("starting Ray", None)
     with plugins.load("posedeploy.scaling.cluster:connect")(ray.address) as cluster:
         size = pool.choose_pool_size(ray.workers, job.options, len(tasks), cluster)
+        pool.report_start(size, cluster, on_progress)
         computed = pool.compute_tasks(partial(ImageWorker, job), tasks, size, max_retries=MAX_RETRIES)
         with closing(computed) as outcomes:
             for outcome in outcomes:

@@ -129,8 +129,8 @@ def _compute(
         size = pool.choose_pool_size(ray.workers, job.options, len(missing), cluster)
         done = sum(record.images for record in finished.values())
         unit = "frame" if document.segments else "image"
-        progress = Progress(document.images, done, cluster.dashboard, unit)
-        on_progress(str(progress), progress.share)
+        progress = Progress(document.images, done, unit)
+        pool.report_start(size, cluster, on_progress)
         with (
             _report_interruption(folder, document, finished),
             closing(pool.compute_tasks(partial(ShardWorker, job), missing, size)) as outcomes,

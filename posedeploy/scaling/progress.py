@@ -1,4 +1,4 @@
-"""The progress of a job as text: rate, remaining time, workers and failures."""
+"""The progress of a job as text: rate, remaining time and workers, and failures on a second line."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ RECENT = 32
 class Progress:
     """The progress of a job."""
 
-    def __init__(self, total: int | None, done: int, dashboard: str | None, unit: str = "image") -> None:
+    def __init__(self, total: int | None, done: int, unit: str = "image") -> None:
         """
         Args:
             total, done: images or frames; ``done`` are those of the shards that an earlier run finished.
                 The total is None if it is unknown.
-            dashboard: the URL of Ray's dashboard. unit: ``image`` or ``frame``.
+            unit: ``image`` or ``frame``.
         """
         self._total = total
         self._done = done
-        self._dashboard = dashboard
         self._unit = unit
         self._recent: deque[tuple[float, int, tuple[str, int]]] = deque(
             [(time.monotonic(), 0, ("", 0))], RECENT
@@ -51,17 +50,16 @@ class Progress:
         if later:
             rate = sum(images for _, images, _ in later) / max(later[-1][0] - first[0], 1e-9)
             workers = len({worker for _, _, worker in later})
-            parts.append(f"{rate:.1f} {self._unit}s/s")
+            parts.append(f"{rate:.1f}/s")
             if self._total is not None and rate > 0:
                 parts.append(f"{_format_time(max(0, self._total - self._done) / rate)} left")
             parts.append(counted(workers, "worker"))
+        failures = []
         if self._unusable:
-            parts.append(f"{counted(self._unusable, 'image')} not used")
+            failures.append(f"{counted(self._unusable, self._unit)} not used")
         if self._lost:
-            parts.append(counted(self._lost, "lost worker"))
-        if self._dashboard:
-            parts.append(self._dashboard)
-        return ", ".join(parts)
+            failures.append(counted(self._lost, "lost worker"))
+        return "\n".join(", ".join(line) for line in (parts, failures) if line)
 
 
 def _format_time(seconds: float) -> str:

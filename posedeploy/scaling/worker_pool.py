@@ -16,7 +16,9 @@ from posedeploy.errors import InputError
 from posedeploy.printable import counted
 from posedeploy.scaling.cluster import Cluster, explain_failure
 from posedeploy.scaling.outcome import Outcome, attempt
-from posedeploy.types import RunOptions
+from posedeploy.types import OnProgress, RunOptions
+
+logger = logging.getLogger(__name__)
 
 OpenWorker: TypeAlias = Callable[[], Callable[[Any], Any]]
 """Opens the models of a worker, and returns the function that computes a task. It can be pickled."""
@@ -67,6 +69,21 @@ def choose_pool_size(workers: int | None, options: RunOptions, tasks: int, clust
         )
     maximum = min(room if workers is None else workers, tasks)
     return PoolSize(1 if workers is None else maximum, maximum, threads, int(needs_gpu))
+
+
+def report_start(size: PoolSize, cluster: Cluster, on_progress: OnProgress) -> None:
+    """Report Ray's dashboard, and whether the workers start or wait for other jobs."""
+    if cluster.dashboard:
+        logger.info(f"Ray's dashboard: http://{cluster.dashboard.removeprefix('http://')}")
+    kind = "GPU" if size.gpus else "CPU"
+    needed = size.gpus or size.cpus
+    free, total = (cluster.free_gpus, cluster.gpus) if size.gpus else (cluster.free_cpus, cluster.cpus)
+    if free >= needed:
+        on_progress(f"starting {counted(min(size.maximum, free // needed), 'worker')}", None)
+        return
+    text = f"{free} of {counted(total, kind)} free, and a worker needs {needed}"
+    logger.info(f"the cluster is busy: {text}; waiting for other jobs to end")
+    on_progress(f"waiting for other jobs ({text})", None)
 
 
 def compute_tasks(

@@ -58,6 +58,8 @@ class Script:
     answers: dict[str, Answer] = field(default_factory=dict)
     outputs: Tensors | None = None
     has_manifest: bool = True
+    authorization: str | None = None
+    """The header that every request must have; None for any."""
 
     def answer(self, path: str) -> Answer:
         """Return the answer to a request such as ``GET /v2``."""
@@ -114,10 +116,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        if self._is_denied():
+            return
         self._send(self.server.script.answer(f"GET {self.path}"))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._is_denied():
+            return
         path = f"POST {self.path}"
         if not path.endswith("/infer") or path in self.server.script.answers:
             self._send(self.server.script.answer(path))
@@ -125,6 +131,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers[LENGTH])
         response, header = self.server.script.infer(json.loads(body[:length]), body[length:])
         self._write(200, "application/octet-stream", response, {LENGTH: str(header)})
+
+    def _is_denied(self) -> bool:
+        expected = self.server.script.authorization
+        is_denied = expected is not None and self.headers.get("Authorization") != expected
+        if is_denied:
+            self._send(Answer(401, "text/plain", ""))
+        return is_denied
 
     def _send(self, answer: Answer) -> None:
         time.sleep(answer.delay_s)

@@ -103,10 +103,19 @@ def test_a_server_without_configs_has_no_manifest(service: Service, url: Path) -
     assert open_artifact(url).provenance is None
 
 
-@pytest.mark.parametrize("status", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.PERMISSION_DENIED])
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            r"the config of the model double cannot be read \(no memory\), so",
+        ),
+        (grpc.StatusCode.PERMISSION_DENIED, r"the server denies access \(PERMISSION_DENIED\): "),
+    ],
+)
 def test_a_config_that_cannot_be_read_is_reported(
-    service: Service, url: Path, status: grpc.StatusCode
+    service: Service, url: Path, status: grpc.StatusCode, message: str
 ) -> None:
     service.failures = {"ModelConfig": status}
-    with pytest.raises(ServerError, match=r"the config of the model double cannot be read \(no memory\), so"):
+    with pytest.raises(ServerError, match=message):
         open_artifact(url)

@@ -156,3 +156,31 @@ def test_a_certificate_of_a_served_model_is_refused(server: str, tmp_path: Path)
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
     assert "--certificate: a certificate records files, and a model is on a server" in result.output
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "SERVER_AUTHORIZATION is not set; set it to the value of the header Authorization"),
+        ("Bearer other", "POSEDEPLOY_SERVER_AUTHORIZATION is not accepted; set it to the value of the"),
+        ("Bearer a\nb", "POSEDEPLOY_SERVER_AUTHORIZATION: not the value of an HTTP header: it has line"),
+    ],
+)
+def test_a_request_without_authorization_is_denied(
+    script: Script, server: str, monkeypatch: pytest.MonkeyPatch, value: str | None, message: str
+) -> None:
+    script.authorization = "Bearer secret"
+    if value is not None:
+        monkeypatch.setenv("POSEDEPLOY_SERVER_AUTHORIZATION", value)
+    with pytest.raises((ServerError, InputError)) as error:
+        open_artifact(Path(f"{server}/v2/models/tiny"))
+    assert message in str(error.value) and "Bearer other" not in str(error.value)
+
+
+def test_the_authorization_is_sent_and_not_recorded(
+    script: Script, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.authorization = "Bearer secret"
+    monkeypatch.setenv("POSEDEPLOY_SERVER_AUTHORIZATION", "Bearer secret")
+    report = posedeploy.benchmark(f"{server}/v2/models/tiny", runs=2)
+    assert "secret" not in report.to_json()
