@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +45,8 @@ from posedeploy.errors import ServerError, first_line
 from posedeploy.model_urls import ModelAddress
 from posedeploy.types import Array, Tensors
 
+BINARY = "binary_tensor_data"
+"""The extension of the protocol for tensors as bytes."""
 LENGTH = "Inference-Header-Content-Length"
 MAX_BYTES = 2**31 - 1
 """The limit of a response, that of gRPC."""
@@ -78,6 +81,13 @@ class HttpConnection:
         document = self._document(self._request("GET", self._base))
         return ServerInfo(str(document.get("name", "unknown")), str(document.get("version", "unknown")))
 
+    @cached_property
+    def _takes_binary(self) -> bool:
+        """Whether the server takes tensors as bytes. A server whose list of extensions lacks this, such as
+        MLServer, gets them as JSON, which has the same values."""
+        extensions = self._document(self._request("GET", self._base)).get("extensions")
+        return not isinstance(extensions, list) or BINARY in extensions
+
     def tensors(self) -> ServedTensors:
         response = self._request("GET", self._model)
         document = self._document(response)
@@ -107,11 +117,12 @@ class HttpConnection:
             raise protocol_error(self._address, f"the config of the model is invalid ({error})") from error
 
     def infer(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        requested = [InferRequestedOutput(name, binary_data=True) for name in outputs]
+        binary = self._takes_binary
+        requested = [InferRequestedOutput(name, binary_data=binary) for name in outputs]
         sent = []
         for name, array in inputs.items():
             tensor = InferInput(name, list(array.shape), DATATYPES[array.dtype.name])
-            sent.append(tensor.set_data_from_numpy(array, binary_data=True))
+            sent.append(tensor.set_data_from_numpy(array, binary_data=binary))
         body, length = InferenceServerClient.generate_request_body(sent, outputs=requested)
         headers = {} if length is None else {LENGTH: str(length)}
         response = self._request("POST", f"{self._model}/infer", body, headers)

@@ -60,6 +60,14 @@ def list_image_urls(url: str, *, recursive: bool) -> Iterator[str]:
 
 def _list_paths(files: Any, path: str, recursive: bool) -> list[str]:
     names = files.glob(path) if "*" in path else files.find(path, maxdepth=None if recursive else 1)
+    url = hide_password(files.unstrip_protocol(path))
+    if not names and "*" not in path and not files.exists(path):
+        raise InputError(f"{url}: no such folder or bucket; check the URL and the credentials")
+    if names == [path]:
+        raise InputError(
+            f"{url}: not an image; expected a folder, a pattern or one of {', '.join(SUFFIXES)}; copy a "
+            "video to a folder that all nodes share"
+        )
     return sorted(name for name in names if name.lower().endswith(SUFFIXES))
 
 

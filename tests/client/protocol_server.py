@@ -58,6 +58,8 @@ class Script:
     answers: dict[str, Answer] = field(default_factory=dict)
     outputs: Tensors | None = None
     has_manifest: bool = True
+    has_json_only: bool = False
+    """Tensors are JSON, as in MLServer, and not bytes."""
     authorization: str | None = None
     """The header that every request must have; None for any."""
 
@@ -74,7 +76,7 @@ class Script:
         model = "GET /v2/models/tiny"
         parameters = {MANIFEST: {"string_value": encode(self.artifact).decode()}} if self.has_manifest else {}
         return {
-            "GET /v2": {"name": "test-server", "version": "1.2"},
+            "GET /v2": {"name": "test-server", "version": "1.2"} | self._extensions(),
             model: {
                 "name": "tiny",
                 "platform": "test",
@@ -88,6 +90,26 @@ class Script:
                 {"name": "broken", "state": "UNAVAILABLE", "reason": "its file is damaged"},
             ],
         }
+
+    def _extensions(self) -> dict[str, object]:
+        return {"extensions": []} if self.has_json_only else {}
+
+    def infer_json(self, request: dict[str, Any]) -> str:
+        """Return the response to an inference without bytes."""
+        inputs = {
+            tensor["name"]: np.array(tensor["data"], DTYPES[tensor["datatype"]]).reshape(tensor["shape"])
+            for tensor in request["inputs"]
+        }
+        outputs = [
+            {
+                "name": name,
+                "datatype": DATATYPES[array.dtype.name],
+                "shape": array.shape,
+                "data": array.ravel().tolist(),
+            }
+            for name, array in self.runner.run(inputs).items()
+        ]
+        return json.dumps({"model_name": "tiny", "outputs": outputs})
 
     def infer(self, request: dict[str, Any], buffer: bytes) -> tuple[bytes, int]:
         """Return the body of the response to an inference, and the length of its JSON."""
@@ -127,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = f"POST {self.path}"
         if not path.endswith("/infer") or path in self.server.script.answers:
             self._send(self.server.script.answer(path))
+            return
+        if self.server.script.has_json_only:
+            self._send(Answer(body=self.server.script.infer_json(json.loads(body))))
             return
         length = int(self.headers[LENGTH])
         response, header = self.server.script.infer(json.loads(body[:length]), body[length:])

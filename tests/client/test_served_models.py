@@ -44,6 +44,15 @@ def test_a_served_model_returns_the_outputs_of_its_file(
         assert outputs[name].flags.owndata and outputs[name].flags.writeable
 
 
+def test_a_server_without_binary_tensors_gets_json(script: Script, server: str, tensors: Tensors) -> None:
+    script.has_json_only = True
+    with open_runner(open_artifact(Path(server + URL)), RunOptions()) as runner:
+        outputs = runner.run(tensors)
+    for name, array in script.runner.run(tensors).items():
+        assert outputs[name].dtype == array.dtype
+        np.testing.assert_array_equal(outputs[name], array)
+
+
 def test_a_served_model_has_the_manifest_of_its_file(script: Script, server: str) -> None:
     artifact = open_artifact(Path(server + URL))
     assert str(artifact.path) == server + URL

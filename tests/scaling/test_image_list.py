@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -123,7 +124,7 @@ def _text(content: bytes) -> str:
         (lambda: "missing", "missing: no such file or folder"),
         (
             lambda: "memory://nothing",
-            "memory://nothing: no image found; check the path, or read its",
+            "memory:///nothing: no such folder or bucket; check the URL",
         ),
         (
             lambda: _write_table(a=["x"], b=["y"]),
@@ -156,8 +157,30 @@ def test_an_unreadable_image_is_refused(location: str, message: str) -> None:
     assert message in str(error.value)
 
 
-def test_the_package_of_an_object_storage_is_named() -> None:
+def test_the_package_of_an_object_storage_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
     Path("list.txt").write_text("s3://user:secret@bucket/a.png")
     with pytest.raises(PoseDeployError, match="s3fs") as error:
         list(_list("list.txt").images)
     assert isinstance(error.value, MissingPackageError) and "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (
+            "memory://nobucket/x",
+            r"nobucket/x: no such folder or bucket; check the URL",
+        ),
+        (
+            "memory://bucket/clip.mp4",
+            r"bucket/clip\.mp4: not an image; expected .* copy a video to a folder that",
+        ),
+    ],
+)
+def test_missing_buckets_and_videos_in_object_storage_are_refused(url: str, message: str) -> None:
+    import fsspec
+
+    fsspec.filesystem("memory").pipe_file("/bucket/clip.mp4", b"video")
+    with pytest.raises(InputError, match=message):
+        _list(url)
