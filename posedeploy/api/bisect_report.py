@@ -43,10 +43,10 @@ class FaultyTensor:
 
     tensor, operator: in the file. operation: the operation of the network whose result it is. layer: the
     layer that computes it, with the operations up to ``operation`` that the file fuses with it. error: the
-    RMS difference from the values that PyTorch computes from the preceding tensors of the file, relative to
-    their RMS. floor: the same for PyTorch with the rounding errors of the precision. limit: the largest error
-    of a correct tensor. scale_share: the share of the difference that a factor and an offset of each channel
-    explain, 0 to 1.
+    RMS difference from the values of PyTorch, relative to their RMS, if both compute the tensor from the
+    right values of the preceding tensors. floor: the same for PyTorch with the rounding errors of the
+    precision. limit: the largest error of a correct tensor. scale_share: the share of the difference that a
+    factor and an offset of each channel explain, 0 to 1.
     """
 
     tensor: str
@@ -76,12 +76,14 @@ class FaultyTensor:
 class RankedLayer:
     """A layer by its effect on the outputs.
 
-    error: the largest own error of its tensors. alone: the remaining difference of the outputs if only this
-    layer is put back to FP32. together: the same if all layers before it in the ranking are put back too.
+    error: the largest own error of its tensors. caused: the remaining difference of the outputs if all other
+    layers are put back to FP32. alone: the same if only this layer is. together: the same if it and all
+    layers before it in the ranking are.
     """
 
     layer: Operation
     error: float
+    caused: OutputDifference
     alone: OutputDifference
     together: OutputDifference
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Unpack
 
 from posedeploy.api.bisect_inputs import Comparison, select_input
-from posedeploy.api.bisect_report import BisectReport, FaultyTensor, OutputDifference, RankedLayer
+from posedeploy.api.bisect_report import BisectReport, FaultyTensor, RankedLayer
 from posedeploy.api.model_args import (
     ArtifactSource,
     ModelArgs,
@@ -25,14 +25,20 @@ from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, is_quantized, to_torch_precision
 from posedeploy.bisection.alignment import Aligner
 from posedeploy.bisection.effects import group_by_layer, rank_layers
-from posedeploy.bisection.intermediates.opening import Intermediate, find_opener, open_with_intermediates
+from posedeploy.bisection.intermediates.opening import (
+    NO_CUTS,
+    FileRun,
+    Intermediate,
+    find_opener,
+    open_with_intermediates,
+)
 from posedeploy.bisection.matching import Match
-from posedeploy.bisection.own_errors import OwnError, measure_own_errors
+from posedeploy.bisection.own_errors import OwnError, compute_right_values, measure_own_errors
 from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.runtimes.run_options import required_precision
-from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
+from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath, Tensors
 
 SHOWN_LAYERS = 10
 """The number of layers in the ranking."""
@@ -53,9 +59,9 @@ def bisect(
 ) -> BisectReport:
     """Find the first tensor inside an artifact that exceeds the noise floor of PyTorch, and rank its layers.
 
-    Every tensor of the file becomes an output, and is compared with the result of the operation that it
-    belongs to, computed by PyTorch from the tensors of the file before it. So each layer has an error of its
-    own. The input is the one with the largest difference at the outputs.
+    Every tensor of the file becomes an output, and is assigned to the operation whose result it is. In a
+    second run, each layer of the file gets the right values from PyTorch as inputs, so each layer has an
+    error of its own. The input is the one with the largest difference at the outputs.
 
     Args:
         images: also choose among these images, or the images of these folders; one path or several.
@@ -80,32 +86,31 @@ def bisect(
     comparison = select_input(opened, model, options, runtime, list_paths(images), on_progress)
     on_progress("tracing the network", None)
     graph = ReferenceGraph(comparison.network, comparison.inputs)
-    on_progress("running with intermediate tensors", None)
-    with open_with_intermediates(opened, options, runtime) as file:
-        outputs, tensors = file.run(comparison.input.tensors, comparison.spec)
-    difference = comparison.measure(comparison.input, comparison.expected, outputs)
-    return _Search(opened, comparison, graph, tensors, on_progress).report(difference)
+    return _Search(opened, comparison, graph, options, runtime, on_progress).report()
 
 
 @dataclass(frozen=True)
 class _Search:
-    """The search in the tensors of one run of a file."""
+    """The search for the tensors of a file that differ from PyTorch."""
 
     artifact: Artifact
     comparison: Comparison
     graph: ReferenceGraph
-    tensors: list[Intermediate]
+    options: RunOptions
+    runtime: str | None
     on_progress: OnProgress
 
-    def report(self, with_intermediates: OutputDifference) -> BisectReport:
-        """Return the report. ``with_intermediates``: the difference of this run's outputs."""
+    def report(self) -> BisectReport:
+        """Return the report."""
         comparison = self.comparison
         precision = _find_precision(self.artifact, comparison.runtime_info.precision)
+        self.on_progress("running with intermediate tensors", None)
+        run = self._run()
         self.on_progress("matching tensors with the network", None)
-        arrays = [tensor.array for tensor in self.tensors]
-        matches = Aligner(self.graph, arrays, self._match_outputs()).align()
+        arrays = [tensor.array for tensor in run.tensors]
+        matches = Aligner(self.graph, arrays, self._match_outputs(run.tensors)).align()
         self.on_progress("measuring the error of each tensor", None)
-        errors = measure_own_errors(self.graph, arrays, matches, precision)
+        errors = self._measure(run, matches, precision)
         faulty = [each for each in errors if each.is_faulty]
         return BisectReport(
             artifact=self.artifact,
@@ -113,16 +118,30 @@ class _Search:
             precision=precision,
             input=comparison.input.name,
             operations=len(self.graph.operations),
-            tensors=len(self.tensors),
+            tensors=len(run.tensors),
             matched=len(matches),
             difference=comparison.difference,
-            with_intermediates=with_intermediates,
-            faults=tuple(self._describe(each) for each in faulty),
+            with_intermediates=comparison.measure(comparison.input, comparison.expected, run.outputs),
+            faults=tuple(_describe(each, run.tensors[each.index]) for each in faulty),
             ranking=tuple(self._rank(errors, precision)),
         )
 
-    def _match_outputs(self) -> dict[str, Match]:
-        indices = {tensor.name: index for index, tensor in enumerate(self.tensors)}
+    def _run(self, cuts: Tensors = NO_CUTS) -> FileRun:
+        """Run the file with these tensors replaced by values."""
+        with open_with_intermediates(self.artifact, self.options, self.runtime, cuts) as file:
+            return file.run(self.comparison.input.tensors, self.comparison.spec, cuts)
+
+    def _measure(self, run: FileRun, matches: Mapping[str, Match], precision: str) -> list[OwnError]:
+        """Return the errors of the tensors in a second run, in which each layer gets the right values."""
+        names = [tensor.name for tensor in run.tensors]
+        values = compute_right_values(self.graph, matches, [tensor.array for tensor in run.tensors])
+        second = self._run({names[index]: array for index, array in values.items()})
+        replaced = {names.index(name): array for name, array in second.replaced.items()}
+        arrays = [tensor.array for tensor in second.tensors]
+        return measure_own_errors(self.graph, arrays, replaced, matches, precision)
+
+    def _match_outputs(self, tensors: list[Intermediate]) -> dict[str, Match]:
+        indices = {tensor.name: index for index, tensor in enumerate(tensors)}
         names = [output.name for output in self.comparison.spec.outputs]
         known = {operation.name for operation in self.graph.operations}
         return {
@@ -130,19 +149,6 @@ class _Search:
             for operation, name in zip(self.graph.outputs, names, strict=True)
             if operation in known and name in indices
         }
-
-    def _describe(self, error: OwnError) -> FaultyTensor:
-        tensor = self.tensors[error.index]
-        return FaultyTensor(
-            tensor=tensor.name,
-            operator=tensor.operator,
-            operation=error.segment.result,
-            layer=error.segment.layer,
-            error=error.error,
-            floor=error.floor,
-            limit=error.limit,
-            scale_share=error.scale_share,
-        )
 
     def _rank(self, errors: list[OwnError], precision: str) -> list[RankedLayer]:
         """Return the layers with the largest effect: in FP32, of those that are faulty."""
@@ -166,9 +172,22 @@ class _Search:
             report_steps(self.on_progress, "putting layers back to FP32"),
         )
         return [
-            RankedLayer(each.layer.layer, each.layer.worst.error, each.alone, each.together)
+            RankedLayer(each.layer.layer, each.layer.worst.error, each.caused, each.alone, each.together)
             for each in effects
         ]
+
+
+def _describe(error: OwnError, tensor: Intermediate) -> FaultyTensor:
+    return FaultyTensor(
+        tensor=tensor.name,
+        operator=tensor.operator,
+        operation=error.segment.result,
+        layer=error.segment.layer,
+        error=error.error,
+        floor=error.floor,
+        limit=error.limit,
+        scale_share=error.scale_share,
+    )
 
 
 def _find_precision(artifact: Artifact, reported: str) -> str:

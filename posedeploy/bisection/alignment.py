@@ -38,7 +38,7 @@ MIN_GAIN = 0.5
 NO_MATCHES: Mapping[str, Match] = {}
 
 
-def use_values(matches: Mapping[str, Match], arrays: Sequence[Array]) -> Visit:
+def use_values(matches: Mapping[str, Match], arrays: Sequence[Array] | Mapping[int, Array]) -> Visit:
     """Return a visit that replaces the results of matched operations with the finite values of the file."""
 
     def visit(name: str, result: Tensor) -> Tensor:
@@ -105,10 +105,12 @@ class Aligner:
     def align(self) -> dict[str, Match]:
         """Return the match of each operation whose result the file holds."""
         matches = dict(self._fixed)
+        earlier: list[dict[str, Match]] = []
         for _ in range(MAX_ROUNDS):
+            earlier.append(matches)
             results = self._run(matches)
-            before, matches = matches, self._match(results)
-            if matches == before:
+            matches = self._match(results)
+            if matches in earlier:  # they settled, or behind a fault, alternate
                 hidden = self._find_hidden(matches, results)
                 if hidden is None:
                     break
@@ -178,10 +180,13 @@ class Aligner:
             {operation.name: Match(index, layout)}
             for operation in _first_layer(segment)
             if operation is not segment.result
-            for index in free[:MAX_TRIED]
-            if self._array_sizes[index] == self._sizes[operation.name]
+            for index in self._select_size(free, self._sizes[operation.name])
             for layout in self._samples[index]
         ]
+
+    def _select_size(self, indices: Sequence[int], size: int) -> list[int]:
+        """Return the first tensors with this number of elements."""
+        return [index for index in indices if self._array_sizes[index] == size][:MAX_TRIED]
 
 
 def _first_layer(segment: Segment) -> list[Operation]:

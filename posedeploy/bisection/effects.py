@@ -1,6 +1,6 @@
 """The effect of the errors of layers on the outputs of the network.
 
-The network is run in FP32 with the error of each layer of the file added to its result. Without the error of
+The network is run in FP32 with the errors of layers of the file added to their results. Without the error of
 one layer, the outputs are those of the file with this layer put back to FP32.
 """
 
@@ -39,12 +39,14 @@ class LayerErrors:
 
 @dataclass(frozen=True)
 class LayerEffect(Generic[Difference]):
-    """What remains of the difference at the outputs if layers are put back to FP32.
+    """The difference at the outputs that a layer causes, and that remains if layers are put back to FP32.
 
-    alone: if only this layer is. together: if it and all layers before it in the ranking are.
+    caused: if all other layers are. alone: if only this layer is. together: if it and all layers before it in
+    the ranking are.
     """
 
     layer: LayerErrors
+    caused: Difference
     alone: Difference
     together: Difference
 
@@ -66,7 +68,10 @@ def rank_layers(
     shown: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[LayerEffect[Difference]]:
-    """Return the layers with the largest effect, the largest first.
+    """Return the layers that cause the largest differences, the largest first.
+
+    A layer is ranked by the difference that remains if all others are put back: behind a second destroyed
+    layer, putting back one of both brings nothing.
 
     Args:
         layers: those of the file. kept: the names of layers that are ranked.
@@ -77,25 +82,38 @@ def rank_layers(
         (each for each in layers if each.layer.name in kept),
         key=lambda each: -max(own.error / max(own.limit, 1e-30) for own in each.errors),
     )[:MAX_LAYERS]
-    total = len(tried) + min(shown, len(tried))
+    names = {each.layer.name for each in layers}
+    count = min(shown, len(tried))
+    steps = _Steps(len(tried) + 2 * count, on_progress)
 
     def run(restored: Collection[str]) -> Difference:
-        return measure(_run(graph, layers, restored))
+        difference = measure(_run(graph, layers, restored))
+        steps.advance()
+        return difference
 
-    alone: dict[str, Difference] = {}
-    for number, each in enumerate(tried):
-        alone[each.layer.name] = run({each.layer.name})
-        on_progress(number + 1, total)
-    tried.sort(key=lambda each: size(alone[each.layer.name]))
-    effects: list[LayerEffect[Difference]] = []
-    restored: set[str] = set()
-    for number, each in enumerate(tried[:shown]):
-        name = each.layer.name
-        restored.add(name)
-        together = run(restored) if len(restored) > 1 else alone[name]
-        effects.append(LayerEffect(each, alone[name], together))
-        on_progress(len(tried) + number + 1, total)
-    return effects
+    caused = {each.layer.name: run(names - {each.layer.name}) for each in tried}
+    tried.sort(key=lambda each: size(caused[each.layer.name]), reverse=True)
+    ranked = [each.layer.name for each in tried[:count]]
+    return [
+        LayerEffect(
+            layer=each,
+            caused=caused[each.layer.name],
+            alone=run({each.layer.name}),
+            together=run(ranked[: number + 1]),
+        )
+        for number, each in enumerate(tried[:count])
+    ]
+
+
+class _Steps:
+    """A counter of the runs of the network."""
+
+    def __init__(self, total: int, on_progress: Callable[[int, int], None]) -> None:
+        self._done, self._total, self._on_progress = 0, total, on_progress
+
+    def advance(self) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._total)
 
 
 def _run(graph: ReferenceGraph, layers: Sequence[LayerErrors], restored: Collection[str]) -> list[Array]:

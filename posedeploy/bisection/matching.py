@@ -53,10 +53,20 @@ def channels_first(array: Array) -> Array:
     return np.moveaxis(array, -1, 1)
 
 
-def select_values(match: Match, arrays: Sequence[Array], shape: tuple[int, ...]) -> Array:
+def select_values(
+    match: Match, arrays: Sequence[Array] | Mapping[int, Array], shape: tuple[int, ...]
+) -> Array:
     """Return the tensor of a match in the shape of the operation's result."""
     array = arrays[match.index]
     return (channels_first(array) if match.is_transposed else array).reshape(shape)
+
+
+def to_file_layout(match: Match, result: Array, shape: tuple[int, ...]) -> Array:
+    """Return a copy of an operation's result in the layout of its tensor of the file, which has this
+    shape."""
+    if match.is_transposed:
+        return np.moveaxis(result.reshape(shape[0], shape[-1], *shape[1:-1]), 1, -1).copy()
+    return result.reshape(shape).copy()
 
 
 def find_matches(

@@ -1,7 +1,7 @@
 """The error that each layer of a model file adds, and the error that its precision explains.
 
-The expected values of a tensor are computed by PyTorch from the tensors of the file before it, so that errors
-of earlier layers do not count.
+In the file and in PyTorch, each layer gets the values of the right network, so that errors of earlier layers
+do not count, and a layer behind a destroyed one works in its usual range.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from posedeploy.bisection.alignment import Segment, find_segments, use_values
 from posedeploy.bisection.arithmetic import arithmetic_of, run_in_fp32
-from posedeploy.bisection.matching import Match, select_values
+from posedeploy.bisection.matching import Match, select_values, to_file_layout
 from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.types import Array
 
@@ -26,7 +26,7 @@ MIN_LIMITS: Mapping[str, float] = {"fp32": 1e-5, "tf32": 4e-3, "fp16": 4e-3, "bf
 
 @dataclass(frozen=True)
 class OwnError:
-    """The error of one tensor of a file, computed from the tensors before it.
+    """The error of one tensor of a file, computed from the right values of the tensors before it.
 
     index: of the tensor. error: the RMS difference from the expected values, relative to their RMS; infinite
     if the file has NaN or infinity where they are finite. floor: the error of PyTorch in the same precision.
@@ -49,20 +49,45 @@ class OwnError:
         return not self.error <= self.limit
 
 
+def compute_right_values(
+    graph: ReferenceGraph, matches: Mapping[str, Match], arrays: Sequence[Array]
+) -> dict[int, Array]:
+    """Return the right values of each matched tensor, in the layout of the file, by its index.
+
+    Args:
+        arrays: the tensors of the file, for their shapes and dtypes.
+    """
+    values: dict[int, Array] = {}
+
+    def keep(name: str, result: Tensor) -> Tensor:
+        if name in matches:
+            match, array = matches[name], arrays[matches[name].index]
+            limits = np.finfo(array.dtype)
+            limited = result.numpy().clip(limits.min, limits.max)
+            values[match.index] = to_file_layout(match, limited, array.shape).astype(array.dtype)
+        return result
+
+    graph.run(run_in_fp32, keep)
+    return values
+
+
 def measure_own_errors(
     graph: ReferenceGraph,
     arrays: Sequence[Array],
+    replaced: Mapping[int, Array],
     matches: Mapping[str, Match],
     precision: str,
 ) -> list[OwnError]:
     """Return the own error of each matched tensor, in the order of the network.
 
     Args:
+        arrays: the tensors of the file, computed from ``replaced``.
+        replaced: the values of tensors that the operators behind them used, by index.
         precision: one of ``MIN_LIMITS``, that of the file.
     """
     expected: dict[str, Array] = {}
     noise: dict[str, float] = {}
-    replace = use_values(matches, arrays)
+    replace = use_values({name: each for name, each in matches.items() if each.index in replaced}, replaced)
 
     def keep(name: str, result: Tensor) -> Tensor:
         if name in matches:

@@ -71,15 +71,16 @@ def _further_lines(faults: tuple[FaultyTensor, ...]) -> Iterator[str]:
 
 def _ranking_table(report: BisectReport) -> Table:
     table = create_table(
-        "Difference that remains with layers put back to FP32",
+        "Difference of the outputs that remains with layers put back to FP32",
         ["layer", "source"],
-        ["own error", "this layer", "down to it"],
+        ["own error", "all others", "only this", "down to this"],
     )
     for each in report.ranking:
         table.add_row(
             escape(str(each.layer)),
             escape(str(each.layer.source or "")),
             f"{each.error:.1e}",
+            _format(each.caused),
             _format(each.alone),
             _format(each.together),
         )

@@ -1,10 +1,10 @@
-"""Open a model file with its intermediate tensors as additional outputs, by runtime."""
+"""Open a model file with its intermediate tensors as additional outputs and inputs, by runtime."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -14,10 +14,10 @@ import numpy as np
 from posedeploy import plugins
 from posedeploy.backends import runtime_for, target_named
 from posedeploy.errors import ArtifactError
-from posedeploy.quantization import dequantize
+from posedeploy.quantization import dequantize, quantize
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, Artifact, ModelSpec, RunOptions, Tensors
+from posedeploy.types import Array, Artifact, ModelSpec, RunOptions, Tensors, TensorSpec
 
 OPENERS: Mapping[str, str] = {
     "onnxruntime": "posedeploy.bisection.intermediates.onnx_file:open_file",
@@ -33,6 +33,7 @@ WHY_NOT: Mapping[str, str] = {
     "TorchScript in the same precision, and pass that file: it is traced from the same network",
 }
 """Why the other runtimes cannot."""
+NO_CUTS: Tensors = {}
 
 
 @dataclass(frozen=True)
@@ -48,38 +49,75 @@ class Intermediate:
 
 
 @dataclass(frozen=True)
+class FileRun:
+    """The result of a run of an opened file.
+
+    outputs: of the network. tensors: all tensors of floating point, in order. replaced: the values that the
+    operators behind each replaced tensor used, as rounded to the type of the file, by the tensor's name.
+    """
+
+    outputs: Tensors
+    tensors: list[Intermediate]
+    replaced: Tensors
+
+
+@dataclass(frozen=True)
 class OpenedFile:
     """A runner of a copy of a model file with additional outputs.
 
-    operators: the operator of each tensor, by the name of the output, in the order of the graph.
+    operators: the operator of each tensor, by the name of the output, in the order of the graph. cuts: the
+    input that replaces a tensor for the operators that use it, by the tensor's name.
     """
 
     runner: Runner
     operators: Mapping[str, str]
+    cuts: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, tensors: Tensors, spec: ModelSpec) -> tuple[Tensors, list[Intermediate]]:
-        """Return the outputs of the network, and all tensors of floating point, in order.
+    def run(self, tensors: Tensors, spec: ModelSpec, values: Tensors = NO_CUTS) -> FileRun:
+        """Run the file once.
 
         Args:
             spec: the spec of the artifact, for the conversion of inputs and outputs.
+            values: of the tensors in ``cuts``, in the layout and, unless quantized, the dtype of the file.
         """
-        results = adapt_runner(self.runner, spec).run(tensors)
-        outputs = {each.name: results[each.name] for each in spec.outputs}
-        scales = {each.name: each.quantization for each in self.runner.outputs if each.name not in outputs}
-        intermediates = []
+        specs = {each.name: each for each in self.runner.inputs}
+        inputs = {name: _from_real(values[cut], specs[name]) for cut, name in self.cuts.items()}
+        # Before the run, since TorchScript computes some operators in place.
+        replaced = {cut: _to_real(inputs[name], specs[name]).copy() for cut, name in self.cuts.items()}
+        results = adapt_runner(self.runner, spec).run({**tensors, **inputs})
+        return FileRun(
+            outputs={each.name: results[each.name] for each in spec.outputs},
+            tensors=list(self._list_intermediates(results, spec)),
+            replaced=replaced,
+        )
+
+    def _list_intermediates(self, results: Tensors, spec: ModelSpec) -> Iterator[Intermediate]:
+        converted = {each.name for each in spec.outputs}
+        specs = {each.name: each for each in self.runner.outputs if each.name not in converted}
         for name, operator in self.operators.items():
-            array, quantization = results[name], scales.get(name)
-            array = array if quantization is None else dequantize(array, quantization)
+            array = _to_real(results[name], specs[name]) if name in specs else results[name]
             if np.issubdtype(array.dtype, np.floating) and array.size:
-                intermediates.append(Intermediate(name, operator, array))
-        return outputs, intermediates
+                yield Intermediate(name, operator, array)
+
+
+def _from_real(array: Array, tensor: TensorSpec) -> Array:
+    return array if tensor.quantization is None else quantize(array, tensor)
+
+
+def _to_real(array: Array, tensor: TensorSpec) -> Array:
+    return array if tensor.quantization is None else dequantize(array, tensor.quantization)
 
 
 class OpenFile(Protocol):
-    """A function that opens a model file with additional outputs."""
+    """A function that opens a model file with additional outputs and inputs."""
 
-    def __call__(self, artifact: Artifact, options: RunOptions, folder: Path) -> OpenedFile:
-        """Return the opened file. ``folder`` is empty, and exists as long as the file is open."""
+    def __call__(self, artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
+        """Return the opened file.
+
+        Args:
+            folder: is empty, and exists as long as the file is open.
+            cuts: the tensors that inputs replace, by name; values of the same shape and dtype.
+        """
 
 
 def find_opener(artifact: Artifact, runtime: str | None) -> OpenFile:
@@ -101,15 +139,18 @@ def find_opener(artifact: Artifact, runtime: str | None) -> OpenFile:
 
 @contextmanager
 def open_with_intermediates(
-    artifact: Artifact, options: RunOptions, runtime: str | None = None
+    artifact: Artifact, options: RunOptions, runtime: str | None = None, cuts: Tensors = NO_CUTS
 ) -> Iterator[OpenedFile]:
     """Open a model file with all its intermediate tensors as additional outputs.
+
+    Args:
+        cuts: the tensors that inputs replace, by name; values of the same shape and dtype.
 
     Raises:
         ArtifactError: as in ``find_opener``, or the runtime cannot load the file with these outputs.
     """
     opener = find_opener(artifact, runtime)
     with TemporaryDirectory(prefix="posedeploy-") as folder:
-        opened = opener(artifact, options, Path(folder))
+        opened = opener(artifact, options, Path(folder), cuts)
         with opened.runner:
             yield opened

@@ -11,18 +11,20 @@ from posedeploy import openvino_telemetry  # noqa: F401
 # isort: split
 
 import openvino
+from openvino import opset13
 
 from posedeploy.bisection.intermediates.opening import OpenedFile
 from posedeploy.convert.float_layers import is_constant
 from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.openvino import OpenVinoRunner
-from posedeploy.types import Artifact, RunOptions
+from posedeploy.types import Artifact, RunOptions, Tensors
 
 SKIPPED = frozenset({"Parameter", "Constant", "Result"})
 
 
-def open_file(artifact: Artifact, options: RunOptions, folder: Path) -> OpenedFile:
-    """Open a file with the floating-point results of all its operators as outputs.
+def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
+    """Open a file with the floating-point results of all its operators as outputs, and inputs that replace
+    ``cuts``.
 
     Raises:
         ArtifactError, DeviceError: as for ``OpenVinoRunner``.
@@ -33,6 +35,7 @@ def open_file(artifact: Artifact, options: RunOptions, folder: Path) -> OpenedFi
         raise ArtifactError(f"{artifact.path}: OpenVINO cannot read it ({first_line(error)})") from error
     existing = {_source(result): result.output(0).get_any_name() for result in model.get_results()}
     operators: dict[str, str] = {}
+    ports: dict[str, Any] = {}
     computed: set[str] = {node.get_friendly_name() for node in model.get_parameters()}
     for node in model.get_ordered_ops():
         sources = {value.get_node().get_friendly_name() for value in node.input_values()}
@@ -47,9 +50,16 @@ def open_file(artifact: Artifact, options: RunOptions, folder: Path) -> OpenedFi
                 existing[key] = "/".join(map(str, key)) if index else key[0]
                 _add_output(model, port, existing[key])
             operators[existing[key]] = node.get_type_name()
+            if existing[key] in cuts:
+                ports[existing[key]] = port
+    names = {
+        tensor: name
+        for number, (tensor, port) in enumerate(ports.items())
+        if _replace(model, port, name := f"replaced {number}")
+    }
     path = folder / "intermediates.xml"
     openvino.save_model(model, path, compress_to_fp16=False)
-    return OpenedFile(OpenVinoRunner(replace(artifact, path=path), options), operators)
+    return OpenedFile(OpenVinoRunner(replace(artifact, path=path), options), operators, names)
 
 
 def _has_bias_next(port: Any) -> bool:
@@ -60,6 +70,18 @@ def _has_bias_next(port: Any) -> bool:
         and consumers[0].get_type_name() == "Add"
         and any(is_constant(value.get_node()) for value in consumers[0].input_values())
     )
+
+
+def _replace(model: Any, port: Any, name: str) -> bool:
+    """Replace a result by a new input, except in outputs; return whether an operator uses it."""
+    targets = [each for each in port.get_target_inputs() if each.get_node().get_type_name() != "Result"]
+    if targets:
+        parameter = opset13.parameter(port.get_partial_shape(), port.get_element_type())
+        parameter.output(0).get_tensor().set_names({name})
+        for target in targets:
+            target.replace_source_output(parameter.output(0))
+        model.add_parameters([parameter])
+    return bool(targets)
 
 
 def _source(result: Any) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,30 @@ from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_runner import TorchRunner
-from posedeploy.types import Artifact, RunOptions, TensorSpec
+from posedeploy.types import Artifact, RunOptions, Tensors, TensorSpec
+
+RETURNING = frozenset({"prim::Return", "prim::TupleConstruct"})
+"""The nodes that return the outputs."""
 
 
-def open_file(artifact: Artifact, options: RunOptions, folder: Path) -> OpenedFile:
+def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
     """Open a TorchScript file, which ``TorchScriptRunner`` can open, with all tensors of its graph as
-    outputs.
+    outputs, and inputs that replace ``cuts``.
 
     Raises:
         ArtifactError: the graph has control flow or calls Python classes, so its tensors are not in one list.
     """
-    runner = _GraphRunner(artifact, options)
-    return OpenedFile(runner, runner.operators)
+    runner = _GraphRunner(artifact, options, cuts)
+    return OpenedFile(runner, runner.operators, runner.cuts)
 
 
 class _GraphRunner(TorchRunner):
     """A runner of the graph of a TorchScript file, whose outputs are the file's own and all others.
 
-    operators: the operator of each output, in the order of the graph.
+    operators: the operator of each output, in the order of the graph. cuts: the input that replaces a tensor.
     """
 
-    def __init__(self, artifact: Artifact, options: RunOptions) -> None:
+    def __init__(self, artifact: Artifact, options: RunOptions, cuts: Tensors) -> None:
         device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
         graph, specs = _load_graph(artifact.path, device), artifact.spec.outputs
         returned = {
@@ -51,7 +54,11 @@ class _GraphRunner(TorchRunner):
             name: value.node().kind().removeprefix("aten::")
             for name, value in zip(names, values, strict=True)
         }
-        self.inputs = artifact.spec.inputs
+        self.cuts = _cut(graph, dict(zip(names, values, strict=True)), cuts)
+        self.inputs = (
+            *artifact.spec.inputs,
+            *(TensorSpec(self.cuts[name], cuts[name].shape, cuts[name].dtype.name) for name in self.cuts),
+        )
         self.outputs = (
             *specs,
             *(TensorSpec(value.debugName(), (), "float32") for value in others),
@@ -82,6 +89,20 @@ def _returned(graph: Any) -> list[Any]:
         node = value.node()
         values += list(node.inputs()) if node.kind() == "prim::TupleConstruct" else [value]
     return values
+
+
+def _cut(graph: Any, values: Mapping[str, Any], cuts: Tensors) -> dict[str, str]:
+    """Add an input for each of these tensors that an operator uses, and return its name."""
+    names: dict[str, str] = {}
+    for tensor in cuts:
+        uses = [use for use in values[tensor].uses() if use.user.kind() not in RETURNING]
+        if uses:
+            names[tensor] = f"replaced_{len(names)}"
+            replacement = graph.addInput(names[tensor])
+            replacement.setType(values[tensor].type())
+            for use in uses:
+                use.user.replaceInput(use.offset, replacement)
+    return names
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
