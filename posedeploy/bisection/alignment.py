@@ -35,6 +35,8 @@ HIDING_DIFFERENCE = 0.1
 """The difference of a result that can hide matches before it."""
 MIN_GAIN = 0.5
 """The least gain in agreement of a match that is tried; a match that agrees fully gains 1."""
+CLOSE = 0.1
+"""Options whose agreements differ by less than this agree equally well."""
 NO_MATCHES: Mapping[str, Match] = {}
 
 
@@ -162,7 +164,7 @@ class Aligner:
                 options = self._list_options(segment, matches)
                 agreements = [self._try(option, matches) for option in options]
                 if agreements and max(agreements) > self._agreement(matches, results) + MIN_GAIN:
-                    return options[int(np.argmax(agreements))]
+                    return _select_first(options, agreements)
         return None
 
     def _try(self, option: Mapping[str, Match], matches: Mapping[str, Match]) -> float:
@@ -187,6 +189,17 @@ class Aligner:
     def _select_size(self, indices: Sequence[int], size: int) -> list[int]:
         """Return the first tensors with this number of elements."""
         return [index for index in indices if self._array_sizes[index] == size][:MAX_TRIED]
+
+
+def _select_first(options: Sequence[dict[str, Match]], agreements: Sequence[float]) -> dict[str, Match]:
+    """Return the option with the first tensor among those that agree as well as the best one: a result and
+    its rounded copy behind it agree equally."""
+    close = [
+        (next(iter(option.values())).index, -agreement, number)
+        for number, (option, agreement) in enumerate(zip(options, agreements, strict=True))
+        if agreement > max(agreements) - CLOSE
+    ]
+    return options[min(close)[2]]
 
 
 def _first_layer(segment: Segment) -> list[Operation]:
