@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import ray
@@ -50,7 +50,8 @@ class RayRun:
     wall_s: the whole call. first_s: until the first shard was finished. period_s: from the first to the last
     shard, for each of the others. shard_s: the mean time of these within a worker. worker_cpu_ms: processor
     time for each image. driver_cpu_s: processor time of the calling process. max_rss_bytes: of the largest
-    worker. resume_s: the time to resume the finished job, which checks all shards.
+    worker. resume_s: the time to resume the finished job, which checks all shards and images. resume_last_s:
+    the same, if the last shard has to be computed again.
     """
 
     images: int
@@ -66,6 +67,7 @@ class RayRun:
     max_rss_bytes: int
     driver_rss_bytes: int
     resume_s: float
+    resume_last_s: float
 
     @property
     def images_per_s(self) -> float:
@@ -94,16 +96,9 @@ def run_on_ray(model: Path, images: Path, count: int, folder: Path, size: int, w
         on_progress=lambda text, share: finished.append(time.monotonic()) if share else None,
     )
     wall, cpu = time.monotonic() - started, time.process_time() - cpu_started
-    resumed = time.monotonic()
-    write_pose_shards(
-        model,
-        images,
-        folder,
-        WITHOUT_PICTURES,
-        RaySettings(shard_size=size, workers=workers, resume=True),
-        threads=1,
-    )
-    resume_s = time.monotonic() - resumed
+    resume_s = time_resume(model, images, folder, settings)
+    (folder / result.shards[-1].file).unlink()
+    resume_last_s = time_resume(model, images, folder, settings)
     return RayRun(
         images=count,
         shard_size=size,
@@ -118,7 +113,15 @@ def run_on_ray(model: Path, images: Path, count: int, folder: Path, size: int, w
         max_rss_bytes=max(shard.max_rss_bytes for shard in result.shards),
         driver_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         resume_s=resume_s,
+        resume_last_s=resume_last_s,
     )
+
+
+def time_resume(model: Path, images: Path, folder: Path, settings: RaySettings) -> float:
+    """Resume a job, and return the wall time in s."""
+    started = time.monotonic()
+    write_pose_shards(model, images, folder, WITHOUT_PICTURES, replace(settings, resume=True), threads=1)
+    return time.monotonic() - started
 
 
 def run_plainly(model: Path, images: Path, folder: Path) -> tuple[float, float]:
@@ -144,14 +147,16 @@ def format_row(run: RayRun, plain_cpu_ms: float) -> str:
     return (
         f"| {run.workers} | {run.images} | {run.images_per_s:.1f} | {overhead} | {run.worker_cpu_ms:.1f} "
         f"| {cpu} | {run.driver_cpu_s:.2f} | {run.max_rss_bytes / 2**20:.0f} "
-        f"| {run.driver_rss_bytes / 2**20:.0f} | {run.first_s:.1f} | {run.resume_s:.2f} |"
+        f"| {run.driver_rss_bytes / 2**20:.0f} | {run.first_s:.1f} | {run.resume_s:.2f} "
+        f"| {run.resume_last_s:.1f} |"
     )
 
 
-HEADING = (
-    "| workers | images | images/s | overhead | worker CPU ms per image | x plain CPU | driver CPU s | "
-    "worker MiB | driver MiB | first shard s | resume s |\n|---|---|---|---|---|---|---|---|---|---|---|"
-)
+COLUMNS = (
+    "workers", "images", "images/s", "overhead", "worker CPU ms per image", "x plain CPU", "driver CPU s",
+    "worker MiB", "driver MiB", "first shard s", "resume s", "resume with a shard left s",
+)  # fmt: skip
+HEADING = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
