@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +14,13 @@ from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.benchmarks.diagnosis import Explanation, explain_difference
+from posedeploy.benchmarks.diagnosis import (
+    EXPLAINED,
+    DifferingRun,
+    Explanation,
+    explain_difference,
+    explain_together,
+)
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import Parity
@@ -26,6 +31,9 @@ from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec
 from posedeploy.types import Artifact, ModelSpec, OnProgress, Ranges, RunOptions
+
+CONFIRMATIONS = 3
+"""The number of other inputs on which a mistake must explain the difference too."""
 
 BuildPairs: TypeAlias = Callable[[ModelSpec, Ranges], PairedInputs]
 """Returns the inputs for an artifact with this spec, within these ranges of its runner."""
@@ -74,7 +82,7 @@ class ParityCase:
         )
 
     def explain(self, spec: ModelSpec, reference: Runner, result: Parity) -> Explanation | None:
-        """Return the known mistake that explains the difference on the input where it is largest.
+        """Return the known mistake that explains the difference on the inputs where it is largest.
 
         Args:
             spec: of the reference, with the names of the outputs in ``result``.
@@ -82,15 +90,32 @@ class ParityCase:
         if not result.outputs:
             return None
         worst = max(result.outputs, key=lambda output: output.rtol)
-        number = max(range(len(worst.differences)), key=lambda index: worst.differences[index].max_relative)
-        reference_input, candidate_input = next(islice(self.pairs, number, None))
-        expected, actual = reference.run(reference_input.tensors), self.candidate.run(candidate_input.tensors)
-        paired = pair_rows(expected, actual, find_row_axes(reference, self.candidate))
-        if paired.counts:
+        sizes = [each.max_relative for each in worst.differences]
+        numbers = sorted(range(len(sizes)), key=lambda number: -sizes[number])[: 1 + CONFIRMATIONS]
+        runs = self._run_both(spec, reference, numbers)
+        first = runs.get(numbers[0])
+        if first is None:
             return None
-        expected, actual = paired.expected, paired.actual
-        spec = fix_input_shape(spec, reference_input)
-        return explain_difference(reference, spec, reference_input, expected, actual)
+        explanation = explain_difference(reference, first.spec, first.source, first.expected, first.actual)
+        if explanation is None or explanation.mistake is None:
+            return explanation
+        explained = explain_together(reference, explanation.mistake, runs.values())
+        return explanation if explained >= EXPLAINED else None
+
+    def _run_both(
+        self, spec: ModelSpec, reference: Runner, numbers: Sequence[int]
+    ) -> dict[int, DifferingRun]:
+        """Return both outputs on the inputs with these numbers, except where the numbers of rows differ."""
+        runs: dict[int, DifferingRun] = {}
+        for number, (ours, theirs) in enumerate(self.pairs):
+            if number not in numbers:
+                continue
+            expected, actual = reference.run(ours.tensors), self.candidate.run(theirs.tensors)
+            paired = pair_rows(expected, actual, find_row_axes(reference, self.candidate))
+            if not paired.counts:
+                fixed = fix_input_shape(spec, ours)
+                runs[number] = DifferingRun(fixed, ours, paired.expected, paired.actual)
+        return runs
 
     def compare_runners(
         self,

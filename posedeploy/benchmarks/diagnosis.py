@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +78,51 @@ def explain_difference(
     if best is None or explained < EXPLAINED:
         return None
     return Explanation(Cause(best.stage, best.name, explained, network_input.name), best)
+
+
+@dataclass(frozen=True)
+class DifferingRun:
+    """An input on which two models differ, with the outputs of the reference and of the candidate.
+
+    spec: of the reference, in the shape of the input.
+    """
+
+    spec: ModelSpec
+    source: NetworkInput
+    expected: Tensors
+    actual: Tensors
+
+
+def explain_together(
+    reference: Runner, mistake: InputMistake | OutputMistake, runs: Iterable[DifferingRun]
+) -> float:
+    """Return the share of the RMS difference on several inputs that disappears if the reference makes one
+    mistake.
+
+    On one input, a mistake can explain rounding errors by chance: if all outputs of a network move together,
+    each mistake that moves them by the right amount does.
+    """
+    before = after = 0.0
+    for run in runs:
+        outputs = _make_mistake(mistake, reference, run)
+        scales = {name: max_absolute(array) or 1.0 for name, array in run.expected.items()}
+        own, remaining = (
+            math.inf if side is None else _distance(side, run.actual, scales)
+            for side in (run.expected, outputs)
+        )
+        if math.isfinite(own) and math.isfinite(remaining):
+            before, after = before + own**2, after + remaining**2
+    return 1 - math.sqrt(after / before) if before > 0 else 0.0
+
+
+def _make_mistake(
+    mistake: InputMistake | OutputMistake, reference: Runner, run: DifferingRun
+) -> Tensors | None:
+    """Return the outputs of the reference with a mistake; None if it cannot be made on this input."""
+    if isinstance(mistake, OutputMistake):
+        return mistake.change(run.expected)
+    changed = try_input(mistake, run.source, run.spec)
+    return None if changed is None else reference.run(changed.tensors)
 
 
 def _try_mistakes(

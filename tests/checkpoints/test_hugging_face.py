@@ -163,6 +163,13 @@ def test_labels_of_no_set_are_the_names_with_the_edges_as_bones(tmp_path: Path) 
     assert (spec.keypoint_names, spec.skeleton) == (("tip", "middle", "base"), ((0, 1), (1, 2)))
 
 
+def test_labels_cannot_control_the_terminal(tmp_path: Path) -> None:
+    labels = {0: "tip\x1b[2J", 1: "middle\u202e", 2: "base"}
+    spec = load_checkpoint(write_vitpose(tmp_path / "own", id2label=labels)).spec
+    assert all(name.isprintable() for name in spec.keypoint_names)
+    assert spec.keypoint_names[0].startswith("tip")
+
+
 def remove_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
@@ -223,6 +230,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "NaN": (
         lambda folder: change_weights(folder, lambda tensors: tensors["head.conv.bias"].fill_(np.nan)),
         "NaN or infinite weights in network.head.conv.bias|NaN or infinite weights in head.conv.bias",
+    ),
+    "integers": (
+        lambda folder: change_weights(
+            folder, lambda tensors: tensors.update({"head.conv.bias": torch.ones(17, dtype=torch.int8)})
+        ),
+        r"no floating-point numbers in head\.conv\.bias; pass a folder with",
     ),
     "no JSON": (write_config("{"), "config.json: .*; download the model again"),
     "no object": (write_config("[]"), "config.json: .*; download the model again"),

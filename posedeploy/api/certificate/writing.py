@@ -42,6 +42,12 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
     Raises:
         InputError: a file changed after the comparison, or the report has no record of its comparison.
     """
+    against = next((result.against for result in report.results if result.against is not None), None)
+    if against is not None:
+        raise InputError(
+            f"no certificate can be written: the reference is {against.path} (`against`), and a certificate "
+            "records a comparison with PyTorch; write the JSON of the report instead"
+        )
     if report.compared is None:
         raise InputError(
             "no certificate can be written: this report has no record of its comparison; use the report that "

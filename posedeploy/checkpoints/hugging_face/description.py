@@ -16,6 +16,7 @@ from posedeploy.errors import CheckpointError
 from posedeploy.families import joint_set, poses_of
 from posedeploy.joint_names import coco_name
 from posedeploy.joint_sets import JointSet
+from posedeploy.printable import printable
 from posedeploy.types import ModelSpec, TensorSpec
 
 RESCALE = 1 / 255
@@ -52,7 +53,7 @@ def describe_folder(folder: ModelFolder, row: Architecture, keypoints: int) -> M
     names, skeleton = _keypoints(folder, keypoints)
     return ModelSpec(
         family="heatmap",
-        variant=folder.path.resolve().name,
+        variant=printable(folder.path.resolve().name),
         inputs=(TensorSpec("pixel_values", ("batch", 3, height, width), layout="NCHW"),),
         outputs=(TensorSpec("heatmaps", ()),),
         contract=replace(published, height=height, width=width, mean=mean, std=std, fit="affine-udp"),
@@ -180,7 +181,7 @@ def _labels(folder: ModelFolder, count: int) -> Sequence[str] | None:
             f"{folder.path / CONFIG}: id2label has {len(table)} labels, and the network {count} heatmaps; "
             f'expected a label for each of "0" to "{count - 1}"'
         )
-    return [str(label) for label in labels]
+    return [printable(str(label)) for label in labels]
 
 
 def _is_set(labels: Sequence[str], known: JointSet) -> bool:

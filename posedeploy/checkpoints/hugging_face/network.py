@@ -63,7 +63,7 @@ def build_network(folder: ModelFolder, row: Architecture) -> HeatmapNetwork:
     with _quiet():
         try:
             config = config_class.from_dict(select_fields(folder, row))
-            _check_size(network_class, config, folder)
+            _check_tensors(network_class, config, folder)
             network, info = network_class.from_pretrained(
                 None,
                 config=config,
@@ -83,10 +83,21 @@ def build_network(folder: ModelFolder, row: Architecture) -> HeatmapNetwork:
     return HeatmapNetwork(network, _select_expert(network, folder.path)).eval()
 
 
-def _check_size(network_class: Any, config: Any, folder: ModelFolder) -> None:
-    """Refuse a network with many more weights than the folder, before memory is allocated for them."""
+def _check_tensors(network_class: Any, config: Any, folder: ModelFolder) -> None:
+    """Refuse integers in place of weights, and a network with many more weights than the folder, before
+    memory is allocated for them."""
     with torch.device("meta"):
         network = network_class(config)
+    floats = [name for name, tensor in network.state_dict().items() if tensor.is_floating_point()]
+    integers = [
+        name for name in floats
+        if name in folder.tensors and not folder.tensors[name].is_floating_point()
+    ]  # fmt: skip
+    if integers:
+        raise CheckpointError(
+            f"{folder.path}: no floating-point numbers in {listed(integers)}; pass a folder with the weights "
+            "from before quantization"
+        )
     expected = sum(parameter.numel() for parameter in network.parameters())
     stored = sum(tensor.numel() for tensor in folder.tensors.values())
     if stored < (1 - MAX_MISSING_SHARE) * expected:
