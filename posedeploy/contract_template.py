@@ -18,6 +18,7 @@ from posedeploy.families import (
     list_decodable,
     poses_of,
 )
+from posedeploy.joint_sets import KEYPOINT_SETS
 from posedeploy.output_roles import required_roles
 from posedeploy.presets import list_presets, preset_path
 from posedeploy.text_files import read_text
@@ -78,9 +79,8 @@ def _task_of(family: str) -> str:
 
 def _keypoints(family: str) -> Iterator[str]:
     joints = joint_set(family)
-    sets = [each.name for each in poses_of(family).JOINT_SETS.values()]
     if decoder_poses_of(family) is not None:
-        yield _line("keypoint_set", joints.name, f"the order of the keypoints: {', '.join(sets)}")
+        yield _line("keypoint_set", joints.name, f"the order of the keypoints: {', '.join(KEYPOINT_SETS)}")
         yield "# Or your own, instead of keypoint_set, in the order of the outputs:"
     else:
         yield f"# Only if they differ from the published ones ({joints.name or len(joints.joints)}):"

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from posedeploy import contracts
+from posedeploy.contract_template import write_template
 from posedeploy.decoder_families import DECODER_FAMILIES
 from posedeploy.errors import InputError
 from posedeploy.preset_choice import apply_described
-from posedeploy.presets import list_presets, read_preset, resolve_contract
+from posedeploy.presets import FOLDER, list_presets, read_preset, resolve_contract
 from posedeploy.types import Dimension, TensorSpec
 
 Shapes = dict[str, tuple[Dimension, ...]]
@@ -50,6 +51,21 @@ def test_a_preset_describes_a_decoder_and_its_licenses(name: str) -> None:
     assert (spec.variant, spec.contract is None) == (name, False)
     about = read_preset(name).about
     assert all((about.networks, about.code_license, about.weights_license, about.weights_page))
+
+
+def test_one_file_adds_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posedeploy.presets.FOLDER", tmp_path)
+    text = (FOLDER / "hrnet.toml").read_text(encoding="utf-8")
+    (tmp_path / "my-preset.toml").write_text(text.replace("HRNet", "My network"), encoding="utf-8")
+    assert list_presets() == ("my-preset",)
+    assert read_preset("my-preset").about.networks.startswith("My network")
+    assert contracts.read(Path("my-preset")).family == "heatmap"
+    assert write_template("my-preset").startswith("# ")
+    image = (TensorSpec("input", BOX),)
+    described = contracts.read(Path("my-preset"))
+    assert apply_described(described, image, tensors({"maps": (1, 17, 64, 48)}), "net.onnx").skeleton
+    with pytest.raises(InputError, match="hrnet: no file or preset has this name; the presets are my-preset"):
+        contracts.read(Path("hrnet"))
 
 
 @pytest.mark.parametrize("file", FILES)
