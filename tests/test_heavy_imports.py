@@ -74,7 +74,7 @@ OTHER_LEAVES = {
     "pygame": {"predict.window"},
     "trimesh": {"predict.mesh_writing"},
     "ray": {"scaling.cluster", "scaling.nodes", "scaling.worker_pool"},
-    "pyarrow": {"scaling.image_list", "scaling.job_folder", "scaling.poses_table"},
+    "pyarrow": {"scaling.image_list", "scaling.image_table", "scaling.job_folder", "scaling.poses_table"},
     "fsspec": {"scaling.image_urls"},
     "scipy": {"predict.joint_files.matlab_task"},
     "cv2": {

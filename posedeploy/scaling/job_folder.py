@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
-import pyarrow as pa
 from pyarrow import parquet
 
 from posedeploy import __version__, files
@@ -19,26 +17,15 @@ from posedeploy.errors import InputError, OutputError
 from posedeploy.predict.image_files import Images
 from posedeploy.predict.poses_json import NAME as POSES_JSON
 from posedeploy.predict.segments import Segment
-from posedeploy.predict.urls import scheme_of
 from posedeploy.scaling.image_list import ImageRef
+from posedeploy.scaling.image_table import FileState
 from posedeploy.types import RuntimeInfo
 
 JOB, IMAGES, MANIFEST, REPORT = "job.json", "images.parquet", "manifest.jsonl", "report.json"
 SHARDS, PICTURES = "shards", "pictures"
-FileState: TypeAlias = tuple[int | None, int | None]
-"""The bytes of a file, and when it was last modified, in ns."""
 UNFINISHED = ".*.part"
 """The files of shards that a worker is computing, or did not finish."""
 FORMAT, VERSION = "posedeploy.job", 1
-IMAGES_SCHEMA = pa.schema(
-    [
-        pa.field("name", pa.string()),
-        pa.field("location", pa.string()),
-        pa.field("bytes", pa.int64()),
-        pa.field("modified_ns", pa.int64()),
-    ]
-)
-"""bytes, modified_ns: of the file when the job was started; null for a URL, and if it was missing."""
 
 
 class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +131,11 @@ class JobFolder:
         except OSError as error:
             raise write_error(self.path, error) from error
 
+    def remove_job(self) -> None:
+        """Remove the description of a job that cannot be computed."""
+        for name in (JOB, IMAGES, MANIFEST):
+            (self.path / name).unlink(missing_ok=True)
+
     def read_job(self) -> JobDocument:
         """Return the description of the job.
 
@@ -221,32 +213,3 @@ def write_error(folder: Path, error: OSError) -> OutputError:
         f"{folder}: writing failed ({error.strerror or error}); the finished shards are kept: free space or "
         "fix the folder, then continue with `resume`"
     )
-
-
-def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tuple[int, int]:
-    """Write the images of a job, one row group for each shard. Return the numbers of images and shards."""
-    remaining = iter(images)
-    count = shards = 0
-    with parquet.ParquetWriter(path, IMAGES_SCHEMA, compression="zstd") as writer:
-        for rows in _split_into_batches(remaining, shard_size):
-            sizes, times = zip(*(find_state(row) for row in rows), strict=True)
-            columns = [[row.name for row in rows], [row.location for row in rows], sizes, times]
-            writer.write_table(pa.table(columns, schema=IMAGES_SCHEMA), row_group_size=shard_size)
-            count, shards = count + len(rows), shards + 1
-    return count, shards
-
-
-def find_state(image: ImageRef) -> FileState:
-    """Return the size of a file and when it was last modified; None of a URL, and if the file is missing."""
-    if scheme_of(image.location) is not None:
-        return None, None
-    try:
-        state = Path(image.location).stat()
-    except OSError:
-        return None, None
-    return state.st_size, state.st_mtime_ns
-
-
-def _split_into_batches(images: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
-    while batch := list(islice(images, size)):
-        yield batch

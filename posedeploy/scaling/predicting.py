@@ -15,7 +15,7 @@ from posedeploy.api.model_args import ModelKeywords
 from posedeploy.api.writing_poses import PredictSettings, check_output
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.scaling.job_folder import JobDocument, JobFolder, ShardRecord
 from posedeploy.scaling.job_opening import open_folder
 from posedeploy.scaling.job_output import ImagesOutput, JobOutput, VideoOutput
@@ -105,9 +105,15 @@ def write_pose_shards(
 def _open_output(
     job: ShardJob, folder: JobFolder, document: JobDocument, ray: RaySettings, opened: ExitStack
 ) -> JobOutput:
-    if document.segments:
-        return VideoOutput(job, folder, document, opened)
-    return ImagesOutput(job, folder, document, opened, writes_poses=ray.poses_json)
+    """Open the models of the calling process. If they cannot be used, no job is left in the folder."""
+    try:
+        if document.segments:
+            return VideoOutput(job, folder, document, opened)
+        return ImagesOutput(job, folder, document, opened, writes_poses=ray.poses_json)
+    except PoseDeployError:
+        if not ray.resume:
+            folder.remove_job()
+        raise
 
 
 def _compute(

@@ -12,6 +12,7 @@ from posedeploy import __version__, files
 from posedeploy.errors import InputError
 from posedeploy.printable import listed, printable
 from posedeploy.scaling.image_list import ImageList
+from posedeploy.scaling.image_table import find_state, write_images
 from posedeploy.scaling.job_folder import (
     IMAGES,
     JOB,
@@ -20,8 +21,6 @@ from posedeploy.scaling.job_folder import (
     JobDocument,
     JobFolder,
     ShardRecord,
-    find_state,
-    write_images,
 )
 from posedeploy.scaling.job_source import FrameList, check_source, open_job_source
 from posedeploy.scaling.shard_job import ShardJob

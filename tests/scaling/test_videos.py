@@ -194,6 +194,16 @@ def test_a_camera_is_refused(model: Path, tmp_path: Path, source: str, message: 
     assert message in str(error.value) and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["clip", "photos"])
+def test_a_model_that_does_not_fit_leaves_no_job(
+    model: Path, clip: Path, photos: Path, tmp_path: Path, name: str
+) -> None:
+    source, ray = (clip if name == "clip" else photos), RaySettings(poses_json=True)
+    with pytest.raises(InputError, match=r"`mesh=.*x\.obj`: .* has no mesh; leave it out"):
+        write_pose_shards(model, source, tmp_path / "out", None, ray, mesh=str(tmp_path / "x.obj"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_boxes_of_images_give_the_same_poses(model: Path, photos: Path, tmp_path: Path) -> None:
     boxes = [{"image": f"{number:02d}.png", "boxes": [[9, 9, 99 + number, 99]]} for number in range(11)]
     boxes[5]["boxes"] = [[9, 9, 99, 99], [900, 9, 99, 99]]
