@@ -36,6 +36,8 @@ class VideoWriter:
     def __init__(self, path: Path, source: Source) -> None:
         self._path = path
         self._source = source
+        # The rate that a reader reports while it reads depends on how far it has come.
+        self._rate = Fraction(source.fps).limit_denominator(1001)
         if source.sound is not None:
             source.sound.is_wanted = True
         base = source.time_base
@@ -124,14 +126,13 @@ class VideoWriter:
         self._container = av.open(
             str(self._path), "w", format="mp4", container_options={"movflags": "+faststart"}
         )
-        rate = Fraction(self._source.fps).limit_denominator(1001)
         encoder = next((name for name in ENCODERS if name in av.codecs_available), None)
         if encoder is None:
             raise OutputError(
                 f"{self._path.name}: the installed PyAV has no H.264 encoder; install the wheel from PyPI, "
                 "or write no video with `no_draw`"
             )
-        stream: Any = self._container.add_stream(encoder, rate=rate, options=dict(ENCODERS[encoder]))
+        stream: Any = self._container.add_stream(encoder, rate=self._rate, options=dict(ENCODERS[encoder]))
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = self._time_base

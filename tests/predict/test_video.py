@@ -54,6 +54,18 @@ def test_times_are_kept(name: str, time_base: Fraction, tmp_path: Path) -> None:
     assert source.fps == pytest.approx((len(VARIABLE) - 1) / span, rel=0.02)
 
 
+def test_a_reader_that_is_ahead_of_the_writer_does_not_change_the_video(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mkv", stamps=VARIABLE, time_base=MILLISECONDS * 10)
+    with open_source(str(path)) as source:
+        rewritten(source, tmp_path / "in turn.mp4")
+    with open_source(str(path)) as source:
+        writer = VideoWriter(tmp_path / "ahead.mp4", source)
+        for frame in list(source):
+            writer.write(frame, Picture(frame.image))
+        writer.finish()
+    assert (tmp_path / "ahead.mp4").read_bytes() == (tmp_path / "in turn.mp4").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "pix_fmt"),
     [
