@@ -4,8 +4,8 @@ Its number of people depends on the image. It needs the package torchvision, and
 ``keypointrcnn_resnet50_fpn.toml`` in the same folder. The checkpoint is a file with the state dict of
 ``torchvision.models.detection.keypointrcnn_resnet50_fpn``. ::
 
-    posedeploy export weights.pth --network examples/keypointrcnn_resnet50_fpn.py:build --to onnx
-    posedeploy predict artifacts/weights.onnx photo.jpg -o poses/
+    posedeploy export weights.pth --network examples/keypointrcnn_resnet50_fpn.py:build --to torchscript
+    posedeploy predict artifacts/weights.torchscript photo.jpg -o poses/
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class KeypointRcnn(nn.Module):
         features = self.backbone(images.tensors)
         proposals, _ = self.rpn(images, features)
         people, _ = self.roi_heads(features, proposals, images.image_sizes)
-        found = self.transform.postprocess(people, images.image_sizes, sizes)[0]
-        scores = found["keypoints_scores"].sigmoid()[..., None]
-        keypoints = torch.cat([found["keypoints"][..., :2], scores], dim=2)
-        return found["boxes"], found["scores"], keypoints
+        results = self.transform.postprocess(people, images.image_sizes, sizes)[0]
+        scores = results["keypoints_scores"].sigmoid()[..., None]
+        keypoints = torch.cat([results["keypoints"][..., :2], scores], dim=2)
+        return results["boxes"], results["scores"], keypoints

@@ -67,7 +67,7 @@ class Cuda(Closable):
         """Return the PCI bus ID of the GPU.
 
         Raises:
-            DeviceError: there is none.
+            DeviceError: the GPU or its bus ID is not available.
         """
         answer = self._calls.cudaDeviceGetPCIBusId(BUS_ID_LENGTH, 0)
         return bytes(_result("read the GPU's bus ID", answer)).split(b"\0")[0]

@@ -185,9 +185,9 @@ class Parity:
         if (different := output.different_rows) is not None and different.rows is not None:
             expected, actual = different.rows
             return (
-                f"{output.name} has {counted(actual, 'row')} on {different.worst.input}, and {expected} in "
-                "the reference: rounding decides on scores near the threshold of the network; pass `budget`, "
-                "such as 2px, to judge the poses alone"
+                f"{output.name} has {counted(actual, 'row')} on {different.worst.input}; expected {expected} "
+                "as in the reference: rounding can move scores across the threshold of the network; pass "
+                "`budget`, such as 2px, to judge only the poses"
             )
         if not output.rtol <= limits.largest:
             worst = output.worst

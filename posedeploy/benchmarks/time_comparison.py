@@ -3,7 +3,7 @@
 Two networks that ran in the same rounds are compared round by round. Between two measurements the load of
 the machine changes, and affects networks by different amounts. Their times are therefore compared twice, as
 they are and as multiples of a reference that was timed in both, and the interval covers both results. Other
-processes can still slow one of the two networks only, so the interval allows for the load of the machine.
+processes can still slow down only one of the two networks. The interval allows for this, by the load average.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from posedeploy.benchmarks.intervals import Estimate
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.time_shifts import Clock, Shift, independent, paired
-from posedeploy.benchmarks.timed_network import TimedNetwork, explain_other_load, explain_unlike
+from posedeploy.benchmarks.timed_network import TimedNetwork, explain_incomparable, explain_other_load
 
 Verdict: TypeAlias = Literal["slower", "faster", "no difference", "cannot tell"]
 DEAD_ZONE = 0.01
@@ -100,8 +100,8 @@ def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> 
 def _allow_for_load(
     compared: TimeComparison, interval: tuple[float, float], new: TimedNetwork, old: TimedNetwork
 ) -> TimeComparison:
-    """Return the comparison with an interval that covers what other processes can have changed."""
-    if why := explain_unlike(new, old):
+    """Return the comparison with an interval that allows for the effect of other processes."""
+    if why := explain_incomparable(new, old):
         return replace(compared, interval=None, reason=f"{why}; measure on an idle machine")
     factor, why = explain_other_load(new, old)
     allowed = replace(compared, interval=(interval[0] / factor, interval[1] * factor))

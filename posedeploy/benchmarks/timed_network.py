@@ -10,7 +10,8 @@ from posedeploy.printable import counted
 MAX_LOAD_DIFFERENCE = 0.5
 """The largest difference between the load averages of two measurements without a common reference."""
 MAX_OTHER_LOAD = 0.5
-"""The largest load average beyond the threads of a measurement that does not count as other processes."""
+"""The largest excess of the load average over the threads of a measurement that is not attributed to other
+processes."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,22 @@ class TimedNetwork:
 
     @property
     def threads(self) -> int:
-        """The threads of the measurement; at least 1, for the runs themselves."""
+        """The number of threads of the measurement, at least 1."""
         rows = [row for row in (self.result, self.reference) if row is not None]
         return max(1, *(row.runtime_info.threads or 0 for row in rows))
 
     @property
     def other_load(self) -> float:
-        """The load average that its threads do not explain; 0 up to ``MAX_OTHER_LOAD``."""
+        """The load average minus the threads of the measurement; 0 if it is at most ``MAX_OTHER_LOAD``."""
         other = self.result.load_average - self.threads
         return other if other > MAX_OTHER_LOAD else 0.0
 
 
 def explain_other_load(new: TimedNetwork, old: TimedNetwork) -> tuple[float, str]:
-    """Return the factor by which other processes can have changed a ratio of times, and why.
+    """Return the factor by which other processes can have changed a ratio of times, and the reason.
 
-    Other processes with a load average of 2 can take two thirds of a core, and one of the two networks may be
-    affected alone. The factor is 1, and the reason empty, if there were no other processes.
+    A thread that shares its core with other processes of load average 2 gets a third of the core, and this
+    may affect only one of the two networks. Without other processes, the factor is 1 and the reason empty.
     """
     factor = 1 + max(new.other_load, old.other_load)
     when, loaded = ("is", new) if new.other_load >= old.other_load else ("was", old)
@@ -45,12 +46,12 @@ def explain_other_load(new: TimedNetwork, old: TimedNetwork) -> tuple[float, str
         return factor, ""
     load, threads = loaded.result.load_average, counted(loaded.threads, "thread")
     return factor, (
-        f"the load average {when} {load:.1f} with {threads} of its own, so other processes can have changed "
-        f"its time by a factor of up to {factor:.1f}"
+        f"the load average {when} {load:.1f}, but the measurement had {threads}, so other processes can have "
+        f"changed the ratio by a factor of up to {factor:.1f}"
     )
 
 
-def explain_unlike(new: TimedNetwork, old: TimedNetwork) -> str:
+def explain_incomparable(new: TimedNetwork, old: TimedNetwork) -> str:
     """Return why times without a common reference cannot be compared; '' if they can."""
     if new.reference is not None:
         return ""

@@ -63,10 +63,10 @@ def measure_outputs(module: nn.Module, spec: ModelSpec, where: str = "the contra
 
 
 def name_data_dependent_axes(module: nn.Module, described: ModelSpec, measured: ModelSpec) -> ModelSpec:
-    """Return the measured spec of a network with the axes named whose lengths depend on the input's values.
+    """Return the measured spec, with ``DATA_DEPENDENT`` for axes whose length depends on the input's values.
 
-    These are the axes that the description names ``DATA_DEPENDENT``, those of length 0 on zeros, and those
-    that have another length on noise.
+    These are the axes that the contract names so, those of length 0 on an input of zeros, and those whose
+    length on noise differs from that on zeros.
 
     Args:
         described: the spec before the outputs were measured.
@@ -80,7 +80,8 @@ def name_data_dependent_axes(module: nn.Module, described: ModelSpec, measured: 
         on_noise = _run(module, measured, lengths, _noise)
     except RuntimeError as error:
         raise NetworkError(
-            f"the network runs on zeros, and not on random values ({first_line(error)}); correct the network"
+            f"the network runs on zeros, but fails on random values ({first_line(error)}); correct the "
+            "network"
         ) from error
     outputs = tuple(
         replace(tensor, shape=_name_changed_axes(tensor.fixed(lengths), tensor, noise.shape, own))
@@ -95,7 +96,8 @@ def _name_changed_axes(
     """Return the shape of an output with its data-dependent axes.
 
     Args:
-        fixed: the output at the lengths at which it has the shape ``noise`` on noise.
+        fixed: the output with fixed lengths.
+        noise: its shape at the same lengths, on noise.
     """
     if len(noise) != len(fixed.shape):
         return measured.shape

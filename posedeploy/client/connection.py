@@ -132,10 +132,11 @@ def config_error(address: ModelAddress, reason: str) -> ServerError:
 
 def access_error(address: ModelAddress, reason: str) -> ServerError:
     """Return the error for a server that denies a request."""
-    state = "is not accepted" if VARIABLE in os.environ else "is not set"
+    is_set = VARIABLE in os.environ
+    cause = f"the server does not accept the value of {VARIABLE}" if is_set else f"{VARIABLE} is not set"
     return ServerError(
-        f"{address.server}: the server denies access ({reason}): the environment variable {VARIABLE} "
-        f"{state}; set it to the value of the header Authorization, such as 'Bearer TOKEN'"
+        f"{address.server}: access is denied ({reason}): {cause}; set this environment variable to the value "
+        "of the header Authorization, such as 'Bearer TOKEN'"
     )
 
 

@@ -33,7 +33,12 @@ Resume: TypeAlias = Annotated[
 ]
 ShardSize: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Images in each shard.", show_default="256", rich_help_panel=PANEL),
+    typer.Option(
+        metavar="N",
+        help="Images in each shard; of a video, the minimum number of frames.",
+        show_default="256",
+        rich_help_panel=PANEL,
+    ),
 ]
 Workers: TypeAlias = Annotated[
     int | None,
@@ -56,7 +61,9 @@ On: TypeAlias = Annotated[
 ]
 PosesJson: TypeAlias = Annotated[
     bool,
-    typer.Option("--poses-json", help="Also write poses.json of all shards.", rich_help_panel=PANEL),
+    typer.Option(
+        "--poses-json", help="Also write poses.json; it is always written for a video.", rich_help_panel=PANEL
+    ),
 ]
 
 

@@ -28,8 +28,10 @@ class AnchorLayout(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """boxes: (anchors, 4). scores: (anchors,) factors. keypoints: (anchors, keypoints, values). All are
-    float64."""
+    """The values of all anchors, in float64.
+
+    boxes: (anchors, 4). scores: factors of (anchors,). keypoints: (anchors, keypoints, values).
+    """
 
     boxes: Array
     scores: tuple[Array, ...]
@@ -71,7 +73,7 @@ def read_anchors(outputs: Tensors, spec: ModelSpec, layout: AnchorLayout) -> Anc
 
 
 def _read_rows(detections: Array, axes: tuple[int, ...], values: int, spec: ModelSpec) -> Array:
-    """Return the (anchors, values) detections. axes: those before the anchors."""
+    """Return the (anchors, values) detections. axes: the lengths of the axes before the anchors."""
     if detections.shape[: len(axes)] != axes or detections.ndim != len(axes) + 2 or (
         values not in detections.shape[len(axes) :]
     ):  # fmt: skip
@@ -86,12 +88,12 @@ def _read_rows(detections: Array, axes: tuple[int, ...], values: int, spec: Mode
 
 
 def _read_output(outputs: Tensors, spec: ModelSpec, role: str, shapes: Sequence[tuple[int, ...]]) -> Array:
-    """Return the output with one of these shapes that has the scores or the keypoints of all anchors."""
+    """Return the output for ``scores`` or ``keypoints``, and check that it has one of these shapes."""
     array = top_down.select_output(outputs, spec, role)
     if array.shape not in shapes:
         raise InputError(
-            f"{role} ({spec.roles[role]!r}) has shape {array.shape}; expected {shapes[0]}: those of all "
-            "anchors of the detections"
+            f"{role} ({spec.roles[role]!r}) has shape {array.shape}; expected {shapes[0]}: {role} for each "
+            "anchor of the detections"
         )
     values: Array = array.astype(np.float64)
     return values

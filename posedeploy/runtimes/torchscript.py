@@ -45,7 +45,7 @@ def _load(path: Path, device: torch.device) -> Any:
     """Return the program in a file.
 
     Raises:
-        ArtifactError: the file is damaged, or has operators of a package that is missing.
+        ArtifactError: the file is damaged, or uses operators of a package that is missing.
     """
     try:
         return _read(path, device)
@@ -60,8 +60,8 @@ def _load(path: Path, device: torch.device) -> Any:
             except RuntimeError as second:
                 error = second
         raise ArtifactError(
-            f"{path}: this torch has no operator {operator[0].rpartition(' ')[2]}; import the package that "
-            "registers it before posedeploy opens the file, or export the network without it"
+            f"{path}: the installed torch has no operator {operator[0].rpartition(' ')[2]}; import the "
+            "package that registers it before posedeploy opens the file, or export the network without it"
         ) from error
 
 
@@ -77,8 +77,8 @@ def _import_torchvision(path: Path) -> None:
         importlib.import_module("torchvision")
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
         raise ArtifactError(
-            f"{path}: it has operators of torchvision, which cannot be imported ({first_line(error)}); "
-            f"install the torchvision that was built for torch {torch.__version__}"
+            f"{path}: the file uses operators of torchvision, which cannot be imported "
+            f"({first_line(error)}); install the torchvision that was built for torch {torch.__version__}"
         ) from error
 
 

@@ -65,8 +65,8 @@ def _list_paths(files: Any, path: str, recursive: bool) -> list[str]:
         raise InputError(f"{url}: no such folder or bucket; check the URL and the credentials")
     if names == [path]:
         raise InputError(
-            f"{url}: not an image; expected a folder, a pattern or one of {', '.join(SUFFIXES)}; copy a "
-            "video to a folder that all nodes share"
+            f"{url}: not an image; expected a folder, a pattern or an image with one of the suffixes "
+            f"{', '.join(SUFFIXES)}; to process a video, copy it to a folder that all nodes share"
         )
     return sorted(name for name in names if name.lower().endswith(SUFFIXES))
 

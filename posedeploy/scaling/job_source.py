@@ -25,8 +25,8 @@ LIVE_SCHEMES = frozenset(SCHEMES) - {"http", "https"}
 class FrameList:
     """A video, or another source whose frames are processed in order.
 
-    total: the number of frames expected; None if unknown. sha256: of its files. remarks, problems and skipped
-    files are reported when the shards are joined.
+    total: the expected number of frames; None if unknown. sha256: of its files. is_single: it has one frame.
+    Its remarks, problems and skipped files are reported when the shards are joined.
     """
 
     name: str
@@ -37,7 +37,7 @@ class FrameList:
 
 
 def open_job_source(job: ShardJob, shard_size: int) -> ImageList | FrameList:
-    """Return the content of a source.
+    """Return the images or the frames of a source.
 
     Raises:
         InputError: it cannot be used, or is a camera or a stream.
@@ -52,8 +52,8 @@ def open_job_source(job: ShardJob, shard_size: int) -> ImageList | FrameList:
     if is_image_list(job.source) and not has_joints:
         if settings.fps is not None:
             raise InputError(
-                f"`fps={settings.fps:g}`: the images of a list or of object storage are processed one by "
-                "one; leave it out, or pass a folder or a pattern as a video"
+                f"`fps={settings.fps:g}`: the images of a list or of object storage are not a video; leave "
+                "out `fps`, or pass a folder or a pattern"
             )
         return list_images(job.source, recursive=settings.recursive)
     with open_job_frames(job, is_worker=False) as source:

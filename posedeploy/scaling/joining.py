@@ -20,14 +20,14 @@ from posedeploy.scaling.shard_job import ShardJob, open_job, open_job_frames
 from posedeploy.types import OnProgress, Poses
 
 OPEN_SHARDS = 2
-"""The number of shards in memory: the frames come in their order."""
+"""The number of shards in memory. It is small because frames are read in the order of the shards."""
 
 
 class VideoJoiner:
     """Reads a video once more, and writes the same files as a run without Ray.
 
-    The poses of each frame are those that a worker computed from the same pixels. If no worker did, as a
-    damaged segment can decode differently from its start, this process runs the network.
+    The poses of each frame are those that a worker computed from the same pixels. If no worker has computed
+    them, this process runs the network: the frames of a damaged segment can depend on where decoding starts.
     """
 
     def __init__(self, job: ShardJob, opened: ExitStack) -> None:
@@ -65,16 +65,19 @@ class VideoJoiner:
         if not predictor.computed:
             return prediction, []
         frames = counted(predictor.computed, "frame")
-        return prediction, [f"{name}: {frames} processed while the shards were joined: no shard has them"]
+        return prediction, [
+            f"{name}: the network ran on {frames} while the shards were joined, because no shard contains "
+            "them"
+        ]
 
 
 class StoredPredictor:
-    """Returns the poses in shards. computed: the number of frames that no shard has."""
+    """Returns the poses that shards contain. computed: the number of frames that no shard contains."""
 
     def __init__(self, network: PosePredictor, key_of: KeyOf, shards: Sequence[Path]) -> None:
         """
         Args:
-            network: detects the people in other frames. shards: in order.
+            network: detects the people in frames that no shard contains. shards: in the order of the frames.
         """
         self.sigmas = network.sigmas
         self.remarks = network.remarks

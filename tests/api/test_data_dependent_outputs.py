@@ -53,11 +53,11 @@ def export(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Export:
     return export
 
 
-def test_the_axis_of_people_is_named(model: Model) -> None:
+def test_the_axis_of_people_is_data_dependent(model: Model) -> None:
     assert {tensor.name: tensor.shape for tensor in model.spec.outputs} == SHAPES
 
 
-def test_a_contract_can_name_the_axis(tmp_path: Path) -> None:
+def test_a_contract_can_name_an_axis_data_dependent(tmp_path: Path) -> None:
     path = tmp_path / "net.toml"
     path.write_text('family = "one-stage"\n[outputs]\ndetections = { shape = ["data_dependent", 56] }')
     assert contracts.read(path).outputs[0].shape == ("data_dependent", 56)
@@ -87,14 +87,16 @@ def test_people_on_a_target_are_those_of_pytorch(
     assert posedeploy.benchmark(artifact, runs=3).results
 
 
-def test_rows_in_another_number_fail_by_name(export: Export, network: str) -> None:
+def test_a_different_number_of_rows_fails_with_the_name_of_the_output(export: Export, network: str) -> None:
     """BF16 moves scores across the threshold of the network."""
     report = posedeploy.compare(export("torchscript", "bf16"), PHOTO, network=network)
     assert not report.passed
-    assert re.search(r": boxes has \d+ rows? on .*, and \d in the reference: rounding", report.failures[0])
+    assert re.search(
+        r": boxes has \d+ rows? on .*; expected \d as in the reference: rounding", report.failures[0]
+    )
 
 
 @pytest.mark.slow
-def test_tflite_is_refused_with_its_operator(export: Export) -> None:
+def test_tflite_is_refused_with_the_name_of_the_operator(export: Export) -> None:
     with pytest.raises(ExportError, match=r"it fails at the operator aten\.nonzero\.default"):
         export("tflite")

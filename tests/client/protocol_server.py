@@ -58,10 +58,10 @@ class Script:
     answers: dict[str, Answer] = field(default_factory=dict)
     outputs: Tensors | None = None
     has_manifest: bool = True
-    has_json_only: bool = False
-    """Tensors are JSON, as in MLServer, and not bytes."""
+    is_json_only: bool = False
+    """The server exchanges tensors as JSON only, as MLServer does."""
     authorization: str | None = None
-    """The header that every request must have; None for any."""
+    """The value of the header ``Authorization`` that every request must have; None accepts all requests."""
 
     def answer(self, path: str) -> Answer:
         """Return the answer to a request such as ``GET /v2``."""
@@ -92,10 +92,10 @@ class Script:
         }
 
     def _extensions(self) -> dict[str, object]:
-        return {"extensions": []} if self.has_json_only else {}
+        return {"extensions": []} if self.is_json_only else {}
 
     def infer_json(self, request: dict[str, Any]) -> str:
-        """Return the response to an inference without bytes."""
+        """Return the JSON response to an inference request."""
         inputs = {
             tensor["name"]: np.array(tensor["data"], DTYPES[tensor["datatype"]]).reshape(tensor["shape"])
             for tensor in request["inputs"]
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.endswith("/infer") or path in self.server.script.answers:
             self._send(self.server.script.answer(path))
             return
-        if self.server.script.has_json_only:
+        if self.server.script.is_json_only:
             self._send(Answer(body=self.server.script.infer_json(json.loads(body))))
             return
         length = int(self.headers[LENGTH])

@@ -110,7 +110,7 @@ def test_a_server_without_configs_has_no_manifest(service: Service, url: Path) -
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             r"the config of the model double cannot be read \(no memory\), so",
         ),
-        (grpc.StatusCode.PERMISSION_DENIED, r"the server denies access \(PERMISSION_DENIED\): "),
+        (grpc.StatusCode.PERMISSION_DENIED, r"access is denied \(PERMISSION_DENIED\): "),
     ],
 )
 def test_a_config_that_cannot_be_read_is_reported(

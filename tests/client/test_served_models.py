@@ -45,7 +45,7 @@ def test_a_served_model_returns_the_outputs_of_its_file(
 
 
 def test_a_server_without_binary_tensors_gets_json(script: Script, server: str, tensors: Tensors) -> None:
-    script.has_json_only = True
+    script.is_json_only = True
     with open_runner(open_artifact(Path(server + URL)), RunOptions()) as runner:
         outputs = runner.run(tensors)
     for name, array in script.runner.run(tensors).items():
@@ -170,9 +170,9 @@ def test_a_certificate_of_a_served_model_is_refused(server: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "SERVER_AUTHORIZATION is not set; set it to the value of the header Authorization"),
-        ("Bearer other", "POSEDEPLOY_SERVER_AUTHORIZATION is not accepted; set it to the value of the"),
-        ("Bearer a\nb", "POSEDEPLOY_SERVER_AUTHORIZATION: not the value of an HTTP header: it has line"),
+        (None, "SERVER_AUTHORIZATION is not set; set this environment variable to the value of the header"),
+        ("Bearer other", "the server does not accept the value of POSEDEPLOY_SERVER_AUTHORIZATION; set this"),
+        ("Bearer a\nb", "cannot be used as the value of an HTTP header: it contains control characters"),
     ],
 )
 def test_a_request_without_authorization_is_denied(

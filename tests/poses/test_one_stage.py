@@ -139,10 +139,12 @@ def test_boxes_scores_and_keypoints_in_three_outputs_are_decoded(
     check_people(outputs, BOXES, shapes)
 
 
-def test_an_output_of_other_anchors_is_refused() -> None:
+def test_scores_of_another_number_of_anchors_are_refused() -> None:
     shapes: Shapes = {"boxes": ("n", 4), "scores": ("n",), "keypoints": ("n", 17, 3)}
     outputs = {"boxes": np.zeros((5, 4)), "scores": np.zeros(4), "keypoints": np.zeros((5, 17, 3))}
-    with pytest.raises(InputError, match=r"scores \('scores'\) has shape \(4,\); expected \(5,\): those of"):
+    with pytest.raises(
+        InputError, match=r"scores \('scores'\) has shape \(4,\); expected \(5,\): scores for"
+    ):
         decode_with(describe_network(BOXES, shapes, (1, 3, 640, 640)), outputs, HALF)
 
 

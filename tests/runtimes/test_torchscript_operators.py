@@ -34,11 +34,17 @@ def write_program(package: str, path: Path) -> Artifact:
 @pytest.mark.parametrize(
     ("package", "message"),
     [
-        ("ops_of_a_test", r"net\.torchscript: this torch has no operator ops_of_a_test::twice_for_tests"),
-        ("torchvision", r"net\.torchscript: (it has operators of torchvision, which cannot be imported|this "
-         r"torch has no operator torchvision::twice_for_tests)"),
+        (
+            "ops_of_a_test",
+            r"net\.torchscript: the installed torch has no operator ops_of_a_test::twice_for_tests",
+        ),
+        (
+            "torchvision",
+            r"net\.torchscript: (the file uses operators of torchvision, which cannot be imported|"
+            r"the installed torch has no operator torchvision::twice_for_tests)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_unknown_operator_is_named(package: str, message: str, tmp_path: Path) -> None:
     artifact = write_program(package, tmp_path / "net.torchscript")
     with pytest.raises(ArtifactError, match=message):

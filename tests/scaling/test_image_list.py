@@ -174,7 +174,7 @@ def test_the_package_of_an_object_storage_is_named(monkeypatch: pytest.MonkeyPat
         ),
         (
             "memory://bucket/clip.mp4",
-            r"bucket/clip\.mp4: not an image; expected .* copy a video to a folder that",
+            r"bucket/clip\.mp4: not an image; expected .* copy it to a folder that all",
         ),
     ],
 )
