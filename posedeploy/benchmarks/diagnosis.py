@@ -99,8 +99,8 @@ def explain_together(
     """Return the share of the RMS difference on several inputs that disappears if the reference makes one
     mistake.
 
-    On one input, a mistake can explain rounding errors by chance: if all outputs of a network move together,
-    each mistake that moves them by the right amount does.
+    On one input, a mistake can explain rounding errors by chance. For example, if rounding moves all outputs
+    in one direction, any mistake that moves them equally far in this direction explains it.
     """
     before = after = 0.0
     for run in runs:

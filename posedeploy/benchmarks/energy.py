@@ -1,4 +1,4 @@
-"""Energy counters, and those of the processor: RAPL, read through the powercap interface of Linux."""
+"""Energy counters, and those of the processor: RAPL, read through the powercap files of Linux."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class EnergyCounter(Protocol):
 
     @property
     def name(self) -> str:
-        """What it counts, such as ``package-0``."""
+        """The name of the measured part, such as ``package-0``."""
 
     def read_uj(self) -> int:
         """Return the counter, in microjoules."""
@@ -45,7 +45,7 @@ class ProcessorEnergyCounter:
 
 
 def energy_counters(folder: Path = POWERCAP) -> list[ProcessorEnergyCounter]:
-    """Return the counters that this process may read; empty on machines without any.
+    """Return the counters of the processor that this process may read; empty on machines without any.
 
     Since Linux 5.10 only root may read them.
     """

@@ -29,12 +29,12 @@ class GpuEnergyCounter:
 
 
 def gpu_energy_counters(cuda: Cuda | None = None, nvml: Any = pynvml) -> list[GpuEnergyCounter]:
-    """Return the counter of the first visible GPU, on which runners run; empty if it has none.
+    """Return the counter of the first visible GPU, which runners use; empty if it has none.
 
-    GPUs before Volta have no counter, and neither have some virtual GPUs.
+    GPUs older than Volta and some virtual GPUs have no counter.
 
     Args:
-        nvml: NVML, with the function names of nvidia-ml-py.
+        nvml: an object with the functions of nvidia-ml-py.
     """
     try:
         nvml.nvmlInit()

@@ -131,7 +131,7 @@ def measure_noise(
 ) -> NoiseFloor:
     """Measure the noise floor of a network on some inputs.
 
-    Rows that rounding adds or removes are not part of the noise of outputs.
+    Rows of detections that rounding adds or removes are left out of the noise floor.
 
     One run is one sample of the rounding errors, which can be small by chance. Each input is therefore run
     ``count`` times, all but the first with every element one rounding step up or down, which changes all

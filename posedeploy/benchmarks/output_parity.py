@@ -123,7 +123,8 @@ class OutputParity:
 
     @property
     def different_rows(self) -> InputDifference | None:
-        """The first input on which both models have another number of rows; None if there is none."""
+        """The difference on the first input on which the models return different numbers of rows; None if
+        there is no such input."""
         return next((each for each in self.differences if each.rows is not None), None)
 
     @property

@@ -1,6 +1,6 @@
 """Pair the rows of outputs whose number depends on the values of the input, such as detected people.
 
-The order of such rows has no meaning, because noise exchanges two people of nearly the same score.
+The order of such rows has no meaning, because noise can exchange two people with nearly the same score.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.types import DATA_DEPENDENT, Array, Tensors, TensorSpec
 
 MAX_ROWS = 1000
-"""Longer outputs are compared in their own order, because the pairing of all rows takes minutes."""
+"""Maximum number of rows that are paired. More rows are compared in order, because pairing takes minutes."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairedOutputs:
-    """The outputs of two models with their rows in the order in which they agree best.
+    """The outputs of two models, with their rows in the order with the smallest differences.
 
     expected, actual: without the rows that have no counterpart. counts: the numbers of rows of the reference
     and of the candidate, for outputs in which they differ.
@@ -34,9 +34,9 @@ class PairedOutputs:
 
 
 def find_row_axes(*runners: Runner) -> dict[str, int]:
-    """Return the axis of each output whose length depends on the values of the input, in any of the runners.
+    """Return, by output, the axis whose length depends on the values of the input in one of the runners.
 
-    A dynamic axis of a network with fixed inputs is one.
+    If the inputs of a runner are fixed, each dynamic axis of its outputs is such an axis.
     """
     axes: dict[str, int] = {}
     for runner in runners:
@@ -62,7 +62,7 @@ def have_same_shape(expected: Array, actual: Array, axis: int | None) -> bool:
 
 
 def pair_rows(expected: Tensors, actual: Tensors, axes: Mapping[str, int]) -> PairedOutputs:
-    """Return the outputs with paired rows. Outputs with equally many rows share one order.
+    """Return the outputs with paired rows. Outputs with the same numbers of rows get the same order.
 
     Args:
         expected, actual: outputs of the same names with shapes that ``have_same_shape``.
@@ -89,7 +89,7 @@ def pair_rows(expected: Tensors, actual: Tensors, axes: Mapping[str, int]) -> Pa
 
 
 def _pair(tables: Sequence[tuple[Array, Array]], first: int, second: int) -> tuple[Array, Array]:
-    """Return the rows of both sides that belong together, in the order of the first side.
+    """Return the indices of the paired rows of both sides, in the order of the first side.
 
     Args:
         tables: the values of each output in both models, with the axis of the rows first.

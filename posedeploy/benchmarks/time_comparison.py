@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from posedeploy.benchmarks.intervals import Estimate
 from posedeploy.benchmarks.latency import Latency
-from posedeploy.benchmarks.time_shifts import Clock, Shift, independent, paired
+from posedeploy.benchmarks.time_shifts import Clock, Shift, compute_independent_shifts, compute_paired_shift
 from posedeploy.benchmarks.timed_network import TimedNetwork, explain_incomparable, explain_other_load
 
 Verdict: TypeAlias = Literal["slower", "faster", "no difference", "cannot tell"]
@@ -73,7 +73,10 @@ class TimeComparison:
 def compare_in_rounds(new: Latency, old: Latency) -> TimeComparison:
     """Compare two networks that ran in the same rounds, and were loaded equally often."""
     return _decide(
-        [_comparison(new, old, None, clock, [paired(new, old, clock)]) for clock in _clocks((new, old))]
+        [
+            _comparison(new, old, None, clock, [compute_paired_shift(new, old, clock)])
+            for clock in _clocks((new, old))
+        ]
     )
 
 
@@ -87,7 +90,9 @@ def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> 
     label = new.reference.label if new.reference else None
     compared = _decide(
         [
-            _comparison(new.result, old.result, label, clock, list(independent(new, old, clock)))
+            _comparison(
+                new.result, old.result, label, clock, list(compute_independent_shifts(new, old, clock))
+            )
             for clock in _clocks(rows)
         ]
     )

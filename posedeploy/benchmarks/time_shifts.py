@@ -1,4 +1,4 @@
-"""The shift of times between two networks: the difference of their logarithms, of all runs and of loads.
+"""The shift between the times of two networks: the difference of their logarithms, of all runs and of loads.
 
 The runs of one load share its placement in memory, so they are not an independent sample of what another load
 would give. The shifts of the loads are therefore estimated as well.
@@ -18,10 +18,11 @@ from posedeploy.types import Array
 
 Clock: TypeAlias = Literal["wall", "cpu"]
 CONFIDENCE = 0.99
-"""Confidence of the interval of all runs. That of the loads, from ``MIN_LOADS`` on, has 95%."""
+"""The confidence of the interval of all runs. From ``MIN_LOADS`` loads on, the interval of the loads has a
+confidence of 95%."""
 MIN_LOADS = 4
-"""With fewer loads, each one must support the verdict. That has no such confidence: the ratios of three loads
-of equal networks are all above the dead zone in up to one of eight comparisons."""
+"""With fewer loads, each load must support the verdict, which then has no known confidence: in up to one of
+eight comparisons of equal networks, the ratios of three loads are all above the dead zone."""
 
 
 class Shift(NamedTuple):
@@ -31,13 +32,13 @@ class Shift(NamedTuple):
     loads: Estimate
 
 
-def paired(new: Latency, old: Latency, clock: Clock) -> Shift:
+def compute_paired_shift(new: Latency, old: Latency, clock: Clock) -> Shift:
     """Return the shift of two networks that ran in the same rounds."""
     differences = _log(new, clock) - _log(old, clock)
     return Shift(paired_shift(differences, CONFIDENCE), _paired_loads(_pseudomedians(differences, new)))
 
 
-def independent(new: TimedNetwork, old: TimedNetwork, clock: Clock) -> Iterator[Shift]:
+def compute_independent_shifts(new: TimedNetwork, old: TimedNetwork, clock: Clock) -> Iterator[Shift]:
     """Yield the shift relative to the reference, if any, and then that of the times themselves."""
     ours, theirs = _log(new.result, clock), _log(old.result, clock)
     if new.reference is not None and old.reference is not None:

@@ -70,8 +70,8 @@ def rank_layers(
 ) -> list[LayerEffect[Difference]]:
     """Return the layers that cause the largest differences, the largest first.
 
-    A layer is ranked by the difference that remains if all others are put back: behind a second destroyed
-    layer, putting back one of both brings nothing.
+    A layer is ranked by the difference that remains if all others are put back to FP32. If two layers are
+    faulty, putting back only one of them hardly reduces the difference.
 
     Args:
         layers: those of the file. kept: the names of layers that are ranked.

@@ -1,7 +1,7 @@
 """The error that each layer of a model file adds, and the error that its precision explains.
 
-In the file and in PyTorch, each layer gets the values of the right network, so that errors of earlier layers
-do not count, and a layer behind a destroyed one works in its usual range.
+In the file and in PyTorch, each layer gets the values of the network in FP32 as inputs, so that errors of
+earlier layers do not count, and a layer after a faulty one still works in its normal range.
 """
 
 from __future__ import annotations

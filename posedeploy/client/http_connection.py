@@ -46,7 +46,7 @@ from posedeploy.model_urls import ModelAddress
 from posedeploy.types import Array, Tensors
 
 BINARY = "binary_tensor_data"
-"""The extension of the protocol for tensors as bytes."""
+"""The protocol extension for tensors as bytes."""
 LENGTH = "Inference-Header-Content-Length"
 MAX_BYTES = 2**31 - 1
 """The limit of a response, that of gRPC."""
@@ -82,9 +82,9 @@ class HttpConnection:
         return ServerInfo(str(document.get("name", "unknown")), str(document.get("version", "unknown")))
 
     @cached_property
-    def _takes_binary(self) -> bool:
-        """Whether the server takes tensors as bytes. A server whose list of extensions lacks this, such as
-        MLServer, gets them as JSON, which has the same values."""
+    def _supports_binary(self) -> bool:
+        """Whether the server supports tensors as bytes. A server whose list of extensions lacks ``BINARY``,
+        such as MLServer, gets JSON, which has the same values."""
         extensions = self._document(self._request("GET", self._base)).get("extensions")
         return not isinstance(extensions, list) or BINARY in extensions
 
@@ -117,7 +117,7 @@ class HttpConnection:
             raise protocol_error(self._address, f"the config of the model is invalid ({error})") from error
 
     def infer(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        binary = self._takes_binary
+        binary = self._supports_binary
         requested = [InferRequestedOutput(name, binary_data=binary) for name in outputs]
         sent = []
         for name, array in inputs.items():

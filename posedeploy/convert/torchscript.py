@@ -25,7 +25,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         warnings.simplefilter("ignore", FutureWarning)
         # Networks of this library compare the size of the image with their configuration.
         warnings.filterwarnings("ignore", module="transformers")
-        # torchvision copies sizes by torch.tensor.
+        # torchvision calls torch.tensor on sizes, which warns during tracing.
         warnings.filterwarnings("ignore", module="torchvision")
         try:
             traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]

@@ -103,14 +103,14 @@ class Source(Closable, ABC):
         """
 
     def split(self, min_frames: int) -> Sequence[Segment]:
-        """Return the parts that can be read on their own, each of at least ``min_frames`` except the last
-        one; a single part if the format has to be read from the start."""
+        """Return the segments that can be read separately, each of at least ``min_frames`` except the last
+        one; a single segment if the format must be read from its start."""
         return [Segment()]
 
     def read(self, segment: Segment) -> Iterator[Frame]:
-        """Iterate over the frames of a part, with the same images as in ``__iter__``. This can be repeated.
+        """Iterate over the frames of a segment, with the same images as in ``__iter__``. It can be repeated.
 
-        ``time_s`` is as in the file, which may count from an arbitrary time. In a damaged video, ``index``
-        may differ from that in ``__iter__``.
+        ``time_s`` is the time stamp in the file, which may count from an arbitrary time. In a damaged video,
+        ``index`` may differ from that in ``__iter__``.
         """
         return iter(self)

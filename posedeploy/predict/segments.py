@@ -1,4 +1,4 @@
-"""Parts of a video that are read on their own."""
+"""Segments of a video, which can be read separately."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class KeyPacket(msgspec.Struct, frozen=True):
 class Segment(msgspec.Struct, frozen=True):
     """A part of a video.
 
-    first: the index of its first frame. frames: the number expected; both are exact if the video is intact,
-    and ``frames`` is None if it is unknown. start: the packet at which decoding starts; None for the start of
+    first: the index of its first frame. frames: the expected number of frames; None if unknown. Both are
+    exact if the video is intact. start: the packet at which decoding starts; None for the start of
     the video, and for images. end_pts: the time stamp of the first frame after the segment; None for the end.
     """
 
@@ -36,7 +36,7 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def split_evenly(frames: int, min_frames: int) -> list[Segment]:
-    """Return segments of a number of images that are read one by one."""
+    """Return segments of a source whose frames can be read in any order."""
     return [Segment(first, min(min_frames, frames - first)) for first in range(0, frames, min_frames)]
 
 
@@ -46,7 +46,7 @@ def split_at(keys: Sequence[KeyPacket], stamps: Sequence[int], min_frames: int) 
     Args:
         keys: the packets at which a segment may start, in order; the first segment starts at the start of
             the video.
-        stamps: those of all frames, in any order.
+        stamps: the time stamps of all frames, in any order.
     """
     ordered = sorted(stamps)
     starts: list[tuple[int, KeyPacket | None]] = [(0, None)]

@@ -18,11 +18,11 @@ Packets: TypeAlias = "Iterator[av.Packet[Any]]"
 def split_at_keyframes(video: DemuxedVideo, min_frames: int) -> list[Segment]:
     """Return the segments of a video, from its packets; nothing is decoded.
 
-    A video without time stamps, or with one keyframe, is one segment. No segment starts at a keyframe that
-    follows a later time stamp, as after a reset of the clock.
+    A video without time stamps, or with one keyframe, is one segment. No segment starts at a keyframe whose
+    time stamp is not the largest so far, as after a reset of the clock.
 
     Args:
-        video: at its start. min_frames: the minimum length of each segment, except the last one.
+        video: has not been read yet. min_frames: the minimum length of each segment, except the last one.
     """
     keys: list[KeyPacket] = []
     stamps: list[int] = []
@@ -46,9 +46,9 @@ def split_at_keyframes(video: DemuxedVideo, min_frames: int) -> list[Segment]:
 def decode_segment(open_video: OpenVideo, segment: Segment) -> Iterator[tuple[DemuxedVideo, av.VideoFrame]]:
     """Decode the frames of a segment in order, each with its open video.
 
-    With an open GOP, the first frames after a keyframe in the file refer to frames before it. So decoding
-    goes on behind the next keyframe until a frame of the next segment appears, and leaves out frames before
-    the first keyframe.
+    With an open GOP, frames that are displayed before a keyframe can follow it in the file, and refer to it.
+    They belong to the segment before the keyframe. So decoding continues after the keyframe of the next
+    segment until a frame of that segment appears, and frames before the first keyframe are skipped.
 
     Raises:
         InputError: the video cannot be opened.
@@ -73,7 +73,7 @@ def _frames_of(frames: Iterator[av.VideoFrame], segment: Segment) -> Iterator[av
 
 
 def _seek(video: DemuxedVideo, start: KeyPacket | None) -> Packets | None:
-    """Return the packets from a start on, by the index of the file; None if that does not lead to it."""
+    """Return the packets from a start on, after a seek; None if the seek does not find the start."""
     try:
         if start is not None:
             target = start.pts if start.dts is None else start.dts
@@ -84,8 +84,8 @@ def _seek(video: DemuxedVideo, start: KeyPacket | None) -> Packets | None:
 
 
 def _skip(video: DemuxedVideo, start: KeyPacket | None) -> Packets | None:
-    """Return the packets from a start on, and skip those before it without decoding them; None if the file
-    does not have it."""
+    """Skip the packets before a start without decoding them, and return the others; None if there is no such
+    start."""
     packets = video.picture_packets()
     if start is None:
         return packets

@@ -1,4 +1,4 @@
-"""The keys of the poses in the frames of a video: hashes of what the network processes."""
+"""The keys under which the poses in a frame of a video are stored: hashes of the input of the network."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KeyOf: TypeAlias = Callable[[Frame], str]
 
 
 def choose_keys(options: PredictOptions) -> tuple[PredictOptions, KeyOf]:
-    """Return options that find the boxes of each frame once, and the function that returns keys.
+    """Return the function that returns keys, and options that read the boxes of each frame only once.
 
-    The key is the SHA-256 of the pixels, with the boxes of the frame if they are from a file. Of a file of 2D
-    joints, it is the SHA-256 of the joints, with the number of the frame.
+    The key is the SHA-256 of the pixels, and of the boxes of the frame if they are from a file. For a file of
+    2D joints, it is the SHA-256 of the joints and of the number of the frame.
     """
     persons, joints = options.person_source, options.joint_source
     if joints is not None and joints.producer is None:
@@ -37,8 +37,8 @@ def choose_keys(options: PredictOptions) -> tuple[PredictOptions, KeyOf]:
 
 
 class _LastBoxes:
-    """The boxes of a frame, for its key and then for the network. A file of boxes reports each problem when
-    it returns the boxes, so it is called once."""
+    """The boxes of the last frame, for its key and then for the network. A file of boxes reports its problems
+    each time it returns boxes, so it is called only once for each frame."""
 
     def __init__(self, find: Boxes) -> None:
         self._find = find

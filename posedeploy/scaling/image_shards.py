@@ -54,9 +54,9 @@ class ImageShards:
 
     def take_remarks(self) -> list[str]:
         """Return the remarks on images since the last call."""
-        on_boxes = self._box_remarks[self._reported :]
-        self._reported += len(on_boxes)
-        remarks = [*on_boxes, *self._predictor.remarks]
+        box_remarks = self._box_remarks[self._reported :]
+        self._reported += len(box_remarks)
+        remarks = [*box_remarks, *self._predictor.remarks]
         self._predictor.remarks.clear()
         return remarks
 

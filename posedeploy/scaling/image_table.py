@@ -21,9 +21,9 @@ IMAGES_SCHEMA = pa.schema(
         pa.field("modified_ns", pa.int64()),
     ]
 )
-"""bytes, modified_ns: of the file when the job was started; null for a URL, and if it was missing."""
+"""bytes, modified_ns: the state of the file when the job was started; null for a URL or a missing file."""
 FileState: TypeAlias = tuple[int | None, int | None]
-"""The bytes of a file, and when it was last modified, in ns."""
+"""The size of a file in bytes, and its modification time in ns."""
 
 
 def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tuple[int, int]:
@@ -40,7 +40,7 @@ def write_images(path: Path, images: Iterable[ImageRef], shard_size: int) -> tup
 
 
 def find_state(image: ImageRef) -> FileState:
-    """Return the size of a file and when it was last modified; None of a URL, and if the file is missing."""
+    """Return the size and the modification time of a file; both are None for a URL or a missing file."""
     if scheme_of(image.location) is not None:
         return None, None
     try:

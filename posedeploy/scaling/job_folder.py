@@ -32,9 +32,9 @@ class JobDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a job computes: ``job.json``.
 
     id: unique. options: the arguments that decide the results, by name. model_sha256: the hashes of the files
-    of the model and of these arguments (``input_hashes``). images, shards: the number of each; the number of
-    frames is None if it is unknown. images_sha256: of the list of images. skipped, problems, remarks: about
-    the source. segments: the shards of a video; source_sha256: of its files.
+    of the model and of these arguments (``input_hashes``). images, shards: the number of each; for a video,
+    ``images`` is the number of frames, or None if unknown. images_sha256: of the list of images. skipped,
+    problems, remarks: about the source. segments: the shards of a video. source_sha256: of its files.
     """
 
     format: str = FORMAT
@@ -165,7 +165,7 @@ class JobFolder:
         return [(ImageRef(row["name"], row["location"]), (row["bytes"], row["modified_ns"])) for row in rows]
 
     def read_source(self, name: str) -> Images:
-        """Return all images as a source, by which a file of boxes finds them."""
+        """Return all images as a source, with which a file of boxes assigns its boxes."""
         table = parquet.read_table(self.path / IMAGES, partitioning=None)
         return Images(name, tuple(map(Path, table["location"].to_pylist())), tuple(table["name"].to_pylist()))
 

@@ -107,8 +107,8 @@ class ImagesOutput:
 
 
 class _Poses:
-    """``poses.json``, identical to that of a run without Ray. remarks: on all images, such as on a file of
-    boxes."""
+    """``poses.json``, identical to that of a run without Ray. remarks: those that concern all images, such as
+    those on a file of boxes."""
 
     def __init__(self, job: ShardJob, source: Images, opened: ExitStack) -> None:
         runner, self._artifact, self._options = open_job(job, source, opened)
@@ -117,8 +117,8 @@ class _Poses:
             self._artifact, runner.runtime_info, artifact_files.hashes_of(self._artifact)
         )
         origin = self._options.joint_source or self._options.person_source
-        on_meshes = list_mesh_remarks(source, self._artifact, self._options)
-        self.remarks = (*(origin.remarks if origin else ()), *on_meshes)
+        mesh_remarks = list_mesh_remarks(source, self._artifact, self._options)
+        self.remarks = (*(origin.remarks if origin else ()), *mesh_remarks)
 
     def write(
         self,
@@ -178,8 +178,8 @@ class VideoOutput:
             write_report(folder, document, records, problems, ())
             return ShardedPrediction(written, records, 0, problems, ())
         shards = [folder.path / record.file for record in records]
-        joined, on_join = self._joiner.join(shards, on_progress)
-        remarks = (*joined.remarks, *on_join)
+        joined, join_remarks = self._joiner.join(shards, on_progress)
+        remarks = (*joined.remarks, *join_remarks)
         write_report(folder, document, records, joined.problems, remarks)
         return ShardedPrediction(
             (*written, *joined.files), records, joined.skipped, joined.problems, remarks, joined=joined

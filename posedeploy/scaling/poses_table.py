@@ -23,8 +23,8 @@ PERSON = pa.struct(
     ]
 )
 """One person. keypoints: x px, y px and score of each keypoint, all -1 if it was not found. keypoints_3d: x,
-y, z in mm and score of each joint. vertices: x, y, z in mm of each vertex of the mesh, for a video that
-shows it."""
+y, z in mm and score of each joint. vertices: x, y, z in mm of each vertex of the mesh; only for a video into
+which the mesh is drawn."""
 SCHEMA = pa.schema(
     [
         pa.field("index", pa.int64(), nullable=False),
@@ -40,10 +40,10 @@ SCHEMA = pa.schema(
         pa.field("people", pa.list_(PERSON)),
     ]
 )
-"""index: the position of the image in the job, or of the frame in its video, from 0. time_s: of a frame.
+"""index: the position of the image in the job, or of the frame in its video, from 0. time_s: of a frame, s.
 picture, meshes: the files that show the people, relative to the output folder. error: why the image was not
 used; width, height and people are then null. key: of a frame (``frame_keys``)."""
-OTHERS = ("time_s", "picture", "error", "remark", "key")
+UNCHANGED_COLUMNS = ("time_s", "picture", "error", "remark", "key")
 """The columns that are stored unchanged."""
 ARRAYS = {"scores": "score", "keypoints": "keypoints", "keypoints_3d": "keypoints_3d", "vertices": "vertices"}
 """The arrays of ``Poses``, and the fields of ``PERSON``."""
@@ -97,7 +97,7 @@ def read_rows(path: Path) -> Iterator[ImageRow]:
         size = None if record["width"] is None else (record["width"], record["height"])
         people = record.pop("people")
         poses = None if people is None else _to_poses(people, details)
-        others = {name: record[name] for name in OTHERS}
+        others = {name: record[name] for name in UNCHANGED_COLUMNS}
         meshes = tuple(record["meshes"] or ())
         yield ImageRow(record["index"], record["name"], size, poses, meshes=meshes, **others)
 
@@ -138,7 +138,7 @@ def _to_record(row: ImageRow) -> dict[str, Any]:
         "height": height,
         "meshes": list(row.meshes) or None,
         "people": None if row.poses is None else _to_people(row.poses),
-        **{name: getattr(row, name) for name in OTHERS},
+        **{name: getattr(row, name) for name in UNCHANGED_COLUMNS},
     }
 
 

@@ -18,8 +18,8 @@ class Progress:
     def __init__(self, total: int | None, done: int, unit: str = "image") -> None:
         """
         Args:
-            total, done: images or frames; ``done`` are those of the shards that an earlier run finished.
-                The total is None if it is unknown.
+            total: the number of images or frames; None if unknown.
+            done: the number of those in shards that an earlier run finished.
             unit: ``image`` or ``frame``.
         """
         self._total = total

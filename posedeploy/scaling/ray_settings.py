@@ -22,7 +22,7 @@ class RaySettings:
     on this machine. resume: continue the job in the output folder. shard_size: images in each shard, or
     the minimum number of frames in each segment of a video.
     workers: the number of workers; None starts with one and adds as many as fit on the cluster. poses_json:
-    also write ``poses.json`` of all images; that of a video is always written.
+    also write ``poses.json`` of all images; for a video, it is always written.
     """
 
     address: str = "local"

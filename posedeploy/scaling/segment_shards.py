@@ -16,13 +16,13 @@ from posedeploy.scaling.shard_job import ShardJob, open_job, open_job_frames
 from posedeploy.types import Poses, RuntimeInfo
 
 SEPARATOR = "\n"
-"""Between the remarks on one frame."""
+"""The text between two remarks on one frame."""
 
 
 class SegmentShards:
     """Computes the shards of a video, or of another source whose frames are processed in order.
 
-    Ids and smoothing need all frames, so they are left to the join.
+    Tracking and smoothing need all frames, so they follow when the shards are joined.
     """
 
     def __init__(self, job: ShardJob, segments: Sequence[Segment], opened: ExitStack) -> None:
@@ -42,7 +42,7 @@ class SegmentShards:
         self.runtime: RuntimeInfo = runner.runtime_info
 
     def predict(self, shard: int) -> list[ImageRow]:
-        """Return the result of each frame. Frames that cannot be used are left out; the join reports them."""
+        """Return the result of each frame. Frames that cannot be used are left out; joining reports them."""
         remarks = self._predictor.remarks
         rows, keys = [], dict[int, str]()
         with (
@@ -71,7 +71,7 @@ class SegmentShards:
             try:
                 keys[frame.index] = self._key_of(frame)
             except InputError:
-                return  # joining the frames raises it
+                return  # joining the shards raises it
             yield frame
 
     def _to_row(self, frame: Frame, poses: Poses, key: str, remarks: Sequence[str]) -> ImageRow:

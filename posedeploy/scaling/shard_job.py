@@ -80,7 +80,7 @@ def open_job_frames(job: ShardJob, *, is_worker: bool = True) -> Source:
     """Open the video of a job, or another source whose frames are processed in order.
 
     Args:
-        is_worker: use the absolute path; otherwise the one that messages name.
+        is_worker: use the absolute path; otherwise the path that the user passed, which messages name.
 
     Raises:
         InputError: the source or a setting for it cannot be used.

@@ -110,7 +110,7 @@ class ShardWorker:
 
 
 class Shards(Protocol):
-    """Computes the shards of one kind of source. runtime: what the network runs on."""
+    """Computes the shards of one kind of source. runtime: describes the runtime of the network."""
 
     runtime: RuntimeInfo
 

@@ -1,4 +1,4 @@
-"""The energy counter of a GPU: with stand-ins for CUDA and NVML, and a real one where a GPU is."""
+"""The energy counter of a GPU: with stand-ins for CUDA and NVML, and with both on a machine with a GPU."""
 
 from __future__ import annotations
 

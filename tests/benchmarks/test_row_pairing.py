@@ -43,7 +43,7 @@ def test_rows_that_are_not_finite_stay_in_order(value: float) -> None:
     np.testing.assert_array_equal(paired.actual["boxes"], actual["boxes"])
 
 
-def test_another_number_of_rows_is_an_infinite_difference() -> None:
+def test_a_different_number_of_rows_is_an_infinite_difference() -> None:
     difference = measure_difference("photo", np.zeros((3, 4)), np.zeros((3, 4)), (5, 3))
     assert (difference.max_relative, difference.rows) == (np.inf, (5, 3))
 

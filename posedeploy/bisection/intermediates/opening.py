@@ -115,8 +115,8 @@ class OpenFile(Protocol):
         """Return the opened file.
 
         Args:
-            folder: is empty, and exists as long as the file is open.
-            cuts: the tensors that inputs replace, by name; values of the same shape and dtype.
+            folder: an empty folder, which exists as long as the file is open.
+            cuts: by name, the tensors that become inputs, as values of the same shape and dtype.
         """
 
 
@@ -144,7 +144,7 @@ def open_with_intermediates(
     """Open a model file with all its intermediate tensors as additional outputs.
 
     Args:
-        cuts: the tensors that inputs replace, by name; values of the same shape and dtype.
+        cuts: by name, the tensors that become inputs, as values of the same shape and dtype.
 
     Raises:
         ArtifactError: as in ``find_opener``, or the runtime cannot load the file with these outputs.

@@ -84,8 +84,8 @@ def build_network(folder: ModelFolder, row: Architecture) -> HeatmapNetwork:
 
 
 def _check_tensors(network_class: Any, config: Any, folder: ModelFolder) -> None:
-    """Refuse integers in place of weights, and a network with many more weights than the folder, before
-    memory is allocated for them."""
+    """Refuse weights that are integers, and a network with many more weights than the folder, before memory
+    is allocated for them."""
     with torch.device("meta"):
         network = network_class(config)
     floats = [name for name, tensor in network.state_dict().items() if tensor.is_floating_point()]
