@@ -67,7 +67,7 @@ def plan(arguments: argparse.Namespace) -> None:
         )
 
 
-def in_process(measure: Callable[..., Result], *arguments: object) -> Result | str:
+def run_in_process(measure: Callable[..., Result], *arguments: object) -> Result | str:
     """Return the result of a function that runs in a process of its own, or why that process ended.
 
     A crash of a runtime then costs the rows of one network only. The child prints where it crashed.
@@ -80,12 +80,12 @@ def in_process(measure: Callable[..., Result], *arguments: object) -> Result | s
             return "FAILED: the process crashed"
 
 
-def latencies(name: str, cases: Path, folder: Path, targets: list[str]) -> list[Row]:
+def measure_latencies(name: str, cases: Path, folder: Path, targets: list[str]) -> list[Row]:
     """Return the rows of one network."""
     return rows_of(name, open_network(name, cases, folder / name / "reference"), folder, targets)
 
 
-def images_per_second(name: str, cases: Path, folder: Path) -> tuple[str, ...]:
+def measure_throughput(name: str, cases: Path, folder: Path) -> tuple[str, ...]:
     """Return the row of one network in the table of throughput."""
     return throughput(name, open_network(name, cases, folder / name / "reference"), folder)
 
@@ -102,7 +102,9 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
         show(*TITLES)
         show(*("---" for _ in TITLES))
         for name in networks:
-            measured = in_process(latencies, name, cases, folder, targets_of(name, arguments.aoti))
+            measured = run_in_process(
+                measure_latencies, name, cases, folder, targets_of(name, arguments.aoti)
+            )
             new = [Row(name, "", "", failure=measured)] if isinstance(measured, str) else measured
             for row in new:
                 show(*row.cells())
@@ -110,7 +112,7 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
         if arguments.throughput:
             show_titles()
             for name in networks:
-                cells = in_process(images_per_second, name, cases, folder)
+                cells = run_in_process(measure_throughput, name, cases, folder)
                 show(*((name, cells) if isinstance(cells, str) else cells))
     return rows
 

@@ -60,8 +60,8 @@ def bisect(
     """Find the first tensor inside an artifact that exceeds the noise floor of PyTorch, and rank its layers.
 
     Every tensor of the file becomes an output, and is assigned to the operation whose result it is. In a
-    second run, each layer of the file gets the right values from PyTorch as inputs, so each layer has an
-    error of its own. The input is the one with the largest difference at the outputs.
+    second run, each layer of the file gets the values of PyTorch as inputs, so each layer has an error of its
+    own. The input is the one with the largest difference at the outputs.
 
     Args:
         images: also choose among these images, or the images of these folders; one path or several.

@@ -1,4 +1,4 @@
-"""``bisect`` ranks destroyed layers first, wherever they are, and blames no layer behind them."""
+"""``bisect`` ranks damaged layers first, wherever they are, and reports no later layer as faulty."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def assert_first(report: BisectReport, layer: str) -> None:
         ),
     ],
 )
-def test_only_the_destroyed_layer_is_ranked(layer: str, change: str, tmp_path: Path) -> None:
+def test_only_the_damaged_layer_is_ranked(layer: str, change: str, tmp_path: Path) -> None:
     report = examine(tmp_path, {layer: change})
     assert_first(report, layer)
     assert [each.layer.module for each in report.faults] == [layer]
@@ -82,7 +82,7 @@ def test_only_the_destroyed_layer_is_ranked(layer: str, change: str, tmp_path: P
     ("target", "precision"),
     [("onnx", "int8"), ("openvino", "int8"), ("openvino", "bf16"), ("tflite", "int8")],
 )
-def test_the_destroyed_layer_ranks_first_among_rounded_layers(
+def test_the_damaged_layer_ranks_first_among_rounded_layers(
     target: str, precision: Precision, change: str, tmp_path: Path
 ) -> None:
     report = examine(tmp_path, {MIDDLE: change}, target, precision)
@@ -101,7 +101,7 @@ def test_the_destroyed_layer_ranks_first_among_rounded_layers(
     ],
     ids=["scaled and sign flipped", "zeroed and scaled"],
 )
-def test_two_destroyed_layers_rank_before_all_others(
+def test_two_damaged_layers_rank_before_all_others(
     changes: Mapping[str, str], precision: Precision, tmp_path: Path
 ) -> None:
     report = examine(tmp_path, changes, precision=precision)

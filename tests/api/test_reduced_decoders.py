@@ -1,4 +1,4 @@
-"""INT8 under a budget, and a search for the best deployment, of networks that a contract describes."""
+"""INT8 exports under a budget, of networks that a contract describes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ multiple = 8
 
 
 class Peaks(nn.Module):
-    """Heatmaps (1, 17, 16, 12) with a peak for each keypoint, to which an image adds a little."""
+    """Heatmaps (1, 17, 16, 12) with a peak for each keypoint, to which the image adds a small value."""
 
     def __init__(self, outputs: int = KEYPOINTS) -> None:
         super().__init__()

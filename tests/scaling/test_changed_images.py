@@ -1,4 +1,4 @@
-"""Images that change between a job and its continuation."""
+"""Images that change before a job is resumed."""
 
 from __future__ import annotations
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import math
 import os
 
-from tools.gpu_table import in_process
+from tools.gpu_table import run_in_process
 
 
 def test_a_crash_in_the_process_of_a_network_is_a_result() -> None:
-    assert in_process(os.abort) == "FAILED: the process crashed"
+    assert run_in_process(os.abort) == "FAILED: the process crashed"
 
 
 def test_the_result_of_the_process_of_a_network_is_returned() -> None:
-    assert in_process(math.prod, (6, 7)) == 42
+    assert run_in_process(math.prod, (6, 7)) == 42
