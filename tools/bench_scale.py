@@ -2,7 +2,7 @@
 
 ::
 
-    python tools/bench_scale.py --images 160 --workers 1 2 4 --sizes 100 1000 --json scale.json
+    python tools/bench_scale.py --shards 8 --workers 1 2 4 --sizes 100 1000 --json scale.json
 
 On a loaded machine, compare processor times and the overhead only: both sides of these ratios run under the
 same load.
@@ -36,6 +36,7 @@ from posedeploy.scaling.predicting import write_pose_shards
 from posedeploy.scaling.ray_settings import RaySettings
 from posedeploy.synthetic.coco_annotations import write_images
 from tests.support.networks import write_crop_network
+from tools.shard_intervals import find_intervals, measure_rate
 
 SEED = 1
 DISTINCT = 40
@@ -47,11 +48,12 @@ WITHOUT_PICTURES = PredictSettings(draw=False)
 class RayRun:
     """One run on Ray.
 
-    wall_s: the whole call. first_s: until the first shard was finished. period_s: from the first to the last
-    shard, for each of the others. shard_s: the mean time of these within a worker. worker_cpu_ms: processor
-    time for each image. driver_cpu_s: processor time of the calling process. max_rss_bytes: of the largest
-    worker. resume_s: the time to resume the finished job, which checks all shards and images. resume_last_s:
-    the same, if the last shard has to be computed again.
+    wall_s: the whole call. first_s: until the first shard was finished. images_per_s: see ``measure_rate``.
+    period_s: from the first to the last shard, for each of the others. shard_s: the mean time of these within
+    a worker. worker_cpu_ms: processor time for each image. driver_cpu_s: processor time of the calling
+    process. max_rss_bytes: of the largest worker. shard_bytes: of the shards, for each image. resume_s: the
+    time to resume the finished job, which checks all shards and images. resume_last_s: the same, if the last
+    shard has to be computed again.
     """
 
     images: int
@@ -60,19 +62,16 @@ class RayRun:
     used_workers: int
     wall_s: float
     first_s: float
+    images_per_s: float
     period_s: float
     shard_s: float
     worker_cpu_ms: float
     driver_cpu_s: float
     max_rss_bytes: int
     driver_rss_bytes: int
+    shard_bytes: float
     resume_s: float
     resume_last_s: float
-
-    @property
-    def images_per_s(self) -> float:
-        """The rate after the first shard."""
-        return self.shard_size / self.period_s
 
     @property
     def overhead(self) -> float:
@@ -84,18 +83,10 @@ def run_on_ray(model: Path, images: Path, count: int, folder: Path, size: int, w
     """Run a job, and then resume it without anything left to do."""
     shutil.rmtree(folder, ignore_errors=True)
     settings = RaySettings(shard_size=size, workers=workers)
-    finished: list[float] = []
-    started, cpu_started = time.monotonic(), time.process_time()
-    result = write_pose_shards(
-        model,
-        images,
-        folder,
-        WITHOUT_PICTURES,
-        settings,
-        threads=1,
-        on_progress=lambda text, share: finished.append(time.monotonic()) if share else None,
-    )
-    wall, cpu = time.monotonic() - started, time.process_time() - cpu_started
+    started, cpu_started = time.time(), time.process_time()
+    result = write_pose_shards(model, images, folder, WITHOUT_PICTURES, settings, threads=1)
+    wall, cpu = time.time() - started, time.process_time() - cpu_started
+    intervals = find_intervals(folder, result.shards)
     resume_s = time_resume(model, images, folder, settings)
     (folder / result.shards[-1].file).unlink()
     resume_last_s = time_resume(model, images, folder, settings)
@@ -105,13 +96,15 @@ def run_on_ray(model: Path, images: Path, count: int, folder: Path, size: int, w
         workers=workers,
         used_workers=len({shard.worker for shard in result.shards}),
         wall_s=wall,
-        first_s=finished[0] - started,
-        period_s=(finished[-1] - finished[0]) / max(1, len(finished) - 1),
-        shard_s=statistics.fmean(shard.seconds for shard in result.shards[1:] or result.shards),
+        first_s=intervals[0].end - started,
+        images_per_s=measure_rate(intervals),
+        period_s=(intervals[-1].end - intervals[0].end) / max(1, len(intervals) - 1),
+        shard_s=statistics.fmean(each.end - each.start for each in intervals[1:] or intervals),
         worker_cpu_ms=1000 * sum(shard.cpu_seconds for shard in result.shards) / count,
         driver_cpu_s=cpu,
         max_rss_bytes=max(shard.max_rss_bytes for shard in result.shards),
         driver_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        shard_bytes=sum(shard.bytes for shard in result.shards) / count,
         resume_s=resume_s,
         resume_last_s=resume_last_s,
     )
@@ -143,18 +136,19 @@ def link_images(paths: Sequence[Path], folder: Path, count: int) -> Path:
 def format_row(run: RayRun, plain_cpu_ms: float) -> str:
     """Return a row of the table."""
     cpu = f"{run.worker_cpu_ms / plain_cpu_ms:.2f}" if plain_cpu_ms else ""
-    overhead = f"{run.overhead:+.1%}" if run.workers == 1 else ""
+    overhead = f"{run.overhead:+.1%}" if run.workers == 1 and run.images > run.shard_size else ""
     return (
-        f"| {run.workers} | {run.images} | {run.images_per_s:.1f} | {overhead} | {run.worker_cpu_ms:.1f} "
-        f"| {cpu} | {run.driver_cpu_s:.2f} | {run.max_rss_bytes / 2**20:.0f} "
+        f"| {run.used_workers} | {run.images} | {run.images_per_s:.1f} | {overhead} "
+        f"| {run.worker_cpu_ms:.1f} | {cpu} | {run.driver_cpu_s:.2f} | {run.max_rss_bytes / 2**20:.0f} "
         f"| {run.driver_rss_bytes / 2**20:.0f} | {run.first_s:.1f} | {run.resume_s:.2f} "
-        f"| {run.resume_last_s:.1f} |"
+        f"| {run.resume_last_s:.1f} | {run.shard_bytes:.0f} |"
     )
 
 
 COLUMNS = (
     "workers", "images", "images/s", "overhead", "worker CPU ms per image", "x plain CPU", "driver CPU s",
     "worker MiB", "driver MiB", "first shard s", "resume s", "resume with a shard left s",
+    "shard bytes per image",
 )  # fmt: skip
 HEADING = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
@@ -163,21 +157,23 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Run all measurements in a temporary folder, print the tables, and return the raw figures."""
     model = arguments.model or export(load_sample(), ["onnx"], folder / "model")[0].path
     _, *distinct = write_images(folder / "distinct", DISTINCT, SEED)
-    images = link_images(distinct, folder / "images", arguments.images)
+    each = arguments.shards * arguments.shard_size
+    images = {
+        workers: link_images(distinct, folder / f"images for {workers}", each * workers)
+        for workers in {1, *arguments.workers}
+    }
     plain: list[tuple[float, float]] = []
     runs: list[RayRun] = []
     for number in range(arguments.rounds):
-        plain.append(run_plainly(model, images, folder / f"plain{number}"))
+        plain.append(run_plainly(model, images[1], folder / f"plain{number}"))
         for workers in arguments.workers:
-            run = run_on_ray(model, images, arguments.images, folder / "out", arguments.shard_size, workers)
-            runs.append(run)
+            job = (images[workers], each * workers, folder / "out", arguments.shard_size, workers)
+            runs.append(run_on_ray(model, *job))
     cpu_ms = 0.0
     if plain:
         wall_s = statistics.median(wall for wall, _ in plain)
-        cpu_ms = 1000 * statistics.median(cpu for _, cpu in plain) / arguments.images
-        print(
-            f"plain loop: {arguments.images / wall_s:.1f} images/s, {cpu_ms:.1f} ms of CPU for each image\n"
-        )
+        cpu_ms = 1000 * statistics.median(cpu for _, cpu in plain) / each
+        print(f"plain loop: {each / wall_s:.1f} images/s, {cpu_ms:.1f} ms of CPU for each image\n")
     print(HEADING, *(format_row(run, cpu_ms) for run in runs), sep="\n")
     growth = measure_growth(arguments.sizes, folder, max(arguments.workers), arguments.growth_shard_size)
     return {
@@ -206,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the arguments, measure, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, help="an artifact; the built-in sample as ONNX by default")
-    parser.add_argument("--images", type=int, default=160)
+    parser.add_argument("--shards", type=int, default=8, help="shards for each worker")
     parser.add_argument("--shard-size", type=int, default=16)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -72,7 +72,8 @@ def write_pose_shards(
         InputError: the source or an argument cannot be used, or the folder contains another job.
         ClusterError: the cluster cannot be reached, or a node cannot run the job.
         OutputError: the folder cannot be written; the finished shards are kept.
-        KeyboardInterrupt: Ctrl-C was pressed; the finished shards are kept.
+        KeyboardInterrupt: Ctrl-C was pressed; the finished shards are kept. Once the first frame of a video
+            is joined, the files have the frames so far, and ``problems`` reports it.
     """
     settings, ray = settings or PredictSettings(), ray or RaySettings()
     check_settings(settings)
@@ -98,8 +99,10 @@ def write_pose_shards(
         job = replace(job, job_id=document.id, options=replace(options, hint=hint))
         writer = _open_output(job, folder, document, ray, opened)
         resumed = len(finished)
-        lost = _compute(folder, job, document, finished, ray, on_progress)
-        return replace(writer.finish(finished, lost, on_progress), resumed_shards=resumed)
+        with _report_interruption(folder, document):
+            lost = _compute(folder, job, document, finished, ray, on_progress)
+            result = writer.finish(finished, lost, on_progress)
+        return replace(result, resumed_shards=resumed)
 
 
 def _open_output(
@@ -137,10 +140,7 @@ def _compute(
         unit = "frame" if document.segments else "image"
         progress = Progress(document.images, done, unit)
         pool.report_start(size, cluster, on_progress)
-        with (
-            _report_interruption(folder, document, finished),
-            closing(pool.compute_tasks(partial(ShardWorker, job), missing, size)) as outcomes,
-        ):
+        with closing(pool.compute_tasks(partial(ShardWorker, job), missing, size)) as outcomes:
             for outcome in outcomes:
                 if outcome.is_lost:
                     lost.append(outcome.error)
@@ -154,13 +154,14 @@ def _compute(
 
 
 @contextmanager
-def _report_interruption(
-    folder: JobFolder, document: JobDocument, finished: Mapping[int, ShardRecord]
-) -> Iterator[None]:
+def _report_interruption(folder: JobFolder, document: JobDocument) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
+        if interrupt.args:  # the last files were put in place before
+            raise
+        finished = folder.read_manifest()
         raise KeyboardInterrupt(
             f"{folder.path}: {len(finished)} of {document.shards} shards are finished and kept; run the "
-            "command again with `resume` to compute the others"
+            "command again with `resume` to continue"
         ) from interrupt

@@ -38,28 +38,33 @@ def _read_twice(
         )
 
 
+QUICK = [
+    ("a.mp4", {"encoder": {**X264, "bf": "3", "x264-params": "open-gop=1"}}, 4),
+    ("a.mp4", {"encoder": X264, "stamps": VARIABLE, "time_base": Fraction(1, 100)}, 4),
+    ("a.avi", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}, 7),
+    ("a.h264", {"encoder": X264}, 1),
+]
+SLOW = [
+    ("a.mp4", {"encoder": {**X264, "bf": "0"}}, 4),
+    ("a.mp4", {"encoder": {**X264, "bf": "3"}}, 4),
+    ("a.mkv", {"encoder": {**X264, "bf": "3", "x264-params": "open-gop=1"}}, 4),
+    ("a.ts", {"encoder": {**X264, "bf": "2"}}, 4),
+    ("a.ts", {"encoder": {**X264, "bf": "3", "x264-params": "open-gop=1"}}, 4),
+    ("a.mp4", {"encoder": {"g": "1"}}, 7),
+    ("a.mp4", {"encoder": {"g": "250"}}, 1),
+    ("a.mp4", {"encoder": X264, "rotation": 90}, 4),
+    ("a.mp4", {"encoder": X264, "sound": "aac"}, 4),
+    ("a.mpg", {"codec": "mpeg2video", "encoder": {"g": "6", "bf": "2"}}, 4),
+    ("a.mp4", {"codec": "mpeg4", "encoder": {"g": "6", "bf": "2"}}, 4),
+    ("a.avi", {"codec": "mpeg4", "encoder": {"g": "6", "bf": "2"}}, 4),
+    ("a.webm", {"codec": "libvpx", "encoder": {"g": "6", "keyint_min": "6"}}, 4),
+    ("a.gif", {"codec": "gif", "pix_fmt": "rgb8"}, 1),
+]
+
+
 @pytest.mark.parametrize(
     ("name", "video", "count"),
-    [
-        ("a.mp4", {"encoder": {**X264, "bf": "0"}}, 4),
-        ("a.mp4", {"encoder": {**X264, "bf": "3"}}, 4),
-        ("a.mp4", {"encoder": {**X264, "bf": "3", "x264-params": "open-gop=1"}}, 4),
-        ("a.mkv", {"encoder": {**X264, "bf": "3", "x264-params": "open-gop=1"}}, 4),
-        ("a.ts", {"encoder": {**X264, "bf": "2"}}, 4),
-        ("a.ts", {"encoder": {**X264, "bf": "3", "x264-params": "open-gop=1"}}, 4),
-        ("a.mp4", {"encoder": {"g": "1"}}, 7),
-        ("a.mp4", {"encoder": {"g": "250"}}, 1),
-        ("a.mp4", {"encoder": X264, "stamps": VARIABLE, "time_base": Fraction(1, 100)}, 4),
-        ("a.mp4", {"encoder": X264, "rotation": 90}, 4),
-        ("a.mp4", {"encoder": X264, "sound": "aac"}, 4),
-        ("a.mpg", {"codec": "mpeg2video", "encoder": {"g": "6", "bf": "2"}}, 4),
-        ("a.mp4", {"codec": "mpeg4", "encoder": {"g": "6", "bf": "2"}}, 4),
-        ("a.avi", {"codec": "mpeg4", "encoder": {"g": "6", "bf": "2"}}, 4),
-        ("a.avi", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}, 7),
-        ("a.webm", {"codec": "libvpx", "encoder": {"g": "6", "keyint_min": "6"}}, 4),
-        ("a.h264", {"encoder": X264}, 1),
-        ("a.gif", {"codec": "gif", "pix_fmt": "rgb8"}, 1),
-    ],
+    [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)],
 )
 def test_the_segments_of_a_video_have_its_frames(
     tmp_path: Path, name: str, video: dict[str, Any], count: int
