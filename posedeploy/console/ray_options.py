@@ -35,7 +35,7 @@ ShardSize: TypeAlias = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Images in each shard; of a video, the minimum number of frames.",
+        help="Images in each shard; for a video, the minimum number of frames in each.",
         show_default="256",
         rich_help_panel=PANEL,
     ),

@@ -40,7 +40,7 @@ def open_job_source(job: ShardJob, shard_size: int) -> ImageList | FrameList:
     """Return the images or the frames of a source.
 
     Raises:
-        InputError: it cannot be used, or is a camera or a stream.
+        InputError: the source cannot be used, or is a camera or a stream.
     """
     settings = job.settings
     if _is_live(job.source):
