@@ -1,4 +1,4 @@
-"""When the shards of a finished job were computed, and the rate that follows from it."""
+"""The intervals in which the shards of a finished job were computed, and the rate of the job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posedeploy.scaling.job_folder import ShardRecord
 
 @dataclass(frozen=True)
 class Interval:
-    """The time in which a worker computed a shard, in s."""
+    """The interval in which a worker computed a shard. start, end: Unix time, in s."""
 
     start: float
     end: float
@@ -20,7 +20,7 @@ class Interval:
 
 
 def find_intervals(folder: Path, shards: Sequence[ShardRecord]) -> list[Interval]:
-    """Return when each shard was computed, in order of the end: its file was written last."""
+    """Return the interval of each shard, in order of the end, which is the modification time of its file."""
     ends = [(folder / shard.file).stat().st_mtime for shard in shards]
     intervals = [
         Interval(end - shard.seconds, end, shard.images, shard.worker)
@@ -32,8 +32,8 @@ def find_intervals(folder: Path, shards: Sequence[ShardRecord]) -> list[Interval
 def measure_rate(intervals: Sequence[Interval]) -> float:
     """Return the images per second from the moment when all workers compute until the last shard is finished.
 
-    Of a shard that a worker started before that moment, only the share after it counts. The end counts in
-    full, although some workers have nothing left to do.
+    Of a shard that a worker started before that moment, only the share after it counts. The time at the end
+    counts fully, although some workers are then idle.
     """
     first: dict[int, float] = {}
     for each in intervals:

@@ -72,8 +72,8 @@ def write_pose_shards(
         InputError: the source or an argument cannot be used, or the folder contains another job.
         ClusterError: the cluster cannot be reached, or a node cannot run the job.
         OutputError: the folder cannot be written; the finished shards are kept.
-        KeyboardInterrupt: Ctrl-C was pressed; the finished shards are kept. Once the first frame of a video
-            is joined, the files have the frames so far, and ``problems`` reports it.
+        KeyboardInterrupt: Ctrl-C was pressed; the finished shards are kept. After the first frame of a video
+            is joined, ``problems`` reports it instead, and the files contain the frames so far.
     """
     settings, ray = settings or PredictSettings(), ray or RaySettings()
     check_settings(settings)
@@ -158,7 +158,7 @@ def _report_interruption(folder: JobFolder, document: JobDocument) -> Iterator[N
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        if interrupt.args:  # the last files were put in place before
+        if interrupt.args:  # its message reports that all files are in place
             raise
         finished = folder.read_manifest()
         raise KeyboardInterrupt(
