@@ -192,14 +192,20 @@ class Aligner:
 
 
 def _select_first(options: Sequence[dict[str, Match]], agreements: Sequence[float]) -> dict[str, Match]:
-    """Return the option with the first tensor among those that agree as well as the best one: a result and
-    its rounded copy behind it agree equally."""
-    close = [
-        (next(iter(option.values())).index, -agreement, number)
-        for number, (option, agreement) in enumerate(zip(options, agreements, strict=True))
-        if agreement > max(agreements) - CLOSE
-    ]
-    return options[min(close)[2]]
+    """Return the option with the first tensor, and of these with the last operation, among those that agree
+    as well as the best one.
+
+    A result and its rounded copy behind it agree equally. The result of a fused ReLU agrees equally as that
+    of the ReLU and of the operation before it, since another ReLU does not change it; the operators behind it
+    expect the result of the ReLU.
+    """
+    operations = list(dict.fromkeys(name for option in options for name in option))
+    close = []
+    for number, (option, agreement) in enumerate(zip(options, agreements, strict=True)):
+        if agreement > max(agreements) - CLOSE:
+            [(name, match)] = option.items()
+            close.append((match.index, -operations.index(name), -agreement, number))
+    return options[min(close)[-1]]
 
 
 def _first_layer(segment: Segment) -> list[Operation]:
