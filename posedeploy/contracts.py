@@ -141,8 +141,8 @@ def _add_keypoints(spec: ModelSpec, document: ContractDocument, path: Path) -> M
     ]
     if others:
         raise InputError(
-            f"{path}: {', '.join(others)}: the model already defines these; keep only "
-            f"{', '.join(KEYPOINT_FIELDS)}"
+            f"{path}: {', '.join(others)}: the model already defines these, in its manifest or in the TOML "
+            f"file of its `network`; leave `contract` out, or keep only {', '.join(KEYPOINT_FIELDS)}"
         )
     if document.family not in (UNKNOWN, spec.family):
         raise InputError(

@@ -79,7 +79,7 @@ def test_a_skeleton_of_the_published_network_has_no_limbs(tmp_path: Path) -> Non
         (CHAIN + "family = 'gtrs'", "family is gtrs, but the model's family is lightweight-openpose-2d"),
         (
             CHAIN + "cells = 3\nvariant = 'x'",
-            "variant, cells: the model already defines these; keep",
+            "variant, cells: the model already defines these, in its manifest or .* leave `contract` out",
         ),
         (CHAIN + "[input]\nheight = 3", "input: the model already defines these"),
         ("skeleton = [[0, 1, 2]]", "not a contract: .*length 2"),
