@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from posedeploy.client.authorization import VARIABLE
+from posedeploy.client.authorization import VARIABLE, read_headers
 from posedeploy.errors import ServerError
 from posedeploy.model_urls import ModelAddress
 from posedeploy.printable import listed
@@ -132,7 +131,7 @@ def config_error(address: ModelAddress, reason: str) -> ServerError:
 
 def access_error(address: ModelAddress, reason: str) -> ServerError:
     """Return the error for a server that denies a request."""
-    is_set = VARIABLE in os.environ
+    is_set = bool(read_headers())
     cause = f"the server does not accept the value of {VARIABLE}" if is_set else f"{VARIABLE} is not set"
     return ServerError(
         f"{address.server}: access is denied ({reason}): {cause}; set this environment variable to the value "

@@ -171,6 +171,7 @@ def test_a_certificate_of_a_served_model_is_refused(server: str, tmp_path: Path)
     ("value", "message"),
     [
         (None, "SERVER_AUTHORIZATION is not set; set this environment variable to the value of the header"),
+        (" ", "SERVER_AUTHORIZATION is not set; set this environment variable to the value of the header"),
         ("Bearer other", "the server does not accept the value of POSEDEPLOY_SERVER_AUTHORIZATION; set this"),
         ("Bearer a\nb", "cannot be used as the value of an HTTP header: it contains control characters"),
     ],
