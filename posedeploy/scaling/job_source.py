@@ -67,7 +67,8 @@ def open_job_source(job: ShardJob, shard_size: int) -> ImageList | FrameList:
 
 def _is_live(source: str) -> bool:
     is_camera = source.isdecimal() or CAMERA.fullmatch(source) is not None
-    return scheme_of(source) in LIVE_SCHEMES or (is_camera and not Path(source).is_file())
+    is_stored = Path(source).is_file() or Path(source).is_dir()
+    return scheme_of(source) in LIVE_SCHEMES or (is_camera and not is_stored)
 
 
 def check_source(job: ShardJob, sha256: str) -> None:

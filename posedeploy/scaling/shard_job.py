@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from posedeploy.errors import InputError
 from posedeploy.model_urls import to_path
 from posedeploy.predict.camera import read_camera
 from posedeploy.predict.frames import Source
+from posedeploy.predict.image_sequence import is_pattern
 from posedeploy.predict.predict_options import PredictOptions
 from posedeploy.predict.urls import local_path, scheme_of
 from posedeploy.runtimes.base import Runner
@@ -91,7 +93,11 @@ def open_job_frames(job: ShardJob, *, is_worker: bool = True) -> Source:
 def find_location(source: str) -> str:
     """Return a source for processes with another working directory. URLs stay as they are."""
     path = local_path(source)
-    return path if scheme_of(path) is not None else str(Path(path).absolute())
+    if scheme_of(path) is not None:
+        return path
+    if glob.has_magic(path) and not is_pattern(path) and not Path(path).exists():
+        return str(Path(glob.escape(str(Path.cwd())), path))  # brackets in its name are no pattern
+    return str(Path(path).absolute())
 
 
 def check_settings(settings: PredictSettings) -> None:

@@ -194,6 +194,19 @@ def test_a_camera_is_refused(model: Path, tmp_path: Path, source: str, message: 
     assert message in str(error.value) and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("source", ["2024", "*/*.png"], ids=["numeric folder", "pattern"])
+def test_a_relative_source_is_found_by_workers(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """A folder named like a camera; a pattern in a folder with brackets in its name."""
+    folder = tmp_path / "a [1]" / "2024"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), picture(number))
+    monkeypatch.chdir(folder.parent)
+    _run_twice(model, source, tmp_path, PredictSettings(draw=False, fps=5), size=2)
+
+
 @pytest.mark.parametrize("name", ["clip", "photos"])
 def test_a_model_that_does_not_fit_leaves_no_job(
     model: Path, clip: Path, photos: Path, tmp_path: Path, name: str
