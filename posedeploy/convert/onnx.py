@@ -17,7 +17,7 @@ from posedeploy.convert.gelu import regroup_gelu
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator
 from posedeploy.errors import ExportError, first_line
-from posedeploy.suppress_output import only_errors
+from posedeploy.suppress_output import suppress_python_output
 
 OPSET = 18
 """The lowest opset that the exporter writes natively. Most runtimes support it."""
@@ -146,7 +146,7 @@ def node_location(model: onnx.ModelProto, name: str) -> str:
 
 def _export(prepared: Prepared) -> onnx.ModelProto:
     spec = prepared.spec
-    with only_errors("torch.onnx", ignored=(FutureWarning, DeprecationWarning)):
+    with suppress_python_output():  # torch.export prints the whole graph if it fails
         try:
             program = torch.onnx.export(
                 prepared.module,

@@ -100,3 +100,15 @@ def test_a_different_number_of_rows_fails_with_the_name_of_the_output(export: Ex
 def test_tflite_is_refused_with_the_name_of_the_operator(export: Export) -> None:
     with pytest.raises(ExportError, match=r"it fails at the operator aten\.nonzero\.default"):
         export("tflite")
+
+
+def test_nothing_is_printed_if_operations_depend_on_the_number_of_people(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """torch.export prints the whole graph to stderr."""
+    branching = posedeploy.load_checkpoint(
+        checkpoint, network=f"{checkpoint.with_suffix('.py')}:build_branching"
+    )
+    with pytest.raises(ExportError, match="Could not guard on data-dependent expression"):
+        posedeploy.export(branching, "onnx", tmp_path)
+    assert capfd.readouterr() == ("", "")

@@ -11,11 +11,15 @@ KEYPOINTS = 17
 CANDIDATES = 12
 """At most as many people."""
 SOURCE = """
-from tests.support.detecting_network import DetectingNetwork
+from tests.support.detecting_network import BranchingNetwork, DetectingNetwork
 
 
 def build():
     return DetectingNetwork()
+
+
+def build_branching():
+    return BranchingNetwork()
 """
 CONTRACT = """
 family = "one-stage"
@@ -64,6 +68,14 @@ class DetectingNetwork(nn.Module):
         points = best[:, 5:].reshape(-1, KEYPOINTS, 3) * 8
         keypoints = torch.cat([points[..., :2] + centers[:, None], points[..., 2:].sigmoid()], 2)
         return boxes[kept], scores[kept], keypoints[kept]
+
+
+class BranchingNetwork(DetectingNetwork):
+    """A network whose operations depend on the number of people, which no exporter can trace."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        boxes, scores, keypoints = super().forward(image)
+        return boxes, scores.sqrt() if boxes.shape[0] > 3 else scores, keypoints
 
 
 def _overlaps_with_better(boxes: Tensor) -> Tensor:
