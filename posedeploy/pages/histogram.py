@@ -13,6 +13,8 @@ LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 48.0, 14.0, 16.0, 44.0
 GAP_PX = 1.5
 TICK_PX = 46.0
 """The least distance of texts at the axis."""
+WIDE_PX = 92.0
+"""From this width of a bin on, each of its ends has a text, since the chart has few powers of ten."""
 
 
 class Column(NamedTuple):
@@ -74,7 +76,8 @@ def draw_histogram(
     ticks = [
         Tick(LEFT_PX + step * (number - first), _tick_text(edge))
         for number, edge in enumerate(edges)
-        if first < number <= last and edge is not None and edge > 0 and _is_multiple(edge, decades)
+        if first < number <= last and edge is not None and edge > 0
+        if step >= WIDE_PX or _is_multiple(edge, decades)
     ]
     return Histogram(
         width=width,
@@ -111,7 +114,8 @@ def _is_multiple(value: float, decades: int) -> bool:
 
 
 def _tick_text(value: float) -> str:
-    return f"{value:g}" if value >= 1e-3 else f"1e{round(math.log10(value))}"
+    mantissa, power = f"{value:.1e}".split("e")
+    return f"{float(f'{value:.2g}'):g}" if value >= 1e-3 else f"{float(mantissa):g}e{int(power)}"
 
 
 def _range_text(low: float | None, high: float | None) -> str:

@@ -39,6 +39,12 @@ def test_without_values_there_is_no_chart() -> None:
     assert draw_histogram(EDGES, counts_of(), "px", 860, 230, limit=1.0) is None
 
 
+def test_few_wide_bins_have_a_text_at_each_end() -> None:
+    chart = draw_histogram(EDGES, counts_of(bin_0=37, bin_1=65), "mm", 860, 230)
+    assert chart is not None
+    assert [tick.text for tick in chart.x_ticks] == ["1e-6", "3.2e-6"]
+
+
 @pytest.mark.parametrize(("width", "ticks"), [(860, 10), (380, 5)])
 def test_a_narrow_chart_has_fewer_ticks(width: float, ticks: int) -> None:
     chart = draw_histogram(EDGES, counts_of(bin_1=1, bin_18=1), "px", width, 230)
