@@ -108,11 +108,18 @@ def write_pose_shards(
 def _open_output(
     job: ShardJob, folder: JobFolder, document: JobDocument, ray: RaySettings, opened: ExitStack
 ) -> JobOutput:
-    """Open the models of the calling process. If they cannot be used, no job is left in the folder."""
-    try:
+    """Open the models of the calling process."""
+    with _leave_no_job(folder, ray):
         if document.segments:
             return VideoOutput(job, folder, document, opened)
         return ImagesOutput(job, folder, document, opened, writes_poses=ray.poses_json)
+
+
+@contextmanager
+def _leave_no_job(folder: JobFolder, ray: RaySettings) -> Iterator[None]:
+    """Remove a new job from the folder, if an error prevents it from starting."""
+    try:
+        yield
     except PoseDeployError:
         if not ray.resume:
             folder.remove_job()
@@ -134,8 +141,11 @@ def _compute(
     lost: list[str] = []
     pool = plugins.module("posedeploy.scaling.worker_pool")
     on_progress("starting Ray", None)
-    with plugins.load("posedeploy.scaling.cluster:connect")(ray.address) as cluster:
-        size = pool.choose_pool_size(ray.workers, job.options, len(missing), cluster)
+    with ExitStack() as connected:
+        with _leave_no_job(folder, ray):
+            connect = plugins.load("posedeploy.scaling.cluster:connect")
+            cluster = connected.enter_context(connect(ray.address))
+            size = pool.choose_pool_size(ray.workers, job.options, len(missing), cluster)
         done = sum(record.images for record in finished.values())
         unit = "frame" if document.segments else "image"
         progress = Progress(document.images, done, unit)

@@ -205,6 +205,7 @@ def test_an_unreachable_cluster_is_refused(model: Path, photos: Path, tmp_path: 
     settings = RaySettings(address="127.0.0.1:1")
     with pytest.raises(ClusterError, match=r"`ray=127\.0\.0\.1:1`: no Ray cluster can be reached there"):
         write_pose_shards(model, photos, tmp_path / "out", None, settings)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_of_another_python_is_refused(
