@@ -11,8 +11,9 @@ from posedeploy import artifact_files
 from posedeploy.api.against_inputs import build_against_inputs, describe_like
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_with_args
-from posedeploy.api.parity_case import ParityCase, run_artifact
+from posedeploy.api.parity_case import ParityCase
 from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.recorded_candidate import run_artifact
 from posedeploy.api.stage_attribution import add_cause
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.matched_outputs import (

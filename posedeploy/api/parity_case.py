@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
 
-from posedeploy import artifact_files
-from posedeploy.api.decoding_pair import DecodingPair, UndecodableError, pair_decodings
+from posedeploy.api.decoding_pair import DecodingPair, UndecodableError
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.diagnosis import (
     EXPLAINED,
     DifferingRun,
@@ -26,17 +24,12 @@ from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.row_pairing import find_row_axes, pair_rows
 from posedeploy.benchmarks.runner_comparison import PairedInputs, compare_outputs
-from posedeploy.benchmarks.tolerances import Tolerance, coarsest_precision
-from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.load_runner import open_runner, resolve_spec
-from posedeploy.types import Artifact, ModelSpec, OnProgress, Ranges, RunOptions
+from posedeploy.types import ModelSpec, OnProgress
 
 CONFIRMATIONS = 3
 """The number of other inputs on which a mistake must explain the difference too."""
-
-BuildPairs: TypeAlias = Callable[[ModelSpec, Ranges], PairedInputs]
-"""Returns the inputs for an artifact with this spec, within these ranges of its runner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +38,7 @@ class ParityCase:
 
     precision: the one whose tolerances hold. runs_again: whether the candidate also ran on
     ``NetworkInput.as_reference``, where it is set. model_sha256: the hash of each file; empty if there is no
-    file.
+    file. reopen: opens the candidate again, to run it on other inputs; None if it cannot be.
     """
 
     label: str
@@ -59,6 +52,7 @@ class ParityCase:
     on_progress: OnProgress
     runs_again: bool = True
     model_sha256: Mapping[str, str] = field(default_factory=dict)
+    reopen: Callable[[], AbstractContextManager[Runner]] | None = None
 
     def report_steps(self, activity: str) -> Callable[[int, int | None], None]:
         """Return a function that reports the progress of an activity on this artifact."""
@@ -87,20 +81,34 @@ class ParityCase:
         Args:
             spec: of the reference, with the names of the outputs in ``result``.
         """
-        if not result.outputs:
+        runs = self.rerun_worst(spec, reference, result)
+        if not runs:
             return None
-        worst = max(result.outputs, key=lambda output: output.rtol)
-        sizes = [each.max_relative for each in worst.differences]
-        numbers = sorted(range(len(sizes)), key=lambda number: -sizes[number])[: 1 + CONFIRMATIONS]
-        runs = self._run_both(spec, reference, numbers)
-        first = runs.get(numbers[0])
-        if first is None:
-            return None
+        first = runs[0]
         explanation = explain_difference(reference, first.spec, first.source, first.expected, first.actual)
         if explanation is None or explanation.mistake is None:
             return explanation
-        explained = explain_together(reference, explanation.mistake, runs.values())
+        explained = explain_together(reference, explanation.mistake, runs)
         return explanation if explained >= EXPLAINED else None
+
+    def rerun_worst(
+        self, spec: ModelSpec, reference: Runner, result: Parity, *, by_relative: bool = True
+    ) -> list[DifferingRun]:
+        """Return both outputs on the inputs with the largest differences, the worst first.
+
+        Empty if the numbers of rows differ on the worst one; others where they differ are left out.
+
+        Args:
+            spec: of the reference, with the names of the outputs in ``result``.
+            by_relative: whether differences count relative to the outputs of the same input.
+        """
+        if not result.outputs:
+            return []
+        worst = max(result.outputs, key=lambda output: output.rtol)
+        sizes = [each.max_relative if by_relative else each.max_absolute for each in worst.differences]
+        numbers = sorted(range(len(sizes)), key=lambda number: -sizes[number])[: 1 + CONFIRMATIONS]
+        runs = self._run_both(spec, reference, numbers)
+        return [runs[number] for number in numbers if number in runs] if numbers[0] in runs else []
 
     def _run_both(
         self, spec: ModelSpec, reference: Runner, numbers: Sequence[int]
@@ -114,7 +122,7 @@ class ParityCase:
             paired = pair_rows(expected, actual, find_row_axes(reference, self.candidate))
             if not paired.counts:
                 fixed = fix_input_shape(spec, ours)
-                runs[number] = DifferingRun(fixed, ours, paired.expected, paired.actual)
+                runs[number] = DifferingRun(fixed, ours, theirs, paired.expected, paired.actual)
         return runs
 
     def compare_runners(
@@ -156,78 +164,6 @@ def fix_input_shape(spec: ModelSpec, network_input: NetworkInput) -> ModelSpec:
         return spec
     shape = network_input.tensors[spec.inputs[0].name].shape
     return replace(spec, inputs=(replace(spec.inputs[0], shape=shape),))
-
-
-def run_artifact(
-    artifact: Artifact,
-    options: RunOptions,
-    settings: ParityOptions,
-    build_pairs: BuildPairs,
-    on_progress: OnProgress,
-    reference: ModelSpec | None = None,
-) -> ParityCase:
-    """Run an artifact on all inputs.
-
-    It runs before the reference, because TF32 is a setting of the process.
-
-    Args:
-        reference: the description of the reference; None decodes both sides by that of the candidate.
-
-    Raises:
-        PoseDeployError: the artifact does not run with these options, or there are no inputs for it.
-    """
-    with open_runner(artifact, options, settings.runtime) as runner:
-        spec = resolve_spec(artifact, runner)
-        adapted = adapt_runner(runner, spec)
-        pairs = build_pairs(spec, adapted.ranges)
-        described = replace(artifact, spec=spec)
-        case = record_outputs(described, adapted, pairs, settings, on_progress, reference)
-    return replace(case, model_sha256=artifact_files.hashes_of(artifact))
-
-
-def record_outputs(
-    artifact: Artifact,
-    runner: Runner,
-    pairs: PairedInputs,
-    settings: ParityOptions,
-    on_progress: OnProgress,
-    reference: ModelSpec | None = None,
-    *,
-    runs_again: bool = True,
-) -> ParityCase:
-    """Run a candidate on all inputs.
-
-    Args:
-        artifact: with the spec of its tensors.
-        runner: with the tensors that decoding needs.
-        reference: the description of the reference; None decodes both sides by that of the candidate.
-        runs_again: whether the runner also takes inputs that are prepared by the reference's contract.
-
-    Raises:
-        InputError: the network does not have what the user's budget limits.
-    """
-    spec = artifact.spec
-    precision = coarsest_precision(runner.runtime_info.precision, artifact.precision)
-    decodings = pair_decodings(reference or spec, spec)
-    case = ParityCase(
-        label=str(artifact.path),
-        spec=spec,
-        candidate=CachingRunner(runner),
-        precision=precision,
-        pairs=pairs,
-        tolerance=settings.tolerance(precision),
-        decodings=decodings,
-        budget=settings.budget_for(spec, precision, has_poses=decodings.decode is not None),
-        on_progress=on_progress,
-        runs_again=runs_again,
-    )
-    report = case.report_steps("running")
-    for number, (_, candidate_input) in enumerate(pairs):
-        case.candidate.run(candidate_input.tensors)
-        if runs_again and candidate_input.as_reference is not None:
-            case.candidate.run(candidate_input.as_reference.tensors)
-        report(number + 1, len(pairs))
-    return case
 
 
 def widen_tolerance(tolerance: Tolerance, settings: ParityOptions, floor: NoiseFloor) -> Tolerance:

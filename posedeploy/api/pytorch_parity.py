@@ -9,10 +9,11 @@ from pathlib import Path
 
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.noise_measurement import NoiseMeasurement, UnmeasurableError
-from posedeploy.api.parity_case import ParityCase, run_artifact, widen_tolerance
+from posedeploy.api.parity_case import ParityCase, widen_tolerance
 from posedeploy.api.parity_inputs import ParityInputs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_sensitivity import add_sensitivity
+from posedeploy.api.recorded_candidate import run_artifact
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reference_runners import ReferenceRunners
 from posedeploy.api.saved_reference import save_reference

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from posedeploy.api.collected_outputs import CollectedRunner
-from posedeploy.api.parity_case import record_outputs, run_artifact, widen_tolerance
+from posedeploy.api.parity_case import widen_tolerance
 from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.recorded_candidate import record_outputs, run_artifact
 from posedeploy.api.stage_comparison import compare_stages
 from posedeploy.api.stored_inputs import StoredPairs, select_inputs
 from posedeploy.benchmarks.noise_floor import NoiseFloor

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from posedeploy.api.parity_case import ParityCase, fix_input_shape
-from posedeploy.api.stage_comparison import judge
+from posedeploy.api.stage_comparison import attribute, judge
+from posedeploy.api.undone_attribution import add_undone_cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.known_mistakes import InputMistake, try_input
 from posedeploy.benchmarks.output_mistakes import OutputMistake
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.runner_comparison import PairedInputs
-from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import ModelSpec, Ranges, Tensors
 
@@ -30,15 +30,17 @@ def add_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pari
         reference: returns the outputs that ``result`` was judged against.
     """
     explanation = case.explain(spec, reference, result)
-    if explanation is None:
-        return result
+    if explanation is None or explanation.is_uncertain:
+        undone = add_undone_cause(spec, case, reference, result)
+        if undone.cause is not None or explanation is None:
+            return undone
     cause, mistake = explanation.cause, explanation.mistake
     result = replace(result, cause=cause)
     if mistake is None or not result.differs_in_network:
         return result
     case = replace(case, tolerance=result.tolerance)
     remaining = judge("network", _compare_with(mistake, spec, case, reference, result))
-    stages = tuple(_attribute(stage, remaining, mistake) for stage in result.stages)
+    stages = tuple(attribute(stage, remaining, cause) for stage in result.stages)
     return replace(result, stages=stages)
 
 
@@ -54,17 +56,6 @@ def _compare_with(
     if isinstance(mistake, OutputMistake):
         reference = _MistakenRunner(reference, mistake)
     return case.compare_runners(reference, case.candidate, pairs, result.floor)
-
-
-def _attribute(
-    stage: StageParity, remaining: StageParity, mistake: InputMistake | OutputMistake
-) -> StageParity:
-    """Return the stage with its share of the fault; ``remaining`` is the network without the mistake."""
-    if stage.stage == mistake.stage:
-        return replace(stage, status="different", note=f"as if {mistake.name}")
-    if stage.stage == "network":
-        return replace(remaining, note="after this mistake is taken into account")
-    return stage
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ Each stage gets the input that the reference's stage gets, and the stages after 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from posedeploy.api.decoding_pair import UNDECODABLE, UndecodableError
 from posedeploy.api.parity_case import ParityCase
 from posedeploy.benchmarks.description_differences import list_preprocessing_differences
+from posedeploy.benchmarks.diagnosis import Cause
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import LOWEST_IS_WORST, PoseComparison
@@ -130,6 +131,15 @@ def judge(stage: StageName, parity: Parity, differences: tuple[str, ...] = ()) -
         paired=parity.paired,
         note=note,
     )
+
+
+def attribute(stage: StageParity, remaining: StageParity, cause: Cause) -> StageParity:
+    """Return the stage with its share of the fault; ``remaining`` is the network without the mistake."""
+    if stage.stage == cause.stage:
+        return replace(stage, status="different", note=f"as if {cause.name}")
+    if stage.stage == "network":
+        return replace(remaining, note="after this mistake is taken into account")
+    return stage
 
 
 def _has_people(paired: PoseComparison) -> bool:

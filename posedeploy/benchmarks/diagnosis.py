@@ -19,6 +19,16 @@ from posedeploy.types import ModelSpec, Tensors
 NON_FINITE = "contains NaN or infinity"
 EXPLAINED = 0.8
 """The share of a difference that the best mistake must explain to be named as the cause."""
+EXACT = 0.999
+"""The share of a difference above which a mistake of the reference is surely the cause."""
+
+HINTS: Mapping[str, str] = {
+    "the image were normalized twice": "if the file normalizes its input itself, write "
+    'embedded = ["normalization"] under [input] in its contract',
+    "the image were not normalized": "if the file does not normalize its input itself, remove "
+    '"normalization" from embedded in its contract',
+}
+"""How to fix a mistake that a wrong contract of a third-party file causes."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,9 @@ class Cause:
     """The mistake that explains a difference.
 
     stage: where it is. name: completes "as if"; if the candidate alone has NaN or infinity, a statement such
-    as "heatmaps contains NaN or infinity". explained: the share of the RMS difference that disappears when
-    the reference has this mistake, 0 to 1. input: the name of the input it was measured on.
+    as "heatmaps contains NaN or infinity". explained: the share of the RMS difference, 0 to 1, that
+    disappears when the reference has this mistake, or when the candidate's input undoes it. input: the name
+    of the input it was measured on.
     """
 
     stage: StageName
@@ -38,10 +49,11 @@ class Cause:
     def __str__(self) -> str:
         if self.name.endswith(NON_FINITE):
             return f"{self.name} on {self.input}, and the other output is finite; export in fp32 or bf16"
+        hint = HINTS.get(self.name)
         return (
             f"the outputs are as if {self.name}: that explains {self.explained:.1%} of the difference on "
             f"{self.input}"
-        )
+        ) + (f"; {hint}" if hint else "")
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,11 @@ class Explanation:
 
     cause: Cause
     mistake: InputMistake | OutputMistake | None = None
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether another mistake may be the cause: in low precision, several give similar outputs."""
+        return self.mistake is not None and self.cause.explained < EXACT
 
 
 def explain_difference(
@@ -65,11 +82,11 @@ def explain_difference(
     if output is not None:
         return Explanation(Cause("network", f"{output} {NON_FINITE}", 1.0, network_input.name))
     scales = {name: max_absolute(array) or 1.0 for name, array in expected.items()}
-    total = _distance(expected, actual, scales)
+    total = measure_distance(expected, actual, scales)
     if total == 0 or not math.isfinite(total):
         return None
     candidates = (
-        (_distance(outputs, actual, scales), mistake)
+        (measure_distance(outputs, actual, scales), mistake)
         for mistake, outputs in _try_mistakes(reference, spec, network_input, expected, actual)
     )
     comparable = ((distance, mistake) for distance, mistake in candidates if math.isfinite(distance))
@@ -84,11 +101,12 @@ def explain_difference(
 class DifferingRun:
     """An input on which two models differ, with the outputs of the reference and of the candidate.
 
-    spec: of the reference, in the shape of the input.
+    spec: of the reference, in the shape of the input. candidate_source: the input in the candidate's form.
     """
 
     spec: ModelSpec
     source: NetworkInput
+    candidate_source: NetworkInput
     expected: Tensors
     actual: Tensors
 
@@ -107,7 +125,7 @@ def explain_together(
         outputs = _make_mistake(mistake, reference, run)
         scales = {name: max_absolute(array) or 1.0 for name, array in run.expected.items()}
         own, remaining = (
-            math.inf if side is None else _distance(side, run.actual, scales)
+            math.inf if side is None else measure_distance(side, run.actual, scales)
             for side in (run.expected, outputs)
         )
         if math.isfinite(own) and math.isfinite(remaining):
@@ -146,7 +164,7 @@ def _find_non_finite(expected: Tensors, actual: Tensors) -> str | None:
     return None
 
 
-def _distance(expected: Tensors, actual: Tensors, scales: Mapping[str, float]) -> float:
+def measure_distance(expected: Tensors, actual: Tensors, scales: Mapping[str, float]) -> float:
     """Return the RMS difference of all outputs, each relative to its scale; infinite if shapes differ."""
     if any(expected[name].shape != array.shape for name, array in actual.items()):
         return math.inf

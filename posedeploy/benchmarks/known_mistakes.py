@@ -51,24 +51,25 @@ class InputMistake:
 def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
     """Yield the mistakes in the preprocessing of a network on images or on 2D joints; none for others."""
     if spec.joints is not None:
-        yield from _list_joint_mistakes(spec)
+        yield from list_joint_mistakes(spec)
     if spec.contract is None or "normalization" in spec.contract.embedded:
         return
-    for name, change in _list_contracts(spec.contract).items():
+    for name, change in list_contract_changes(spec.contract).items():
         # The padding is a part of the image, or has its proper value.
         yield InputMistake(name, partial(_with_contract, change))
         yield InputMistake(name, partial(_renormalized, change))
     for name, changed in _list_images().items():
         yield InputMistake(name, partial(_with_image, changed))
     for name, change_array in _list_array_changes(spec.contract).items():
-        yield InputMistake(name, partial(_with_arrays, change_array))
+        yield InputMistake(name, partial(change_arrays, change_array))
     for right, down in SHIFTS:
         for fill in SHIFT_FILLS:
             change_array = partial(_shift_array, right=right, down=down, fill=fill)
-            yield InputMistake(_describe_shift(right, down), partial(_with_arrays, change_array))
+            yield InputMistake(_describe_shift(right, down), partial(change_arrays, change_array))
 
 
-def _list_contracts(contract: InputContract) -> Mapping[str, ChangeContract]:
+def list_contract_changes(contract: InputContract) -> Mapping[str, ChangeContract]:
+    """Return the mistakes in colors, normalization and padding, as changes of the contract."""
     other = "RGB" if contract.color_order == "BGR" else "BGR"
     changes: dict[str, ChangeContract] = {
         f"the image were {other} instead of {contract.color_order}": _swap_colors,
@@ -123,7 +124,8 @@ def _list_array_changes(contract: InputContract) -> Mapping[str, ChangeArray]:
     }
 
 
-def _list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
+def list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
+    """Yield the mistakes in the preprocessing of 2D joints."""
     changes: dict[str, ChangeArray] = {
         "x and y of the joints were exchanged": lambda array: array[..., ::-1],
         "y of the joints pointed up": lambda array: array * np.array([1, -1], array.dtype),
@@ -133,7 +135,7 @@ def _list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
     if swapped is not None:
         changes["left and right joints were swapped"] = lambda array: array[:, list(swapped)]
     for name, change in changes.items():
-        yield InputMistake(name, partial(_with_arrays, change))
+        yield InputMistake(name, partial(change_arrays, change))
     yield InputMistake("the joints were not normalized", _without_normalization)
 
 
@@ -160,22 +162,21 @@ def _with_contract(change: ChangeContract, network_input: NetworkInput, spec: Mo
 def _renormalized(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
     """Return the input with its values normalized as in the changed contract."""
     assert spec.contract is not None, "input mistakes are for images"
-    changed = change(spec.contract)
+    return change_arrays(partial(renormalize, spec.contract, change(spec.contract)), network_input, spec)
+
+
+def renormalize(before: InputContract, after: InputContract, array: Array) -> Array:
+    """Return a channels-first input of one contract with the colors and the normalization of another."""
     mean, std, new_mean, new_std = (
-        np.array(each).reshape(1, -1, 1, 1)
-        for each in (spec.contract.mean, spec.contract.std, changed.mean, changed.std)
+        np.array(each).reshape(1, -1, 1, 1) for each in (before.mean, before.std, after.mean, after.std)
     )
-    is_swapped = changed.color_order != spec.contract.color_order
-
-    def renormalize(array: Array) -> Array:
-        pixels = array * std + mean
-        normalized: Array = ((pixels[:, ::-1] if is_swapped else pixels) - new_mean) / new_std
-        return normalized
-
-    return _with_arrays(renormalize, network_input, spec)
+    pixels = array * std + mean
+    is_swapped = after.color_order != before.color_order
+    normalized: Array = ((pixels[:, ::-1] if is_swapped else pixels) - new_mean) / new_std
+    return normalized
 
 
-def _with_arrays(change: ChangeArray, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
+def change_arrays(change: ChangeArray, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
     """Return the input with changed arrays; those of images are channels-first for ``change``."""
     has_channels_last = spec.inputs[0].layout == "NHWC"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from posedeploy.api import parity_case, reference_runners
+from posedeploy.api import recorded_candidate, reference_runners
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.benchmarks import noise_floor
 from posedeploy.checkpoints.loading import open_checkpoint
@@ -33,7 +33,7 @@ def network(done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         return WinogradLike(model, 1) if on_gpu else open_pytorch_runner(model, RunOptions(threads=1))
 
     monkeypatch.setattr(noise_floor, "RUNS", 2)
-    monkeypatch.setattr(parity_case, "open_runner", open_candidate)
+    monkeypatch.setattr(recorded_candidate, "open_runner", open_candidate)
     monkeypatch.setattr(reference_runners, "open_pytorch_runner", open_reference)
     return Path("artifacts/a.torchscript")
 

@@ -134,6 +134,11 @@ def plant(name: str, folder: Path, target: str = "onnx") -> Planted:
     return Planted(STAGES.get(name, "preprocessing"), NAMES.get(name, ""), compare, bisect)
 
 
+def compare_graph(graph: Graph, folder: Path) -> Parity:
+    """Return the comparison of an ONNX file of a wrong graph with the right checkpoint."""
+    return _Exported(folder, graph, keep, "onnx").compare()
+
+
 class _Exported:
     """An artifact of a wrong graph or of wrong weights, and the right checkpoint with its network."""
 
