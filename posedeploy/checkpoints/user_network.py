@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,10 +21,11 @@ from posedeploy import contracts
 from posedeploy.checkpoints.loading import find_mismatches, load_weights, shapes_of
 from posedeploy.checkpoints.output_shapes import measure_outputs, name_data_dependent_axes
 from posedeploy.checkpoints.reader import open_weights
-from posedeploy.errors import NetworkError
+from posedeploy.errors import NetworkError, PoseDeployError
 from posedeploy.families import has_decoding
 from posedeploy.keypoint_descriptions import check_described
 from posedeploy.output_roles import check_all_roles
+from posedeploy.printable import listed
 from posedeploy.quantization import check_quantization
 from posedeploy.types import Model, ModelSpec
 
@@ -37,8 +40,8 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         weights: the ``Weights.key`` of a set of weights, for a file that holds several.
 
     Raises:
-        NetworkError: the file or function is missing or returns something else, or the network does not fit
-            its spec. Exceptions of the file itself keep their traceback.
+        NetworkError: the file or function is missing, needs arguments, raises an exception (``__cause__``) or
+            returns something else, or the network does not fit its spec.
         CheckpointError: the checkpoint cannot be read or does not fit the network exactly.
     """
     file, colon, function = network.rpartition(":")
@@ -49,16 +52,7 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         raise NetworkError(f"`network={network}`: there is no file {source}")
     with open_weights(path) as contents:
         with _on_import_path(source):
-            try:
-                user_module, network_sha256 = _run(source)
-                build = getattr(user_module, function, None)
-                if not callable(build):
-                    raise NetworkError(f"{source}: no function {function}; define it, or pass another one")
-                result = build()
-            except SystemExit as error:
-                raise NetworkError(
-                    f"{source}: the file ended the program ({error}); {function} must return"
-                ) from error
+            result, network_sha256 = _call(source, function)
             module, spec, where = _network_and_spec(network, result, source.with_suffix(".toml"))
         _check_names(network, spec)
         expected = shapes_of(module)
@@ -80,6 +74,49 @@ def open_user_network(path: Path, network: str, weights: str | None = None) -> M
         weights=checkpoint.weights,
         checkpoint_tensors=checkpoint.tensor_specs,
     )
+
+
+def _call(source: Path, function: str) -> tuple[Any, str]:
+    """Return the result of a function in a file, and the SHA-256 of the code that ran."""
+    try:
+        user_module, network_sha256 = _run(source)
+        build = getattr(user_module, function, None)
+        if build is None:
+            raise NetworkError(f"{source}: no function {function}; define it, or pass another one")
+        _check_function(source, function, build)
+        return build(), network_sha256
+    except PoseDeployError:
+        raise
+    except SystemExit as error:
+        raise NetworkError(
+            f"{source}: the file ended the program ({error}); {function} must return"
+        ) from error
+    except Exception as error:
+        frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename == str(source)]
+        where = f"{source}, line {frames[-1].lineno}" if frames else str(source)
+        raise NetworkError(
+            f"{where}: {function} cannot build the network: {type(error).__name__}: {error}; correct the file"
+        ) from error
+
+
+def _check_function(source: Path, function: str, build: object) -> None:
+    expected = "expected a function without arguments that returns the network"
+    if not callable(build):
+        raise NetworkError(
+            f"{source}: {function} is of type {type(build).__name__}, {expected}; pass such a function"
+        )
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except ValueError:  # some functions in C have no signature
+        return
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
+    if needed:
+        what = "the class" if isinstance(build, type) else "the function"
+        raise NetworkError(
+            f"{source}: {what} {function} needs arguments ({listed(needed)}), {expected}; pass another "
+            f"one, or write one that calls {function}"
+        )
 
 
 @contextmanager
@@ -122,7 +159,7 @@ def _network_and_spec(network: str, result: Any, toml: Path) -> tuple[nn.Module,
             return module, spec, f"`network={network}`"
     raise NetworkError(
         f"`network={network}`: expected an nn.Module, or an nn.Module and its ModelSpec, got "
-        f"{type(result).__name__}"
+        f"{type(result).__name__}; return the network from the function"
     )
 
 

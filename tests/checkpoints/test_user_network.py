@@ -43,6 +43,16 @@ def wrong_pair():
 def failing():
     raise ZeroDivisionError("in the user's own file")
 
+def fold(network, eps=1e-3):
+    pass
+
+def nothing():
+    Net()
+
+class Sized(Net):
+    def __init__(self, inputs, *, outputs):
+        super().__init__()
+
 number = 3
 """
 
@@ -99,7 +109,13 @@ def test_a_function_may_return_the_module_and_its_spec(folder: Path) -> None:
         ("net.py:", "expected FILE.py:FUNCTION"),
         ("other.py:build", "there is no file .*other.py"),
         ("net.py:assemble", "no function assemble; define it"),
-        ("net.py:number", "no function number; define it"),
+        ("net.py:number", "number is of type int, expected a function without arguments that returns the"),
+        ("net.py:fold", "the function fold needs arguments .network., expected a function without arguments"),
+        (
+            "net.py:Sized",
+            "the class Sized needs arguments .inputs, outputs., expected .*or write one that calls Sized",
+        ),
+        ("net.py:nothing", "expected an nn.Module, .*, got NoneType; return the network from the function"),
         ("net.py:wrong", "expected an nn.Module, or an nn.Module and its ModelSpec, got str"),
         ("net.py:wrong_pair", "expected an nn.Module, or an nn.Module and its ModelSpec, got tuple"),
     ],
@@ -150,10 +166,23 @@ def test_a_scale_for_float_outputs_is_an_error(folder: Path) -> None:
         open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
-def test_exceptions_of_the_file_keep_their_traceback(folder: Path) -> None:
-    with pytest.raises(ZeroDivisionError) as raised:
+def test_an_exception_of_the_file_is_named_with_its_line(folder: Path) -> None:
+    line = FILE.splitlines().index('    raise ZeroDivisionError("in the user\'s own file")') + 1
+    with pytest.raises(
+        NetworkError,
+        match=rf"net\.py, line {line}: failing cannot build the network: ZeroDivisionError: in the user's "
+        "own file; correct the file",
+    ) as raised:
         open_user_network(folder / "net.pth", f"{folder}/net.py:failing")
-    assert "net.py" in traceback.extract_tb(raised.tb)[-1].filename
+    cause = raised.value.__cause__
+    assert isinstance(cause, ZeroDivisionError)
+    assert "net.py" in traceback.extract_tb(cause.__traceback__)[-1].filename
+
+
+def test_a_file_that_is_not_python_is_an_error(folder: Path) -> None:
+    (folder / "net.py").write_text("def build(:\n")
+    with pytest.raises(NetworkError, match=r"net\.py: build cannot build the network: SyntaxError: .*line 1"):
+        open_user_network(folder / "net.pth", f"{folder}/net.py:build")
 
 
 def test_a_file_that_ends_the_program_is_an_error(folder: Path) -> None:
