@@ -118,7 +118,7 @@ def build_parity_inputs(
         return _without_images([build_noise_input(candidate)], 1)
     pictures, videos = (images, ()) if frames is None else split_videos(images)
     files = list_readable(pictures, calibration) if pictures else readable
-    played = list_videos(videos, frames, calibration) if frames is not None else ()
+    played = list_videos(videos, frames, calibration, has_images=bool(files)) if frames is not None else ()
     base = with_fixed_size(candidate, ranges=ranges)
     hard = pack_images(_list_hard_images(reference, base), int(base.inputs[0].shape[0]))
     generated = [_make_pair(reference, base, each) for each in hard]

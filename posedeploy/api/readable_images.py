@@ -39,11 +39,8 @@ class VideoFile:
 
 
 def split_videos(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the images and folders among these paths, and the videos, including animations.
-
-    Raises:
-        InputError: a file is neither an image nor a video.
-    """
+    """Return the images and folders among these paths, and the other files: videos, animations, and files
+    that may be damaged videos."""
     images, videos = list[Path](), list[Path]()
     for path in paths:
         (videos if path.is_file() and _is_video(path) else images).append(path)
@@ -56,9 +53,7 @@ def _is_video(path: Path) -> bool:
         with open_file(path) as source:
             return source.is_video
     except InputError:
-        if is_image_file(path):
-            return False
-        raise
+        return not is_image_file(path)
 
 
 def list_files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -100,24 +95,49 @@ def list_readable(images: Sequence[Path], calibration: Calibration | None) -> li
     return readable
 
 
-def list_videos(videos: Sequence[Path], frames: int, calibration: Calibration | None) -> list[VideoFile]:
+def list_videos(
+    videos: Sequence[Path], frames: int, calibration: Calibration | None, *, has_images: bool = False
+) -> list[VideoFile]:
     """Return the user's videos with the number of their frames, at most ``frames``, after each was read once.
 
+    Videos that cannot be read are reported and left out.
+
+    Args:
+        has_images: whether there are images to compare, so that no video is needed.
+
     Raises:
-        InputError: one of them cannot be read, or some of its frames calibrated the network.
+        InputError: none of them can be read and there are no images, or some frames calibrated the network.
     """
-    return [_check_video(name, path, frames, calibration) for name, path in _name_videos(videos)]
+    readable, problems = list[VideoFile](), list[str]()
+    for name, path in _name_videos(videos):
+        overlap = OverlapCheck(calibration)
+        try:
+            video = _read_video(name, path, frames, overlap)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        overlap.report(f"`images={path}`", video.frames, "pass another video")
+        readable.append(video)
+    if problems and not readable and not has_images:
+        raise InputError("; ".join(problems))
+    for problem in problems:
+        logger.warning(f"left out: {problem}")
+    return readable
 
 
-def _check_video(name: str, path: Path, frames: int, calibration: Calibration | None) -> VideoFile:
-    overlap, count = OverlapCheck(calibration), 0
+def _read_video(name: str, path: Path, frames: int, overlap: OverlapCheck) -> VideoFile:
+    """Read the first frames of a video.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    count = 0
     with open_file(path) as source:
         for frame in islice(source, frames):
             overlap.add(f"{name}, frame {count}", frame.image)
             count += 1
         total = source.total
         _report(source)
-    overlap.report(f"`images={path}`", count, "pass another video")
     if count == frames and (total is None or total > count):
         of_all = "frames are" if total is None else f"of {total} frames are"
         logger.info(f"{name}: the first {count} {of_all} compared; pass `frames` to compare more")

@@ -136,6 +136,29 @@ def test_a_damaged_image_beside_another_one_is_left_out(
     assert result_of("p.json")["outputs"][0]["inputs"][-1] == "photo.png"
 
 
+@pytest.mark.parametrize("damaged", ["text.mp4", "empty.mp4", "cut.mp4"])
+def test_a_damaged_video_beside_another_one_is_left_out(
+    damaged: str, human: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    contents = {"text.mp4": b"no video", "empty.mp4": b"", "cut.mp4": Path(VIDEO).read_bytes()[:200]}
+    Path(damaged).write_bytes(contents[damaged])
+    images = ("--images", damaged, "--images", VIDEO, "--frames", 3, "--json", "p.json")
+    result = done("parity", human / "out" / "human.onnx", *images, *network)
+    assert f"left out: {damaged}: " in words(result.stderr)
+    assert [each["video"] for each in result_of("p.json")["videos"]] == [VIDEO]
+
+
+def test_damaged_videos_alone_are_refused_with_all_reasons(
+    human: Path, network: tuple[str, str], refused: Callable[..., str]
+) -> None:
+    Path("text.mp4").write_text("no video")
+    Path("empty.mp4").touch()
+    images = ("--images", "text.mp4", "--images", "empty.mp4")
+    message = refused("parity", human / "out" / "human.onnx", *images, *network)
+    assert "text.mp4: not an image or a video" in message
+    assert "empty.mp4: the file is empty (0 bytes)" in message
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
