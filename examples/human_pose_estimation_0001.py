@@ -1,7 +1,7 @@
 """An example of a user's own network: Open Model Zoo's human-pose-estimation-0001 (Apache-2.0).
 
 It differs from lightweight-openpose-2d in two ways, so this file builds that network and changes it. The
-contract is ``human_pose_estimation_0001.toml`` in the same folder, which ``--network`` reads too. ::
+contract is ``human_pose_estimation_0001.toml`` in the same folder, which ``--network`` also reads. ::
 
     posedeploy export human-pose-estimation-0001.pth \\
         --network examples/human_pose_estimation_0001.py:build --to openvino

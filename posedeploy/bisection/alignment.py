@@ -195,9 +195,9 @@ def _select_first(options: Sequence[dict[str, Match]], agreements: Sequence[floa
     """Return the option with the first tensor, and of these with the last operation, among those that agree
     as well as the best one.
 
-    A result and its rounded copy behind it agree equally. The result of a fused ReLU agrees equally as that
-    of the ReLU and of the operation before it, since another ReLU does not change it; the operators behind it
-    expect the result of the ReLU.
+    A result and its rounded copy agree equally. The result of a fused ReLU agrees equally as the result of
+    the ReLU and as that of the operation before it, since a second ReLU does not change it; the next
+    operators expect the result of the ReLU.
     """
     operations = list(dict.fromkeys(name for option in options for name in option))
     close = []

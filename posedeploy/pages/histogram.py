@@ -14,7 +14,7 @@ GAP_PX = 1.5
 TICK_PX = 46.0
 """The least distance of texts at the axis."""
 WIDE_PX = 92.0
-"""From this width of a bin on, each of its ends has a text, since the chart has few powers of ten."""
+"""The minimum width of bins whose ends are all labeled, since such a chart has few powers of ten."""
 
 
 class Column(NamedTuple):

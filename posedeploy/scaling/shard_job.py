@@ -96,7 +96,7 @@ def find_location(source: str) -> str:
     if scheme_of(path) is not None:
         return path
     if glob.has_magic(path) and not is_pattern(path) and not Path(path).exists():
-        return str(Path(glob.escape(str(Path.cwd())), path))  # brackets in its name are no pattern
+        return str(Path(glob.escape(str(Path.cwd())), path))  # its own brackets are no pattern
     return str(Path(path).absolute())
 
 
