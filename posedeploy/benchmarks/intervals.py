@@ -28,7 +28,7 @@ STUDENT_95 = (
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 """Student's t for an interval of 95%, by the degrees of freedom from 1 on. The last one also serves for more,
-where the interval is too wide by at most 4%."""
+where the interval is too wide by at most 5%."""
 
 
 @dataclass(frozen=True)

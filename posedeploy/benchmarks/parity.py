@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -193,6 +194,8 @@ class Parity:
             worst = output.worst
             element = f"{output.name}[{', '.join(map(str, worst.index))}] on {worst.input}"
             values = f"{worst.candidate:.6g} instead of {worst.reference:.6g}"
+            if not math.isfinite(worst.reference):
+                return f"{element} is {values}: the reference is not finite; check its weights and the input"
             return (
                 f"{element} is {values}: {output.rtol:.1e} of the largest value, tolerance "
                 f"{limits.largest:.1e}{self._floor_text(noise.largest if noise else None)}"

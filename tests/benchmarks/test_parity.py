@@ -129,7 +129,9 @@ def test_nan_fails_on_either_side(value: float, both: bool) -> None:
         "x.xml", reference, ChangedRunner(change), noise_pairs(), tolerance=Tolerance(), decode=decode_crowd
     )
     assert parity.outputs[1].cosine == 0
-    assert parity.failures[0].startswith(f"pafs[0, 0, 2, 1] on picture 1 is {value:.6g} instead of ")
+    where = f"pafs[0, 0, 2, 1] on picture 1 is {value:.6g} instead of "
+    advice = f"{value:.6g}: the reference is not finite; check its weights and the input"
+    assert parity.failures[0].startswith(where + (advice if both else ""))
 
 
 def test_a_difference_within_the_tolerance_passes() -> None:
