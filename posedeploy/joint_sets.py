@@ -250,6 +250,11 @@ KEYPOINT_SETS = {
 """The names of sets in contracts. Those of the table are names too."""
 
 
+def known_name(joint_set: JointSet) -> str:
+    """Return the name of a set in contracts."""
+    return next((name for name, own in KEYPOINT_SETS.items() if own == joint_set.name), joint_set.name)
+
+
 def set_named(name: str, where: str) -> JointSet:
     """Return the set that a contract names.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from posedeploy.errors import InputError
 from posedeploy.joint_names import coco_name
-from posedeploy.joint_sets import JointSet
+from posedeploy.joint_sets import JointSet, known_name
 from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.synthetic.body import JOINTS
 from posedeploy.synthetic.scene import SyntheticPerson
@@ -30,8 +30,8 @@ def check_joint_set(joint_set: JointSet) -> None:
     """
     if not {coco_name(name) for name in joint_set.joints} & {*_KEYPOINTS, *_NEIGHBORS}:
         raise InputError(
-            f"`keypoint_set={joint_set.name}`: synthetic people have none of its keypoints; use a set of "
-            "the body, such as coco-17"
+            f"`keypoint_set={known_name(joint_set)}`: synthetic people have none of its keypoints; use a set "
+            "of the body, such as coco-17"
         )
 
 
