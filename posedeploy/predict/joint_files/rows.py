@@ -29,7 +29,7 @@ def split_rows(rows: Array, source: str) -> Array:
             f"{source}: {width} numbers per row fit no known joint set; expected x and y, or x, y and a "
             f"score, for each of {', '.join(map(str, sorted(known)))} joints"
         )
-    split: Array = rows.reshape(len(rows), -1, sizes[0])
+    split: Array = rows.reshape(len(rows), width // sizes[0], sizes[0])  # -1 fails for no rows
     return split
 
 

@@ -70,6 +70,11 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: np.save(path, np.zeros((0, 17, 2))),
         r"joints of shape \(0, 17, 2\); expected",
     ),
+    "nobody, in rows": (
+        "a.npy",
+        lambda path: np.save(path, np.zeros((0, 51))),
+        r"joints of shape \(0, 17, 3\); expected",
+    ),
     "frames of people": (
         "a.npy",
         lambda path: np.save(path, np.stack([PEOPLE] * 2)),
