@@ -54,6 +54,14 @@ class OrderedLevel:
         return -(-len(self.vertex) // ROWS) * ROWS
 
 
+def take(x: Tensor, rows: Tensor) -> Tensor:
+    """Return ``x[:, rows]`` of (N, rows, F), for one or two axes of rows.
+
+    As an index, it becomes two transpositions in ONNX, which in FP16 crash ONNX Runtime 1.31 on a CPU.
+    """
+    return torch.unflatten(x.index_select(1, rows.flatten()), 1, rows.shape)
+
+
 class Product(nn.Module):
     """(N, inputs, F) to (N, places, F): the product of a sparse matrix with each person's vertices."""
 
@@ -67,7 +75,7 @@ class Product(nn.Module):
         self.register_buffer("blocks", torch.from_numpy(tiles.blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.matmul(self.blocks, x[:, self.columns]).flatten(1, 2)
+        return torch.matmul(self.blocks, take(x, self.columns)).flatten(1, 2)
 
 
 class Convolution(nn.Module):
@@ -110,7 +118,7 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         own, once = x @ self.a + self.bias, x @ self.b
         if self.repeat is not None:
-            own, once = own[:, self.repeat], once[:, self.repeat]
+            own, once = take(own, self.repeat), take(once, self.repeat)
         y = own + self.second(once + self.first(x @ self.c))
         return functional.relu(y) if self.relu else y
 
@@ -135,7 +143,7 @@ class Block(nn.Module):
         if not self.residual:
             return y
         before = x if self.resized is None else x @ self.resized
-        return y + (before if self.repeat is None else before[:, self.repeat])
+        return y + (before if self.repeat is None else take(before, self.repeat))
 
 
 class TiledMeshNet(nn.Module):
@@ -175,8 +183,8 @@ class TiledMeshNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc(self.joints(x).flatten(1)).unflatten(1, (-1, self.channels))
-        x = self.blocks(x[:, self.rows])
-        return x[:, self.vertices]
+        x = self.blocks(take(x, self.rows))
+        return take(x, self.vertices)
 
 
 def _reorder(level: OrderedLevel, columns: OrderedLevel, parents: Array | None = None) -> Sparse:
