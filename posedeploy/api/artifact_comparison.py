@@ -9,12 +9,13 @@ from pathlib import Path
 
 from posedeploy import artifact_files
 from posedeploy.api.against_inputs import build_against_inputs, describe_like
+from posedeploy.api.decoding_pair import pair_decodings
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.open_models import open_with_args
 from posedeploy.api.parity_case import ParityCase
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.recorded_candidate import run_artifact
-from posedeploy.api.stage_attribution import add_cause
+from posedeploy.api.stage_attribution import explain_result
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.matched_outputs import (
     FileOutputs,
@@ -108,8 +109,10 @@ class _Reference:
             FileOutputs(str(self.artifact.path), adapted.outputs, self.spec.roles),
         )
         self._report_unmatched(artifact, matched)
-        case = self._with_coarsest_tolerance(case, settings)
-        case = replace(case, candidate=RenamedRunner(case.candidate, {name: name for name in matched.names}))
+        spec = rename_outputs(self.spec, matched.names, case.spec.roles)
+        own = rename_outputs(case.spec, {name: name for name in matched.names}, case.spec.roles)
+        case = replace(case.with_outputs(matched.names), decodings=pair_decodings(spec, own))
+        case = self._with_limits(case, settings)
         reference = CachingRunner(RenamedRunner(adapted, matched.names))
         result = case.compare(reference, None)
         result = replace(
@@ -122,11 +125,9 @@ class _Reference:
                 outputs=dict(matched.names),
             ),
         )
-        if result.passed:
-            return result
-        spec = rename_outputs(self.spec, matched.names, case.spec.roles)
-        note = "" if result.budget is not None else self._note
-        return replace(add_cause(spec, case, reference, result), floor_note=note)
+        result = explain_result(spec, case, reference, result)
+        is_noise_unknown = not result.passed and result.budget is None
+        return replace(result, floor_note=self._note) if is_noise_unknown else result
 
     @property
     def _note(self) -> str:
@@ -143,15 +144,16 @@ class _Reference:
             if names:
                 logger.info(f"not compared, because only {path} has them: {_join(names)}")
 
-    def _with_coarsest_tolerance(self, case: ParityCase, settings: ParityOptions) -> ParityCase:
-        """Return the case with the tolerance of the reference, if that is in a coarser precision."""
+    def _with_limits(self, case: ParityCase, settings: ParityOptions) -> ParityCase:
+        """Return the case with the tolerance and the budget of the coarser precision of the two."""
         precision = coarsest_precision(self.runner.runtime_info.precision, self.artifact.precision)
-        if not is_coarser(precision, case.precision):
-            return case
-        logger.info(
-            f"{self.artifact.path} runs in {precision}, which is coarser than {case.precision}, so the "
-            f"tolerances of {precision} apply"
-        )
+        if is_coarser(precision, case.precision):
+            logger.info(
+                f"{self.artifact.path} runs in {precision}, which is coarser than {case.precision}, so the "
+                f"tolerances of {precision} apply"
+            )
+        else:
+            precision = case.precision
         return replace(
             case,
             precision=precision,

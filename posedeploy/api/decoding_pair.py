@@ -1,4 +1,4 @@
-"""The decoding of both models of a comparison, by the descriptions of the checkpoint and of the artifact."""
+"""The decoding of both models of a comparison, by the descriptions of the reference and of the artifact."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def pair_decodings(reference: ModelSpec, candidate: ModelSpec) -> DecodingPair:
     """Return the decoding of both models. If only the candidate's is known, it is also the reference's."""
     ours, theirs = build_decode(reference), build_decode(candidate)
     if ours is None:
-        note = "the checkpoint has no description of its decoding" if theirs else "the decoding is unknown"
+        note = "the reference has no description of its decoding" if theirs else "the decoding is unknown"
         return replace(_single(candidate, theirs), note=note)
     differences = list_decoding_differences(reference, candidate)
     if theirs is None and (candidate.family != reference.family or not differences):
@@ -109,7 +109,7 @@ class _Guard:
             if self.reference.unit != self.candidate.unit:
                 raise UndecodableError(
                     f"the poses are in {self.candidate.unit} instead of {self.reference.unit} as for the "
-                    "checkpoint"
+                    "reference"
                 )
             try:
                 poses = decode(outputs, placement)

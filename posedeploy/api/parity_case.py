@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,14 +12,9 @@ from posedeploy.api.decoding_pair import DecodingPair, UndecodableError
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.diagnosis import (
-    EXPLAINED,
-    DifferingRun,
-    Explanation,
-    explain_difference,
-    explain_together,
-)
+from posedeploy.benchmarks.diagnosis import DifferingRun
 from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.matched_outputs import RenamedRunner
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR, NoiseFloor
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.row_pairing import find_row_axes, pair_rows
@@ -39,6 +34,7 @@ class ParityCase:
     precision: the one whose tolerances hold. runs_again: whether the candidate also ran on
     ``NetworkInput.as_reference``, where it is set. model_sha256: the hash of each file; empty if there is no
     file. reopen: opens the candidate again, to run it on other inputs; None if it cannot be.
+    has_live_reference: whether the reference runs on any input, not only on those of ``pairs``.
     """
 
     label: str
@@ -53,10 +49,25 @@ class ParityCase:
     runs_again: bool = True
     model_sha256: Mapping[str, str] = field(default_factory=dict)
     reopen: Callable[[], AbstractContextManager[Runner]] | None = None
+    has_live_reference: bool = True
 
     def report_steps(self, activity: str) -> Callable[[int, int | None], None]:
         """Return a function that reports the progress of an activity on this artifact."""
         return report_steps(self.on_progress, f"{activity} {Path(self.label).name}")
+
+    def with_outputs(self, names: Collection[str]) -> ParityCase:
+        """Return the case with these outputs of the candidate only."""
+        kept = {name: name for name in names}
+        reopen = self.reopen
+
+        @contextmanager
+        def reopen_renamed() -> Iterator[Runner]:
+            assert reopen is not None, "set below"
+            with reopen() as runner:
+                yield RenamedRunner(runner, kept)
+
+        candidate = RenamedRunner(self.candidate, kept)
+        return replace(self, candidate=candidate, reopen=None if reopen is None else reopen_renamed)
 
     def compare(self, reference: Runner, floor: NoiseFloor | None) -> Parity:
         """Compare the candidate with a reference, with a tolerance of at least the noise floor.
@@ -75,37 +86,18 @@ class ParityCase:
             model_sha256=self.model_sha256,
         )
 
-    def explain(self, spec: ModelSpec, reference: Runner, result: Parity) -> Explanation | None:
-        """Return the known mistake that explains the difference on the inputs where it is largest.
-
-        Args:
-            spec: of the reference, with the names of the outputs in ``result``.
-        """
-        runs = self.rerun_worst(spec, reference, result)
-        if not runs:
-            return None
-        first = runs[0]
-        explanation = explain_difference(reference, first.spec, first.source, first.expected, first.actual)
-        if explanation is None or explanation.mistake is None:
-            return explanation
-        explained = explain_together(reference, explanation.mistake, runs)
-        return explanation if explained >= EXPLAINED else None
-
-    def rerun_worst(
-        self, spec: ModelSpec, reference: Runner, result: Parity, *, by_relative: bool = True
-    ) -> list[DifferingRun]:
+    def rerun_worst(self, spec: ModelSpec, reference: Runner, result: Parity) -> list[DifferingRun]:
         """Return both outputs on the inputs with the largest differences, the worst first.
 
         Empty if the numbers of rows differ on the worst one; others where they differ are left out.
 
         Args:
             spec: of the reference, with the names of the outputs in ``result``.
-            by_relative: whether differences count relative to the outputs of the same input.
         """
         if not result.outputs:
             return []
         worst = max(result.outputs, key=lambda output: output.rtol)
-        sizes = [each.max_relative if by_relative else each.max_absolute for each in worst.differences]
+        sizes = [each.max_absolute for each in worst.differences]
         numbers = sorted(range(len(sizes)), key=lambda number: -sizes[number])[: 1 + CONFIRMATIONS]
         runs = self._run_both(spec, reference, numbers)
         return [runs[number] for number in numbers if number in runs] if numbers[0] in runs else []

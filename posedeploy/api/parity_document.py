@@ -95,8 +95,41 @@ class Sensitivity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StagePoses:
+    """The differences of poses that one stage causes."""
+
+    unmatched_keypoints: int = 0
+    measures: Mapping[str, MeasureSummary] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageVerdict:
+    """The verdict on one stage."""
+
+    stage: str
+    status: str
+    differences: tuple[str, ...] = ()
+    max_relative: float | None = None
+    paired: StagePoses | None = None
+    failures: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def reasons(self) -> str:
+        """What differs, and why the stage has its verdict."""
+        return "; ".join((*self.differences, *self.failures, *filter(None, [self.note])))
+
+
+@dataclass(frozen=True)
+class AgainstFile:
+    """The artifact that was the reference instead of PyTorch."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParityRow:
-    """The comparison of one artifact with PyTorch."""
+    """The comparison of one artifact with PyTorch, or with another artifact."""
 
     label: str
     runtime_info: RuntimeInfo
@@ -109,6 +142,13 @@ class ParityRow:
     paired: PairedPoses | None = None
     videos: tuple[ComparedVideo, ...] = ()
     sensitivity: Sensitivity | None = None
+    stages: tuple[StageVerdict, ...] = ()
+    against: AgainstFile | None = None
+
+    @property
+    def reference_name(self) -> str:
+        """What the artifact was compared with: PyTorch, or the path of an artifact."""
+        return "PyTorch" if self.against is None else self.against.path
 
     @property
     def max_relative(self) -> float | None:

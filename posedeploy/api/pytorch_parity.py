@@ -17,13 +17,12 @@ from posedeploy.api.recorded_candidate import run_artifact
 from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reference_runners import ReferenceRunners
 from posedeploy.api.saved_reference import save_reference
-from posedeploy.api.stage_attribution import add_cause
-from posedeploy.api.stage_comparison import compare_stages
+from posedeploy.api.stage_attribution import explain_result
+from posedeploy.api.stage_comparison import add_stages
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, find_largest
 from posedeploy.benchmarks.parity import Parity, ReferenceInfo
 from posedeploy.benchmarks.runner_comparison import PairedInputs
-from posedeploy.benchmarks.stage_parity import is_in_decoding_only
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
 from posedeploy.convert.export_options import ignore_progress
@@ -88,14 +87,11 @@ def compare_with_pytorch(
 
 def _finish(path: Path | None, model: Model, case: ParityCase, reference: Runner, result: Parity) -> Parity:
     """Write the inputs and the reference's outputs to ``path``, if the user asked for it, and return the
-    result with its stages, and with the cause of the differences, if it is known and not in the decoding."""
+    result with its stages and the cause of its differences."""
     if path is not None:
         save_reference(path, model, case.pairs, reference, result)
-    result = _add_stages(model.spec, case, reference, result)
     result = replace(result, reference=_describe_reference(model, reference))
-    if result.passed or is_in_decoding_only(result.stages):
-        return result
-    return add_cause(model.spec, case, reference, result)
+    return explain_result(model.spec, case, reference, result)
 
 
 def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
@@ -107,14 +103,6 @@ def _describe_reference(model: Model, reference: Runner) -> ReferenceInfo:
         mesh_sha256=model.mesh_sha256,
         runtime_info=reference.runtime_info,
     )
-
-
-def _add_stages(spec: ModelSpec, case: ParityCase, reference: Runner, result: Parity) -> Parity:
-    """Return the result with its stages, if it has none yet."""
-    if result.stages:
-        return result
-    case = replace(case, tolerance=result.tolerance)
-    return replace(result, stages=compare_stages(case, spec, reference, result))
 
 
 @dataclass(frozen=True)
@@ -138,7 +126,7 @@ class _NoiseCase:
         runtime_info = case.candidate.runtime_info
         is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
         if (is_plain or case.budget is not None) and not self.settings.noise_floor:
-            result = _add_stages(self.model.spec, case, reference, case.compare(reference, None))
+            result = add_stages(case, self.model.spec, reference, case.compare(reference, None))
             is_decided = case.tolerance.is_fixed or case.budget is not None
             if result.passed or is_decided or not result.differs_in_network:
                 return self.finish(reference, result)

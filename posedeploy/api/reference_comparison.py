@@ -10,7 +10,7 @@ from posedeploy.api.collected_outputs import CollectedRunner
 from posedeploy.api.parity_case import widen_tolerance
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.recorded_candidate import record_outputs, run_artifact
-from posedeploy.api.stage_comparison import compare_stages
+from posedeploy.api.stage_attribution import explain_result
 from posedeploy.api.stored_inputs import StoredPairs, select_inputs
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.parity import Parity, ReferenceInfo
@@ -76,9 +76,9 @@ def compare_with_reference(
     floor = _saved_floor(document.floor, case.precision, device)
     if floor is not None:
         case = replace(case, tolerance=widen_tolerance(case.tolerance, settings, floor))
+    case = replace(case, has_live_reference=False)
     with StoredRunner(reference) as runner:
-        result = case.compare(runner, floor)
-        result = replace(result, stages=compare_stages(case, document.spec, runner, result))
+        result = explain_result(document.spec, case, runner, case.compare(runner, floor))
     if floor is None and result.budget is None and not result.passed:
         result = replace(result, floor_note=_describe_missing_floor(case.precision, device))
     saved = ReferenceInfo(checkpoint=document.checkpoint, checkpoint_sha256=document.checkpoint_sha256)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from posedeploy.api.decoding_pair import UNDECODABLE, UndecodableError
 from posedeploy.api.parity_case import ParityCase
+from posedeploy.benchmarks.comparable_contract import describe_embedded_steps
 from posedeploy.benchmarks.description_differences import list_preprocessing_differences
 from posedeploy.benchmarks.diagnosis import Cause
 from posedeploy.benchmarks.inputs import NetworkInput
@@ -31,7 +32,7 @@ def compare_stages(
 ) -> tuple[StageParity, ...]:
     """Compare each stage of a candidate.
 
-    Only a stage whose description differs from that of the checkpoint is measured, so a correct artifact
+    Only a stage whose description differs from that of the reference is measured, so a correct artifact
     needs no additional runs.
 
     Args:
@@ -39,16 +40,26 @@ def compare_stages(
         reference: returns the outputs that ``result`` was judged against.
     """
     preprocessing = _compare_preprocessing(case, reference_spec)
+    note = "; ".join(filter(None, [preprocessing.note, describe_embedded_steps(reference_spec, case.spec)]))
+    preprocessing = replace(preprocessing, note=note)
     is_changed = preprocessing.max_relative is not None
     decoding = _compare_decoding(case, reference)
     return (preprocessing, _compare_network(case, reference, result, is_changed=is_changed), decoding)
 
 
+def add_stages(case: ParityCase, reference_spec: ModelSpec, reference: Runner, result: Parity) -> Parity:
+    """Return the result with its stages, if it has none yet."""
+    if result.stages:
+        return result
+    case = replace(case, tolerance=result.tolerance)
+    return replace(result, stages=compare_stages(case, reference_spec, reference, result))
+
+
 def _compare_preprocessing(case: ParityCase, reference: ModelSpec) -> StageParity:
     if case.spec.contract is None and case.spec.joints is None:
         return _not_compared("preprocessing", "the artifact has no description of its preprocessing")
-    if (case.spec.contract is None) != (reference.contract is None):
-        return _not_compared("preprocessing", "the checkpoint has no description of its preprocessing")
+    if _list_descriptions(case.spec) != _list_descriptions(reference):
+        return _not_compared("preprocessing", "the reference has no description of its preprocessing")
     differences = list_preprocessing_differences(reference, case.spec)
     if not differences:
         return StageParity(stage="preprocessing", status="same")
@@ -58,6 +69,10 @@ def _compare_preprocessing(case: ParityCase, reference: ModelSpec) -> StageParit
         return _not_compared("preprocessing", "the artifact did not run on this machine", differences)
     pairs = ChangedPairs(case.pairs, lambda _, theirs: (theirs.as_reference or theirs, theirs))
     return judge("preprocessing", case.compare_runners(case.candidate, case.candidate, pairs), differences)
+
+
+def _list_descriptions(spec: ModelSpec) -> list[bool]:
+    return [each is not None for each in (spec.contract, spec.joints)]
 
 
 def _compare_network(case: ParityCase, reference: Runner, result: Parity, *, is_changed: bool) -> StageParity:
@@ -136,9 +151,9 @@ def judge(stage: StageName, parity: Parity, differences: tuple[str, ...] = ()) -
 def attribute(stage: StageParity, remaining: StageParity, cause: Cause) -> StageParity:
     """Return the stage with its share of the fault; ``remaining`` is the network without the mistake."""
     if stage.stage == cause.stage:
-        return replace(stage, status="different", note=f"as if {cause.name}")
+        return replace(stage, status="different", note=cause.description)
     if stage.stage == "network":
-        return replace(remaining, note="after this mistake is taken into account")
+        return replace(remaining, note=remaining.note or "after this mistake is taken into account")
     return stage
 
 

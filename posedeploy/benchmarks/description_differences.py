@@ -1,7 +1,7 @@
-"""Differences between two descriptions of one network: that of its artifact and that of its checkpoint.
+"""Differences between two descriptions of one network: that of an artifact and that of the reference.
 
 A manifest or a ``contract`` file describes an artifact. Users can edit both, so the artifact can prepare
-images or decode outputs in another way than the checkpoint.
+images or decode outputs in another way than the reference.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from posedeploy.benchmarks.comparable_contract import comparable_contract
 from posedeploy.decoding_options import options_of
 from posedeploy.families import decoder_poses_of
 from posedeploy.joint_names import coco_name
 from posedeploy.printable import printable
 from posedeploy.types import ModelSpec
 
-SIZE_AND_FORM = frozenset({"height", "width", "embedded"})
-"""The fields of an image contract that an export may change."""
 NOT_DECODING = frozenset({"variant", "inputs", "outputs", "contract", "joints", "decoding"})
 """The fields of a spec that decoding does not use, or, of ``outputs``, only as ``map_stride``; and
 ``decoding``, whose options are compared one by one."""
@@ -31,10 +30,13 @@ def list_preprocessing_differences(reference: ModelSpec, candidate: ModelSpec) -
 
     Sizes and embedded steps do not count, because an export may change them.
     """
+    contract = reference.contract
+    if contract is not None and candidate.contract is not None:
+        contract = comparable_contract(contract, candidate.contract)
     return tuple(
         _describe(f"{part}.{name}", theirs, ours)
-        for part in ("contract", "joints")
-        for name, ours, theirs in _pairs(getattr(reference, part), getattr(candidate, part), SIZE_AND_FORM)
+        for part, own in (("contract", contract), ("joints", reference.joints))
+        for name, ours, theirs in _pairs(own, getattr(candidate, part), frozenset())
     )
 
 
@@ -70,7 +72,7 @@ def find_skeleton_difference(reference: ModelSpec, candidate: ModelSpec) -> str 
         for what, bones in (("has the bone", extra), ("does not have the bone", missing))
         if bones
     ]
-    return f"the skeleton differs from that of the checkpoint: it {' and '.join(parts)}"
+    return f"the skeleton differs from that of the reference: it {' and '.join(parts)}"
 
 
 def order_by_names(reference: ModelSpec, candidate: ModelSpec) -> tuple[int, ...] | None:

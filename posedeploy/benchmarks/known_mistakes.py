@@ -64,8 +64,8 @@ def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
         yield InputMistake(name, partial(change_arrays, change_array))
     for right, down in SHIFTS:
         for fill in SHIFT_FILLS:
-            change_array = partial(_shift_array, right=right, down=down, fill=fill)
-            yield InputMistake(_describe_shift(right, down), partial(change_arrays, change_array))
+            change_array = partial(shift_array, right=right, down=down, fill=fill)
+            yield InputMistake(describe_shift(right, down), partial(change_arrays, change_array))
 
 
 def list_contract_changes(contract: InputContract) -> Mapping[str, ChangeContract]:
@@ -97,15 +97,16 @@ def _list_images() -> Mapping[str, ChangeImage]:
             _resize, interpolation=interpolation
         )
     for right, down in SHIFTS:
-        images[_describe_shift(right, down)] = partial(_shift, right=right, down=down)
+        images[describe_shift(right, down)] = partial(_shift, right=right, down=down)
     return images
 
 
-def _describe_shift(right: int, down: int) -> str:
+def describe_shift(right: int, down: int) -> str:
+    """Return the name of a shift of the image in px."""
     return f"the image were shifted by ({right}, {down}) px"
 
 
-def _shift_array(array: Array, right: int, down: int, fill: Fill) -> Array:
+def shift_array(array: Array, right: int, down: int, fill: Fill) -> Array:
     """Return the input of the network shifted by px; ``fill``: of the pixels at the border."""
     padding = [(0, 0), (0, 0), (max(down, 0), max(-down, 0)), (max(right, 0), max(-right, 0))]
     (top, bottom), (left, end) = padding[2:]
@@ -124,8 +125,8 @@ def _list_array_changes(contract: InputContract) -> Mapping[str, ChangeArray]:
     }
 
 
-def list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
-    """Yield the mistakes in the preprocessing of 2D joints."""
+def list_joint_changes(spec: ModelSpec) -> dict[str, ChangeArray]:
+    """Return the mistakes in 2D joints as changes of the input, each of which undoes itself."""
     changes: dict[str, ChangeArray] = {
         "x and y of the joints were exchanged": lambda array: array[..., ::-1],
         "y of the joints pointed up": lambda array: array * np.array([1, -1], array.dtype),
@@ -134,7 +135,12 @@ def list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
     swapped = swap_sides(joint_set_of(spec).joints)
     if swapped is not None:
         changes["left and right joints were swapped"] = lambda array: array[:, list(swapped)]
-    for name, change in changes.items():
+    return changes
+
+
+def list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
+    """Yield the mistakes in the preprocessing of 2D joints."""
+    for name, change in list_joint_changes(spec).items():
         yield InputMistake(name, partial(change_arrays, change))
     yield InputMistake("the joints were not normalized", _without_normalization)
 

@@ -133,8 +133,11 @@ def rename_outputs(spec: ModelSpec, names: Mapping[str, str], roles: Mapping[str
     """Return the spec of the reference with the outputs of a ``RenamedRunner``.
 
     Args:
-        roles: those of the candidate.
+        roles: those of the candidate, which a reference without roles gets.
     """
     outputs = {tensor.name: tensor for tensor in spec.outputs}
     renamed = tuple(replace(outputs[old], name=new) for new, old in names.items())
-    return replace(spec, outputs=renamed, roles={role: name for role, name in roles.items() if name in names})
+    new_names = {old: new for new, old in names.items()}
+    own = {role: new_names[name] for role, name in spec.roles.items() if name in new_names}
+    shared = own or {role: name for role, name in roles.items() if name in names}
+    return replace(spec, outputs=renamed, roles=shared)

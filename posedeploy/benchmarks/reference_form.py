@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from posedeploy.benchmarks.comparable_contract import comparable_contract
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.types import ModelSpec
 
@@ -20,8 +21,7 @@ def add_reference_form(
     """
     if reference.contract is None or candidate.contract is None or network_input.image is None:
         return network_input
-    kept = {name: getattr(candidate.contract, name) for name in ("height", "width", "embedded")}
-    contract = replace(reference.contract, **kept)
+    contract = comparable_contract(reference.contract, candidate.contract)
     if contract == candidate.contract:
         return network_input
     spec = replace(candidate, contract=contract)

@@ -7,31 +7,40 @@ reference once its input undoes the mistake, the candidate has that mistake, in 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from posedeploy.benchmarks.array_differences import max_absolute
-from posedeploy.benchmarks.diagnosis import EXPLAINED, Cause, DifferingRun, measure_distance
 from posedeploy.benchmarks.inputs import NetworkInput
-from posedeploy.benchmarks.known_mistakes import change_arrays, list_contract_changes, renormalize
-from posedeploy.runtimes.base import Runner
+from posedeploy.benchmarks.known_mistakes import (
+    change_arrays,
+    describe_shift,
+    list_contract_changes,
+    list_joint_changes,
+    renormalize,
+    shift_array,
+)
+from posedeploy.benchmarks.output_mistakes import SHIFTS
+from posedeploy.benchmarks.stage_parity import StageName
 from posedeploy.types import Array, InputContract, ModelSpec
 
 ChangeArray = Callable[[Array], Array]
-TIE = 0.01
-"""The explained shares of two mistakes that differ by less do not tell which one it is."""
 
 
 @dataclass(frozen=True)
 class UndoneMistake:
-    """The change of an input that undoes a mistake. name: of the mistake; completes "as if"."""
+    """The change of an input that undoes a mistake.
+
+    name: of the mistake; completes "as if". is_complete: whether the whole input is undone; a shift has lost
+    the pixels at the border.
+    """
 
     name: str
     undo: ChangeArray
+    is_complete: bool = True
+    stage: StageName = "preprocessing"
 
     def apply(self, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
         """Return the input of the candidate that undoes the mistake; ``spec`` is the candidate's."""
@@ -39,13 +48,15 @@ class UndoneMistake:
 
 
 def list_undone_mistakes(spec: ModelSpec) -> Iterator[UndoneMistake]:
-    """Yield the mistakes in colors, normalization and layout that a changed input of a network on images
-    undoes.
+    """Yield the mistakes that a changed input undoes: in the colors, the normalization, the layout and the
+    position of images, and in 2D joints.
 
     Args:
         spec: of the candidate. If its contract embeds the normalization, its inputs are pixels.
     """
     contract, tensor = spec.contract, spec.inputs[0]
+    if spec.joints is not None:
+        yield from (UndoneMistake(name, undo) for name, undo in list_joint_changes(spec).items())
     if contract is None or len(tensor.shape) != 4:
         return
     is_float = np.issubdtype(np.dtype(tensor.dtype), np.floating)
@@ -63,46 +74,9 @@ def list_undone_mistakes(spec: ModelSpec) -> Iterator[UndoneMistake]:
     yield UndoneMistake("the image were mirrored", lambda array: array[..., ::-1])
     yield UndoneMistake("a channels-last image were read as channels first", _undo_channels_last)
     yield UndoneMistake("height and width of the image were exchanged", _undo_exchange)
-
-
-def find_undone_mistake(
-    candidate: Runner, spec: ModelSpec, runs: Sequence[DifferingRun]
-) -> tuple[UndoneMistake, Cause] | None:
-    """Return the mistake that explains the difference on all inputs best if they undo it.
-
-    None if none explains enough. Of mistakes that explain nearly the same, the first one in the list is
-    returned.
-
-    Args:
-        candidate: takes the inputs of ``runs``. spec: its description. runs: the first one is in the message.
-    """
-    scales = {name: max(max_absolute(run.expected[name]) for run in runs) or 1.0 for name in runs[0].expected}
-    tried = [(_explain(candidate, spec, runs[:1], scales, each), each) for each in list_undone_mistakes(spec)]
-    finalists = [mistake for explained, mistake in tried if explained >= EXPLAINED]
-    shares = [_explain(candidate, spec, runs, scales, each) for each in finalists]
-    best = max(shares, default=0.0)
-    if best < EXPLAINED:
-        return None
-    index = next(index for index, share in enumerate(shares) if share >= best - TIE)
-    explained = next(explained for explained, mistake in tried if mistake is finalists[index])
-    return finalists[index], Cause("preprocessing", finalists[index].name, explained, runs[0].source.name)
-
-
-def _explain(
-    candidate: Runner,
-    spec: ModelSpec,
-    runs: Sequence[DifferingRun],
-    scales: Mapping[str, float],
-    mistake: UndoneMistake,
-) -> float:
-    """Return the share of the RMS difference that disappears if the inputs undo the mistake."""
-    before = after = 0.0
-    for run in runs:
-        outputs = candidate.run(mistake.apply(run.candidate_source, spec).tensors)
-        before += measure_distance(run.expected, run.actual, scales) ** 2
-        after += measure_distance(run.expected, outputs, scales) ** 2
-    explained = 1 - math.sqrt(after / before) if before > 0 else 0.0
-    return explained if math.isfinite(explained) else 0.0
+    for right, down in SHIFTS:
+        undo = partial(shift_array, right=-right, down=-down, fill="wrap")
+        yield UndoneMistake(describe_shift(right, down), undo, is_complete=False)
 
 
 def _have_same_values(first: InputContract, second: InputContract) -> bool:

@@ -10,6 +10,8 @@ from posedeploy.benchmarks.parity import Parity
 from tests.support.faulty_networks import GRAPHS, Graph
 from tests.support.planted_faults import NAMES, compare_graph
 
+ALIKE = ("divided by 255 twice",)
+"""Mistakes that others explain as well, because their inputs differ by less than the rounding."""
 WITH_MISTAKES = ("normalized twice", "channels swapped", "divided by 255 twice", "transposed image")
 
 
@@ -28,10 +30,12 @@ def compare_coarse(data: str, folder: Path) -> Parity:
 def test_a_mistake_before_rounding_is_named(name: str, tmp_path: Path) -> None:
     result = compare_coarse(GRAPHS[name].data, tmp_path)
     assert result.cause is not None
-    assert (result.cause.stage, result.cause.name) == ("preprocessing", NAMES[name])
-    assert result.cause.explained > 0.8
+    alternatives = result.cause.alternatives
+    assert NAMES[name] in [result.cause.name, *(each.name for each in alternatives)]
+    assert result.cause.stage == "preprocessing" and result.cause.explained > 0.8
+    assert bool(alternatives) == (name in ALIKE)
     preprocessing = result.stages[0]
-    assert (preprocessing.status, preprocessing.note) == ("different", f"as if {NAMES[name]}")
+    assert (preprocessing.status, preprocessing.note) == ("different", result.cause.description)
 
 
 def test_the_message_of_a_doubled_normalization_says_how_to_fix_it(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from posedeploy.benchmarks.diagnosis import Cause, explain_difference
+from posedeploy.benchmarks.diagnosis import Cause, DifferingRun, find_non_finite
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, build_people_inputs
+from posedeploy.benchmarks.mistake_ranking import MistakeRanking, list_reference_mistakes
 from posedeploy.benchmarks.output_mistakes import swap_sides
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.runtimes.pytorch import PyTorchRunner
@@ -113,7 +114,13 @@ def _cause(
     model: Model, spec: ModelSpec, given: NetworkInput, actual: Callable[[PyTorchRunner], Tensors]
 ) -> Cause | None:
     with PyTorchRunner(replace(model, spec=spec), RunOptions(threads=1)) as runner:
-        explanation = explain_difference(runner, spec, given, runner.run(given.tensors), actual(runner))
+        run = DifferingRun(spec, given, given, runner.run(given.tensors), actual(runner))
+        return find_non_finite(run) or _rank(runner, run)
+
+
+def _rank(runner: PyTorchRunner, run: DifferingRun) -> Cause | None:
+    ranking = MistakeRanking([run])
+    explanation = ranking.explain(ranking.rank(list_reference_mistakes(runner, run)), "advice")
     return explanation and explanation.cause
 
 
@@ -276,7 +283,8 @@ def test_outputs_that_are_nan_on_both_sides_have_no_cause(
 ) -> None:
     with PyTorchRunner(replace(tiny, spec=spec), RunOptions(threads=1)) as runner:
         expected = {name: np.full_like(array, np.nan) for name, array in runner.run(given.tensors).items()}
-        assert explain_difference(runner, spec, given, expected, expected) is None
+        run = DifferingRun(spec, given, given, expected, expected)
+        assert find_non_finite(run) is None and _rank(runner, run) is None
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from posedeploy.benchmarks.diagnosis import EXPLAINED, DifferingRun, explain_together
+from posedeploy.benchmarks.diagnosis import DifferingRun
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
 from posedeploy.benchmarks.known_mistakes import list_input_mistakes, try_input
+from posedeploy.benchmarks.mistake_ranking import MistakeRanking, list_reference_mistakes
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import InputContract, Model, ModelSpec, RuntimeInfo, Tensors, TensorSpec
 
@@ -40,6 +41,12 @@ def build_inputs(tiny: Model) -> tuple[ModelSpec, list[NetworkInput]]:
     return spec, build_image_inputs(spec, [(name, form.copy()) for name, form in forms.items()])
 
 
+def rank(runner: Runner, runs: list[DifferingRun]) -> list[str]:
+    """Return the mistakes that explain the difference."""
+    mistakes = list_reference_mistakes(runner, runs[0])
+    return [each.mistake.name for each in MistakeRanking(runs).rank(mistakes)]
+
+
 def test_rounding_errors_that_look_like_a_mistake_on_one_input_are_not_explained(tiny: Model) -> None:
     """The height and width of the image were once named as the cause of rounding errors of INT8."""
     spec, sources = build_inputs(tiny)
@@ -53,8 +60,8 @@ def test_rounding_errors_that_look_like_a_mistake_on_one_input_are_not_explained
         DifferingRun(spec, source, source, {"out": own}, {"out": own + error})
         for source, own in zip(sources, outputs, strict=True)
     ]
-    assert explain_together(runner, mistake, runs[:1]) > EXPLAINED
-    assert explain_together(runner, mistake, runs) < EXPLAINED
+    assert MISTAKE in rank(runner, runs[:1])
+    assert MISTAKE not in rank(runner, runs)
 
 
 def test_a_mistake_on_all_inputs_is_explained(tiny: Model) -> None:
@@ -67,4 +74,4 @@ def test_a_mistake_on_all_inputs_is_explained(tiny: Model) -> None:
         for source, wrong in zip(sources, changed, strict=True) if wrong is not None
     ]  # fmt: skip
     assert len(runs) == len(sources)
-    assert explain_together(runner, mistake, runs) == 1
+    assert rank(runner, runs) == [MISTAKE]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posedeploy.api import parity_case
+from posedeploy.api import stage_attribution
 from tests.commands.conftest import Invoke, words
 from tests.support.faulty_descriptions import DESCRIPTIONS, change_description
 from tests.support.networks import write_crop_network
@@ -37,7 +37,7 @@ def test_a_fault_in_the_description_is_found_in_its_stage(
 ) -> None:
     planted = DESCRIPTIONS[fault]
     searches = list[None]()
-    monkeypatch.setattr(parity_case, "explain_difference", lambda *_: searches.append(None))
+    monkeypatch.setattr(stage_attribution, "list_reference_mistakes", lambda *_: searches.append(None) or [])
     change_description(single_person / "hg.onnx", Path("hg.onnx"), planted.change)
     result = invoke("parity", "hg.onnx", "--checkpoint", single_person / "hg.pth", "--json", "p.json")
     assert result.exit_code == 1, result.output

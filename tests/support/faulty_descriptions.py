@@ -68,7 +68,7 @@ DESCRIPTIONS: Mapping[str, DescriptionFault] = {
     "skeleton": DescriptionFault(
         "decoding",
         _bend_skeleton,
-        "the skeleton differs from that of the checkpoint: it has the bone head_top-right_ankle and does not "
+        "the skeleton differs from that of the reference: it has the bone head_top-right_ankle and does not "
         "have the bone right_ankle-right_knee",
     ),
     "number of keypoints": DescriptionFault(

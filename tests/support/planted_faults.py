@@ -134,6 +134,23 @@ def plant(name: str, folder: Path, target: str = "onnx") -> Planted:
     return Planted(STAGES.get(name, "preprocessing"), NAMES.get(name, ""), compare, bisect)
 
 
+def compare_with_artifact(graph: Graph, folder: Path) -> Parity:
+    """Return the comparison of an ONNX file of a wrong graph with an OpenVINO file of the right one."""
+    right, wrong = (_Exported(folder, each, keep, target) for each, target in _both(graph))
+    return pd.compare(wrong.artifact, against=right.artifact).results[0]
+
+
+def compare_with_reference(graph: Graph, folder: Path) -> Parity:
+    """Return the comparison of an ONNX file of a wrong graph with a reference file of the right one."""
+    right, wrong = (_Exported(folder, each, keep, target) for each, target in _both(graph))
+    right.save_reference(folder / "r.safetensors")
+    return pd.compare(wrong.artifact, reference=folder / "r.safetensors").results[0]
+
+
+def _both(graph: Graph) -> tuple[tuple[Graph, str], ...]:
+    return (Graph(batch=graph.batch), "openvino"), (graph, "onnx")
+
+
 def compare_graph(graph: Graph, folder: Path) -> Parity:
     """Return the comparison of an ONNX file of a wrong graph with the right checkpoint."""
     return _Exported(folder, graph, keep, "onnx").compare()
@@ -153,6 +170,16 @@ class _Exported:
         model = load_checkpoint(wrong, network=graph.write(folder / "wrong.py"))
         options = pd.ExportOptions(precision=precision)
         [self._artifact] = pd.export(model, target, folder / "out", options=options)
+
+    @property
+    def artifact(self) -> pd.Artifact:
+        """The artifact of the wrong graph."""
+        return self._artifact
+
+    def save_reference(self, path: Path) -> None:
+        """Write a reference file with the outputs of the right checkpoint."""
+        checkpoint, network = self._checkpoint, self._network
+        pd.compare(self._artifact, checkpoint=checkpoint, network=network, save_reference=path)
 
     def compare(self) -> Parity:
         report = pd.compare(self._artifact, checkpoint=self._checkpoint, network=self._network)

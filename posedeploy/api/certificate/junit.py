@@ -52,6 +52,9 @@ def _add_result(suite: ElementTree.Element, result: Parity) -> None:
         "runtime": f"{info.runtime} {info.version}",
         "device": info.device,
         "precision": info.precision,
+        "reference": "PyTorch" if result.against is None else result.against.path,
+        **{stage.stage: stage.status for stage in result.stages},
+        **({} if result.cause is None else {"cause": result.cause.description}),
         **{f"sha256 {name}": digest for name, digest in result.model_sha256.items()},
     }
     properties = _add(case, "properties", {})

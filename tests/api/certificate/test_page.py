@@ -62,7 +62,7 @@ def page_of(report: ParityReport, *, pictures: bool = True, **fields: Any) -> st
 
 
 def test_names_from_files_are_escaped() -> None:
-    page = page_of(report_of(people(), people(0.5)), stages={"<u>a</u>": "<script>"})
+    page = page_of(report_of(people(), people(0.5)), new_field={"<u>a</u>": "<script>"})
     assert "<script" not in page and "<b>a" not in page and "<i>heat" not in page and "<u>a" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;{{ 7 * 7 }}\\u202e.jpg" in page
     assert "\u202e" not in page
