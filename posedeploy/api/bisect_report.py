@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from posedeploy import artifact_files
 from posedeploy.benchmarks.machine_info import Machine, describe_machine
-from posedeploy.benchmarks.tolerances import Tolerance, default_tolerance
+from posedeploy.benchmarks.tolerances import default_tolerance
 from posedeploy.bisection.operations import Operation
 from posedeploy.text_files import format_json
 from posedeploy.types import Artifact, RuntimeInfo
@@ -37,6 +37,22 @@ class OutputDifference:
     unmatched: int = 0
 
 
+def is_fusion(fused: OutputDifference, separate: OutputDifference, precision: str) -> bool:
+    """Return whether the difference of the outputs is that of a fusion of operators: it exceeds the default
+    tolerance, and disappears if intermediate tensors are outputs, which prevents the runtime from fusing
+    operators."""
+    return not _is_within(fused, precision) and disappears(fused, separate)
+
+
+def disappears(fused: OutputDifference, separate: OutputDifference) -> bool:
+    """Return whether a difference falls by ``FUSION_FACTOR`` with intermediate tensors as outputs."""
+    return not fused.rms <= FUSION_FACTOR * separate.rms
+
+
+def _is_within(difference: OutputDifference, precision: str) -> bool:
+    return difference.largest <= default_tolerance(precision).rtol
+
+
 @dataclass(frozen=True)
 class FaultyTensor:
     """A tensor of a file that exceeds the noise floor.
@@ -46,7 +62,8 @@ class FaultyTensor:
     RMS difference from the values of PyTorch, relative to their RMS, if both compute the tensor from the
     right values of the preceding tensors. floor: the same for PyTorch with the rounding errors of the
     precision. limit: the largest error of a correct tensor. scale_share: the share of the difference that a
-    factor and an offset of each channel explain, 0 to 1.
+    factor and an offset of each channel explain, 0 to 1. fused: all operations from ``layer`` to
+    ``operation``, and those that compute their other inputs from tensors of the file.
     """
 
     tensor: str
@@ -57,6 +74,7 @@ class FaultyTensor:
     floor: float
     limit: float
     scale_share: float
+    fused: tuple[Operation, ...] = ()
 
     @property
     def hint(self) -> str:
@@ -117,21 +135,15 @@ class BisectReport:
         return self.faults[0] if self.faults else None
 
     @property
-    def tolerance(self) -> Tolerance:
-        """The default tolerance of outputs in this precision."""
-        return default_tolerance(self.precision)
-
-    @property
     def is_within_tolerance(self) -> bool:
         """Whether the outputs are within the tolerance of their precision on this input."""
-        return self.difference.largest <= self.tolerance.rtol
+        return _is_within(self.difference, self.precision)
 
     @property
     def is_fusion(self) -> bool:
         """Whether the difference at the outputs disappears if intermediate tensors are outputs, which
-        prevents the runtime from fusing operators."""
-        fused, separate = self.difference.rms, self.with_intermediates.rms
-        return not self.is_within_tolerance and not fused <= FUSION_FACTOR * separate
+        prevents the runtime from fusing operators. ``first`` is then the result of the fused operators."""
+        return is_fusion(self.difference, self.with_intermediates, self.precision)
 
     @property
     def passed(self) -> bool:
@@ -141,18 +153,28 @@ class BisectReport:
     @property
     def verdict(self) -> str:
         """The conclusion in one line."""
-        if self.first is not None:
-            return f"the result of {self.first.layer} is the first one above the noise floor"
         if self.is_fusion:
+            parts = f", from {self.first.layer} to {self.first.operation}" if self.first is not None else ""
             return (
-                "no tensor exceeds the noise floor if all are outputs, and the difference disappears; "
-                "the cause is an operator fusion of the runtime"
+                "the difference disappears if all tensors are outputs, so the cause is a fusion of operators "
+                f"in the runtime{parts}"
             )
+        if self.first is not None:
+            return f"the result of {self.first.layer} is the first one above the noise floor{self._advice}"
         if self.precision == "int8":  # whose outputs have no default tolerance
             return "no tensor exceeds the noise floor of int8"
         outputs = "within" if self.is_within_tolerance else "outside"
         return (
             f"no tensor exceeds the noise floor; the outputs are {outputs} the tolerance of {self.precision}"
+        )
+
+    @property
+    def _advice(self) -> str:
+        """What to do first about several faulty tensors of an INT8 file."""
+        if self.precision != "int8" or len(self.faults) < 2:
+            return ""
+        return (
+            "; correct it first and export again, since calibration chose the ranges after it for its values"
         )
 
     def to_json(self) -> str:

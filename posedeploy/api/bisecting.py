@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Unpack
 
 from posedeploy.api.bisect_inputs import Comparison, select_input
-from posedeploy.api.bisect_report import BisectReport, FaultyTensor, RankedLayer
+from posedeploy.api.bisect_report import (
+    BisectReport,
+    FaultyTensor,
+    OutputDifference,
+    RankedLayer,
+    disappears,
+    is_fusion,
+)
 from posedeploy.api.model_args import (
     ArtifactSource,
     ModelArgs,
@@ -25,20 +33,27 @@ from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, is_quantized, to_torch_precision
 from posedeploy.bisection.alignment import Aligner
 from posedeploy.bisection.effects import group_by_layer, rank_layers
+from posedeploy.bisection.fusions import list_outside_fusion
 from posedeploy.bisection.intermediates.opening import (
-    NO_CUTS,
+    NO_CHANGES,
+    Changes,
     FileRun,
     Intermediate,
     find_opener,
     open_with_intermediates,
 )
 from posedeploy.bisection.matching import Match
-from posedeploy.bisection.own_errors import OwnError, compute_right_values, measure_own_errors
+from posedeploy.bisection.own_errors import (
+    MIN_LIMITS,
+    OwnError,
+    compute_right_values,
+    measure_own_errors,
+)
 from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.runtimes.run_options import required_precision
-from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath, Tensors
+from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
 
 SHOWN_LAYERS = 10
 """The number of layers in the ranking."""
@@ -106,11 +121,18 @@ class _Search:
         precision = _find_precision(self.artifact, comparison.runtime_info.precision)
         self.on_progress("running with intermediate tensors", None)
         run = self._run()
+        separate = self._compare(run)
+        shown: list[str] | None = None
+        if is_fusion(comparison.difference, separate, precision):
+            shown = self._find_fusion(run)
+            run = self._run(Changes(shown=shown))
         self.on_progress("matching tensors with the network", None)
         arrays = [tensor.array for tensor in run.tensors]
-        matches = Aligner(self.graph, arrays, self._match_outputs(run.tensors)).align()
+        matches = Aligner(
+            self.graph, arrays, self._match_outputs(run.tensors), 10 * MIN_LIMITS[precision]
+        ).align()
         self.on_progress("measuring the error of each tensor", None)
-        errors = self._measure(run, matches, precision)
+        errors = self._measure(run, shown, matches, precision)
         faulty = [each for each in errors if each.is_faulty]
         return BisectReport(
             artifact=self.artifact,
@@ -121,21 +143,37 @@ class _Search:
             tensors=len(run.tensors),
             matched=len(matches),
             difference=comparison.difference,
-            with_intermediates=comparison.measure(comparison.input, comparison.expected, run.outputs),
+            with_intermediates=separate,
             faults=tuple(_describe(each, run.tensors[each.index]) for each in faulty),
             ranking=tuple(self._rank(errors, precision)),
         )
 
-    def _run(self, cuts: Tensors = NO_CUTS) -> FileRun:
-        """Run the file with these tensors replaced by values."""
-        with open_with_intermediates(self.artifact, self.options, self.runtime, cuts) as file:
-            return file.run(self.comparison.input.tensors, self.comparison.spec, cuts)
+    def _run(self, changes: Changes = NO_CHANGES) -> FileRun:
+        """Run the file with these changes."""
+        with open_with_intermediates(self.artifact, self.options, self.runtime, changes) as file:
+            return file.run(self.comparison.input.tensors, self.comparison.spec, changes.cuts)
 
-    def _measure(self, run: FileRun, matches: Mapping[str, Match], precision: str) -> list[OwnError]:
+    def _compare(self, run: FileRun) -> OutputDifference:
+        return self.comparison.measure(self.comparison.input, self.comparison.expected, run.outputs)
+
+    def _find_fusion(self, run: FileRun) -> list[str]:
+        """Return the tensors that can be outputs while the first wrong fusion remains."""
+        report = report_steps(self.on_progress, "finding the fused operators")
+        runs = count()
+
+        def is_right(shown: Collection[str]) -> bool:
+            report(next(runs), None)
+            return disappears(self.comparison.difference, self._compare(self._run(Changes(shown=shown))))
+
+        return list_outside_fusion([tensor.name for tensor in run.tensors], is_right)
+
+    def _measure(
+        self, run: FileRun, shown: list[str] | None, matches: Mapping[str, Match], precision: str
+    ) -> list[OwnError]:
         """Return the errors of the tensors in a second run, in which each layer gets the right values."""
         names = [tensor.name for tensor in run.tensors]
         values = compute_right_values(self.graph, matches, [tensor.array for tensor in run.tensors])
-        second = self._run({names[index]: array for index, array in values.items()})
+        second = self._run(Changes({names[index]: array for index, array in values.items()}, shown))
         replaced = {names.index(name): array for name, array in second.replaced.items()}
         arrays = [tensor.array for tensor in second.tensors]
         return measure_own_errors(self.graph, arrays, replaced, matches, precision)
@@ -187,6 +225,7 @@ def _describe(error: OwnError, tensor: Intermediate) -> FaultyTensor:
         floor=error.floor,
         limit=error.limit,
         scale_share=error.scale_share,
+        fused=error.segment.operations,
     )
 
 

@@ -7,7 +7,6 @@ the values agree again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,8 +22,8 @@ from posedeploy.bisection.matching import (
     sample_layouts,
     select_values,
 )
-from posedeploy.bisection.operations import Operation
 from posedeploy.bisection.reference_graph import ReferenceGraph, Visit
+from posedeploy.bisection.segments import Segment, find_segments, list_first_layer
 from posedeploy.types import Array
 
 MAX_ROUNDS = 12
@@ -33,6 +32,8 @@ MAX_TRIED = 4
 """Tensors of a segment that are tried for an operation whose values agree with none."""
 HIDING_DIFFERENCE = 0.1
 """The difference of a result that can hide matches before it."""
+HIDING_LAYERS_DIFFERENCE = 1e-4
+"""The same of a result of several layers: a layer hardly changes it if a large bias comes after it."""
 MIN_GAIN = 0.5
 """The least gain in agreement of a match that is tried; a match that agrees fully gains 1."""
 CLOSE = 0.1
@@ -53,43 +54,11 @@ def use_values(matches: Mapping[str, Match], arrays: Sequence[Array] | Mapping[i
     return visit
 
 
-@dataclass(frozen=True)
-class Segment:
-    """The operations that compute a matched tensor from other matched tensors, in order."""
-
-    operations: tuple[Operation, ...]
-
-    @property
-    def result(self) -> Operation:
-        """The operation whose result the file holds."""
-        return self.operations[-1]
-
-    @property
-    def layer(self) -> Operation:
-        """The first operation with weights; without one, the last operation."""
-        return next((each for each in self.operations if each.is_layer), self.result)
-
-
-def find_segments(graph: ReferenceGraph, matches: Mapping[str, Match]) -> list[Segment]:
-    """Return a segment for each match, in the order of the network."""
-    positions = {each.name: number for number, each in enumerate(graph.operations)}
-    segments = []
-    for operation in graph.operations:
-        if operation.name in matches:
-            numbers, pending = {positions[operation.name]}, list(operation.inputs)
-            while pending:
-                name = pending.pop()
-                if name not in matches and positions[name] not in numbers:
-                    numbers.add(positions[name])
-                    pending += graph.operations[positions[name]].inputs
-            segments.append(Segment(tuple(graph.operations[number] for number in sorted(numbers))))
-    return segments
-
-
 class Aligner:
     """The search for the matches of one run of a model file.
 
-    outputs: the matches of the operations that compute the network's outputs, which are known.
+    outputs: the matches of the operations that compute the network's outputs, which are known. noise: the
+    difference of a correct result.
     """
 
     def __init__(
@@ -97,11 +66,14 @@ class Aligner:
         graph: ReferenceGraph,
         arrays: Sequence[Array],
         outputs: Mapping[str, Match],
+        noise: float,
     ) -> None:
         self._graph, self._arrays = graph, arrays
         self._samples = [sample_layouts(array) for array in arrays]
         self._array_sizes = [array.size for array in arrays]
         self._fixed = dict(outputs)
+        self._noise = noise
+        self._wrong: set[tuple[str, int]] = set()
         self._sizes: dict[str, int] = {}
 
     def align(self) -> dict[str, Match]:
@@ -113,6 +85,9 @@ class Aligner:
             results = self._run(matches)
             matches = self._match(results)
             if matches in earlier:  # they settled, or behind a fault, alternate
+                if wrong := self._find_wrong(matches, results):
+                    self._wrong |= wrong
+                    continue
                 hidden = self._find_hidden(matches, results)
                 if hidden is None:
                     break
@@ -141,7 +116,9 @@ class Aligner:
         used = {match.index for match in fixed.values()}
         free = {name: values for name, values in results.items() if name not in fixed}
         samples = [{} if index in used else each for index, each in enumerate(self._samples)]
-        return {**find_matches(free, self._sizes, samples, self._array_sizes), **fixed}
+        pairs = find_matches(free, self._sizes, samples, self._array_sizes)
+        right = {name: each for name, each in pairs.items() if (name, each.index) not in self._wrong}
+        return {**right, **fixed}
 
     def _difference(self, name: str, match: Match, results: Mapping[str, Array]) -> float:
         return relative_difference(results[name], self._samples[match.index][match.is_transposed])
@@ -151,16 +128,43 @@ class Aligner:
         differences = [self._difference(name, match, results) for name, match in matches.items()]
         return sum(max(0.0, 1 - difference / MAX_DIFFERENCE) for difference in differences)
 
+    def _find_wrong(self, matches: Mapping[str, Match], results: Mapping[str, Array]) -> set[tuple[str, int]]:
+        """Return the operations with tensors that are only similar: without the match, more of the file
+        agrees with the network.
+
+        An example is the result of a convolution without its bias. A later result is computed from it, and
+        then differs, too.
+        """
+        differing = {
+            name for name, match in matches.items() if self._difference(name, match, results) > self._noise
+        }
+        suspects = {
+            name
+            for segment in find_segments(self._graph.operations, matches)
+            if segment.result.name in differing
+            for name in segment.find_sources(matches) & differing - self._fixed.keys()
+        }
+        agreement = self._agreement(matches, results)
+        wrong = set()
+        for suspect in suspects:
+            others = {name: match for name, match in matches.items() if name != suspect}
+            if self._agreement(others, self._run(others)) > agreement + CLOSE:
+                wrong.add((suspect, matches[suspect].index))
+        return wrong
+
     def _find_hidden(
         self, matches: Mapping[str, Match], results: Mapping[str, Array]
     ) -> dict[str, Match] | None:
         """Return a match that a fault hides: with it, more of the file agrees with the network.
 
-        It is within the first segment whose result differs much. None if there is no such match.
+        It is within the first segment whose result differs much, or replaces the match of this result: a
+        faulty result can be less similar than a later tensor, such as its multiple. None if there is no such
+        match.
         """
-        for segment in find_segments(self._graph, matches):
+        for segment in find_segments(self._graph.operations, matches):
             name = segment.result.name
-            if self._difference(name, matches[name], results) > HIDING_DIFFERENCE:
+            limit = HIDING_LAYERS_DIFFERENCE if segment.has_several_layers else HIDING_DIFFERENCE
+            if self._difference(name, matches[name], results) > limit:
                 options = self._list_options(segment, matches)
                 agreements = [self._try(option, matches) for option in options]
                 if agreements and max(agreements) > self._agreement(matches, results) + MIN_GAIN:
@@ -173,15 +177,16 @@ class Aligner:
 
     def _list_options(self, segment: Segment, matches: Mapping[str, Match]) -> list[dict[str, Match]]:
         """Return pairs of an operation of the segment's first layer with a tensor that the file computes
-        between the segment's inputs and its result."""
-        sources = {name for each in segment.operations for name in each.inputs}
+        between the inputs of this layer and the result of the segment."""
+        layer = list_first_layer(segment)
+        sources = {name for each in layer for name in each.inputs}
         first = max((matches[name].index for name in sources if name in matches), default=-1)
         used = {match.index for match in matches.values()}
         free = [index for index in range(first + 1, matches[segment.result.name].index) if index not in used]
         return [
             {operation.name: Match(index, layout)}
-            for operation in _first_layer(segment)
-            if operation is not segment.result
+            for operation in layer
+            if operation.name not in self._fixed
             for index in self._select_size(free, self._sizes[operation.name])
             for layout in self._samples[index]
         ]
@@ -206,13 +211,3 @@ def _select_first(options: Sequence[dict[str, Match]], agreements: Sequence[floa
             [(name, match)] = option.items()
             close.append((match.index, -operations.index(name), -agreement, number))
     return options[min(close)[-1]]
-
-
-def _first_layer(segment: Segment) -> list[Operation]:
-    """Return the operations of a segment before its second layer."""
-    first: list[Operation] = []
-    for operation in segment.operations:
-        if operation.is_layer and any(each.is_layer for each in first):
-            break
-        first.append(operation)
-    return first

@@ -18,6 +18,8 @@ POSITIONS = 1024
 """The positions at which tensors are compared."""
 MAX_DIFFERENCE = 0.5
 """The RMS difference of a pair, relative to the std of the operation's values."""
+CANCELLATION = 1e-6
+"""The largest error of a difference that a matrix product computes."""
 MIN_FINITE = 0.5
 """The least share of finite values of a tensor that is compared."""
 
@@ -100,7 +102,7 @@ def _pair(
     results: Sequence[Array], values: Sequence[Array], names: Sequence[str], matches: Sequence[Match]
 ) -> dict[str, Match]:
     """Return the pairs of mutually most similar partners."""
-    table = np.array([[relative_difference(result, each) for each in values] for result in results])
+    table = _compute_table(np.stack(results), np.stack(values))
     pairs = {}
     for row, name in enumerate(names):
         column = int(np.argmin(table[row]))
@@ -109,6 +111,30 @@ def _pair(
         if table[row, column] <= MAX_DIFFERENCE and best == row:
             pairs[name] = matches[column]
     return pairs
+
+
+def _compute_table(results: Array, values: Array) -> Array:
+    """Return the relative difference of each result (row) from each tensor (column).
+
+    A matrix product computes all of them; those close to the smallest of their row or column are computed
+    again without its cancellation.
+    """
+    rows: Array = np.asarray(np.isfinite(results).all(axis=1))
+    columns: Array = np.asarray(np.isfinite(values).all(axis=1))
+    ours, theirs = np.where(rows[:, None], results, 0.0), np.where(columns[:, None], values, 0.0)
+    means, others = ours.mean(axis=1, keepdims=True), theirs.mean(axis=1, keepdims=True)
+    ours, theirs = ours - means, theirs - others
+    squares = (ours**2).mean(axis=1)[:, None] + (theirs**2).mean(axis=1) + (means - others.T) ** 2
+    squares -= 2 * ours @ theirs.T / ours.shape[1]
+    stds = ours.std(axis=1, keepdims=True)
+    table: Array = np.full(squares.shape, np.inf)
+    np.divide(np.sqrt(np.maximum(squares, 0)), stds, out=table, where=stds > 0)
+    limit = np.maximum(table.min(axis=1, keepdims=True), table.min(axis=0)) + CANCELLATION
+    close = np.isfinite(table) & (table <= limit)
+    close |= ~rows[:, None] | ~columns
+    for row, column in np.argwhere(close):
+        table[row, column] = relative_difference(results[row], values[column])
+    return table
 
 
 def relative_difference(expected: Array, values: Array) -> float:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from posedeploy.bisection.alignment import Segment, find_segments, use_values
+from posedeploy.bisection.alignment import use_values
 from posedeploy.bisection.arithmetic import arithmetic_of, run_in_fp32
 from posedeploy.bisection.matching import Match, select_values, to_file_layout
 from posedeploy.bisection.reference_graph import ReferenceGraph
+from posedeploy.bisection.segments import Segment, find_segments
 from posedeploy.types import Array
 
 MARGIN = 4.0
@@ -102,7 +103,7 @@ def measure_own_errors(
     graph.run(run_in_fp32, keep)
     graph.run(arithmetic_of(precision), compare)
     errors = []
-    for segment in find_segments(graph, matches):
+    for segment in find_segments(graph.operations, matches):
         name = segment.result.name
         values = select_values(matches[name], arrays, expected[name].shape)
         error, floor = _relative_rms(expected[name], values), noise[name]

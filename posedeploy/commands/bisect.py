@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
 from posedeploy.api.bisect_report import BisectReport, FaultyTensor, OutputDifference
+from posedeploy.bisection.operations import Operation
 from posedeploy.console.output import out, write_json
 from posedeploy.console.tables import create_table, format_runtime
 from posedeploy.printable import counted, printable
@@ -26,7 +27,7 @@ def show_bisect(report: BisectReport, json: Path | None) -> None:
     for line in _summary_lines(report):
         out.print(line, markup=False)
     if report.first is not None:
-        out.print(_fault_table(report.first))
+        out.print(_fault_table(report.first, is_fusion=report.is_fusion))
         for line in _further_lines(report.faults[1:]):
             out.print(line, markup=False)
     if report.ranking:
@@ -48,18 +49,32 @@ def _summary_lines(report: BisectReport) -> Iterator[str]:
         yield f"if all tensors are outputs, the difference is {_format(report.with_intermediates)}"
 
 
-def _fault_table(fault: FaultyTensor) -> Table:
-    table = create_table(None, ["first faulty tensor", ""])
+def _fault_table(fault: FaultyTensor, *, is_fusion: bool) -> Table:
+    table = create_table(None, ["result of the fused operators" if is_fusion else "first faulty tensor", ""])
     layer, result = fault.layer, fault.operation
     table.add_row("tensor of the file", escape(f"{_shorten(fault.tensor)} ({fault.operator})"))
-    table.add_row("module", escape(str(layer)))
-    if result.name != layer.name:
-        table.add_row("up to", escape(str(result)))
-    table.add_row("source", escape(f"{layer.source.file}:{layer.source.line}" if layer.source else "unknown"))
+    if is_fusion:
+        for name, source in _modules(fault.fused):
+            table.add_row("fused", escape(name))
+            table.add_row("source", escape(source))
+    else:
+        table.add_row("module", escape(str(layer)))
+        if result.name != layer.name:
+            table.add_row("up to", escape(str(result)))
+        table.add_row("source", escape(_format_source(layer)))
     table.add_row("own error", f"{fault.error:.1e} (noise floor {fault.floor:.1e}, limit {fault.limit:.1e})")
     if fault.hint:
         table.add_row("hint", fault.hint)
     return table
+
+
+def _modules(operations: Iterable[Operation]) -> list[tuple[str, str]]:
+    """Return the modules of operations with their source lines, each pair once, in order."""
+    return list(dict.fromkeys((str(each), _format_source(each)) for each in operations))
+
+
+def _format_source(operation: Operation) -> str:
+    return f"{operation.source.file}:{operation.source.line}" if operation.source else "unknown"
 
 
 def _further_lines(faults: tuple[FaultyTensor, ...]) -> Iterator[str]:

@@ -108,3 +108,14 @@ def test_two_damaged_layers_rank_before_all_others(
     first, second = report.ranking[:2]
     assert {first.layer.module, second.layer.module} == changes.keys()
     assert second.together.rms < 0.1 * report.difference.rms < first.together.rms
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["onnx", "openvino"])
+def test_the_verdict_names_the_layer_that_spoiled_the_ranges_after_it(target: str, tmp_path: Path) -> None:
+    report = examine(tmp_path, {FIRST: "zeroed"}, target, "int8")
+    assert len(report.faults) > 1
+    assert report.verdict == (
+        "the result of stem.0 (Conv2d) is the first one above the noise floor; correct it first and export "
+        "again, since calibration chose the ranges after it for its values"
+    )

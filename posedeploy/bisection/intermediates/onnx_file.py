@@ -8,23 +8,28 @@ from pathlib import Path
 
 import onnx
 
-from posedeploy.bisection.intermediates.opening import OpenedFile
+from posedeploy.bisection.intermediates.opening import Changes, OpenedFile
 from posedeploy.runtimes.onnxruntime import OnnxRuntimeRunner
 from posedeploy.types import Artifact, RunOptions, Tensors
 
 
-def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
-    """Open an ONNX file with the results of all its operators as outputs, and inputs that replace ``cuts``.
+def open_file(artifact: Artifact, options: RunOptions, folder: Path, changes: Changes) -> OpenedFile:
+    """Open an ONNX file with the results of its operators as outputs, and inputs that replace results.
 
     Raises:
         ArtifactError, DeviceError: as for ``OnnxRuntimeRunner``.
     """
     model = onnx.load(artifact.path)
     outputs = {value.name for value in model.graph.output}
-    operators = {name: node.op_type for node in model.graph.node for name in node.output if name}
+    operators = {
+        name: node.op_type
+        for node in model.graph.node
+        for name in node.output
+        if name and (name in outputs or changes.shows(name))
+    }
     # ONNX Runtime infers the types of outputs without one.
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in operators if name not in outputs)
-    names = _cut(model.graph, cuts)
+    names = _cut(model.graph, changes.cuts)
     path = folder / "intermediates.onnx"
     onnx.save(model, path, save_as_external_data=_is_large(model), location="weights")
     return OpenedFile(OnnxRuntimeRunner(replace(artifact, path=path), options), operators, names)

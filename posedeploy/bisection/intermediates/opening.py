@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,25 @@ WHY_NOT: Mapping[str, str] = {
     "TorchScript in the same precision, and pass that file: it is traced from the same network",
 }
 """Why the other runtimes cannot."""
-NO_CUTS: Tensors = {}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The outputs and inputs that the copy of a model file has in addition.
+
+    cuts: by name, the tensors that become inputs, as values of the same shape and dtype. shown: the names of
+    the tensors that become outputs; None for all.
+    """
+
+    cuts: Tensors = field(default_factory=dict)
+    shown: Collection[str] | None = None
+
+    def shows(self, tensor: str) -> bool:
+        """Return whether a tensor becomes an output."""
+        return self.shown is None or tensor in self.shown
+
+
+NO_CHANGES = Changes()
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,9 @@ class OpenedFile:
     operators: Mapping[str, str]
     cuts: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, tensors: Tensors, spec: ModelSpec, values: Tensors = NO_CUTS) -> FileRun:
+    def run(
+        self, tensors: Tensors, spec: ModelSpec, values: Mapping[str, Array] = NO_CHANGES.cuts
+    ) -> FileRun:
         """Run the file once.
 
         Args:
@@ -111,12 +131,11 @@ def _to_real(array: Array, tensor: TensorSpec) -> Array:
 class OpenFile(Protocol):
     """A function that opens a model file with additional outputs and inputs."""
 
-    def __call__(self, artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
+    def __call__(self, artifact: Artifact, options: RunOptions, folder: Path, changes: Changes) -> OpenedFile:
         """Return the opened file.
 
         Args:
             folder: an empty folder, which exists as long as the file is open.
-            cuts: by name, the tensors that become inputs, as values of the same shape and dtype.
         """
 
 
@@ -139,18 +158,15 @@ def find_opener(artifact: Artifact, runtime: str | None) -> OpenFile:
 
 @contextmanager
 def open_with_intermediates(
-    artifact: Artifact, options: RunOptions, runtime: str | None = None, cuts: Tensors = NO_CUTS
+    artifact: Artifact, options: RunOptions, runtime: str | None = None, changes: Changes = NO_CHANGES
 ) -> Iterator[OpenedFile]:
-    """Open a model file with all its intermediate tensors as additional outputs.
-
-    Args:
-        cuts: by name, the tensors that become inputs, as values of the same shape and dtype.
+    """Open a model file with intermediate tensors as additional outputs.
 
     Raises:
         ArtifactError: as in ``find_opener``, or the runtime cannot load the file with these outputs.
     """
     opener = find_opener(artifact, runtime)
     with TemporaryDirectory(prefix="posedeploy-") as folder:
-        opened = opener(artifact, options, Path(folder), cuts)
+        opened = opener(artifact, options, Path(folder), changes)
         with opened.runner:
             yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,18 @@ from posedeploy import openvino_telemetry  # noqa: F401
 import openvino
 from openvino import opset13
 
-from posedeploy.bisection.intermediates.opening import OpenedFile
+from posedeploy.bisection.intermediates.opening import Changes, OpenedFile
 from posedeploy.convert.float_layers import is_constant
 from posedeploy.errors import ArtifactError, first_line
 from posedeploy.runtimes.openvino import OpenVinoRunner
-from posedeploy.types import Artifact, RunOptions, Tensors
+from posedeploy.types import Artifact, RunOptions
 
 SKIPPED = frozenset({"Parameter", "Constant", "Result"})
 
 
-def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
-    """Open a file with the floating-point results of all its operators as outputs, and inputs that replace
-    ``cuts``.
+def open_file(artifact: Artifact, options: RunOptions, folder: Path, changes: Changes) -> OpenedFile:
+    """Open a file with the floating-point results of its operators as outputs, and inputs that replace
+    results.
 
     Raises:
         ArtifactError, DeviceError: as for ``OpenVinoRunner``.
@@ -36,22 +37,15 @@ def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tenso
     existing = {_source(result): result.output(0).get_any_name() for result in model.get_results()}
     operators: dict[str, str] = {}
     ports: dict[str, Any] = {}
-    computed: set[str] = {node.get_friendly_name() for node in model.get_parameters()}
-    for node in model.get_ordered_ops():
-        sources = {value.get_node().get_friendly_name() for value in node.input_values()}
-        if node.get_type_name() in SKIPPED or not sources & computed:  # constants are no results
-            continue
-        computed.add(node.get_friendly_name())
-        for index, port in enumerate(node.outputs()):
-            if not port.get_element_type().is_real() or _has_bias_next(port):
+    for key, node, port in _list_results(model):
+        name = existing.get(key) or ("/".join(map(str, key)) if key[1] else key[0])
+        if key not in existing:
+            if not changes.shows(name):
                 continue
-            key = (node.get_friendly_name(), index)
-            if key not in existing:
-                existing[key] = "/".join(map(str, key)) if index else key[0]
-                _add_output(model, port, existing[key])
-            operators[existing[key]] = node.get_type_name()
-            if existing[key] in cuts:
-                ports[existing[key]] = port
+            _add_output(model, port, name)
+        operators[name] = node.get_type_name()
+        if name in changes.cuts:
+            ports[name] = port
     names = {
         tensor: name
         for number, (tensor, port) in enumerate(ports.items())
@@ -60,6 +54,20 @@ def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tenso
     path = folder / "intermediates.xml"
     openvino.save_model(model, path, compress_to_fp16=False)
     return OpenedFile(OpenVinoRunner(replace(artifact, path=path), options), operators, names)
+
+
+def _list_results(model: Any) -> Iterator[tuple[tuple[str, int], Any, Any]]:
+    """Yield the name and index, the operator and the port of each floating-point result that depends on the
+    inputs, in the order of the graph."""
+    computed: set[str] = {node.get_friendly_name() for node in model.get_parameters()}
+    for node in model.get_ordered_ops():
+        sources = {value.get_node().get_friendly_name() for value in node.input_values()}
+        if node.get_type_name() in SKIPPED or not sources & computed:  # constants are no results
+            continue
+        computed.add(node.get_friendly_name())
+        for index, port in enumerate(node.outputs()):
+            if port.get_element_type().is_real() and not _has_bias_next(port):
+                yield (node.get_friendly_name(), index), node, port
 
 
 def _has_bias_next(port: Any) -> bool:

@@ -10,16 +10,16 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from posedeploy.bisection.intermediates.opening import OpenedFile
+from posedeploy.bisection.intermediates.opening import Changes, OpenedFile
 from posedeploy.convert.tflite.flatbuffer import read_model, write_model
 from posedeploy.convert.tflite.graph import Graph
 from posedeploy.runtimes.litert import LiteRtRunner
-from posedeploy.types import Artifact, RunOptions, Tensors
+from posedeploy.types import Artifact, RunOptions
 
 
-def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
-    """Open a TFLite file with the results of all its operators as outputs, for the same delegate, and inputs
-    that replace ``cuts``.
+def open_file(artifact: Artifact, options: RunOptions, folder: Path, changes: Changes) -> OpenedFile:
+    """Open a TFLite file with the results of its operators as outputs, for the same delegate, and inputs that
+    replace results.
 
     Raises:
         ArtifactError, DeviceError: as for ``LiteRtRunner``.
@@ -32,11 +32,15 @@ def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tenso
     outputs = list(map(int, model.subgraphs[0].outputs))
     operators: dict[str, str] = {}
     replaced: dict[int, str] = {}
+    used: set[str] = set()
     for operator in graph.operators:
         for tensor in operator.outputs:
-            name = names.get(tensor) or _unique_name(graph.name_of(tensor), operators)
+            name = names.get(tensor) or _unique_name(graph.name_of(tensor), used)
+            used.add(name)
+            if tensor not in outputs and not changes.shows(name):
+                continue
             operators[name] = operator.kind
-            if name in cuts:
+            if name in changes.cuts:
                 replaced[tensor] = name
             if tensor in outputs:
                 continue
@@ -75,7 +79,7 @@ def _mapping(name: str, tensor: int) -> schema.TensorMapT:
     return mapping
 
 
-def _unique_name(name: str, used: dict[str, str]) -> str:
+def _unique_name(name: str, used: set[str]) -> str:
     number = 1
     unique = name
     while unique in used:

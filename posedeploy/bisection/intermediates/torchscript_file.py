@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from posedeploy.bisection.intermediates.opening import OpenedFile
+from posedeploy.bisection.intermediates.opening import Changes, OpenedFile
 from posedeploy.errors import ArtifactError
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
@@ -20,30 +20,34 @@ RETURNING = frozenset({"prim::Return", "prim::TupleConstruct"})
 """The nodes that return the outputs."""
 
 
-def open_file(artifact: Artifact, options: RunOptions, folder: Path, cuts: Tensors) -> OpenedFile:
-    """Open a TorchScript file, which ``TorchScriptRunner`` can open, with all tensors of its graph as
-    outputs, and inputs that replace ``cuts``.
+def open_file(artifact: Artifact, options: RunOptions, folder: Path, changes: Changes) -> OpenedFile:
+    """Open a TorchScript file, which ``TorchScriptRunner`` can open, with the tensors of its graph as
+    outputs, and inputs that replace results.
 
     Raises:
         ArtifactError: the graph has control flow or calls Python classes, so its tensors are not in one list.
     """
-    runner = _GraphRunner(artifact, options, cuts)
+    runner = _GraphRunner(artifact, options, changes)
     return OpenedFile(runner, runner.operators, runner.cuts)
 
 
 class _GraphRunner(TorchRunner):
-    """A runner of the graph of a TorchScript file, whose outputs are the file's own and all others.
+    """A runner of the graph of a TorchScript file, whose outputs are the file's own and others.
 
     operators: the operator of each output, in the order of the graph. cuts: the input that replaces a tensor.
     """
 
-    def __init__(self, artifact: Artifact, options: RunOptions, cuts: Tensors) -> None:
+    def __init__(self, artifact: Artifact, options: RunOptions, changes: Changes) -> None:
         device, self.runtime_info = configure("torchscript", options, check_precision(artifact, options))
         graph, specs = _load_graph(artifact.path, device), artifact.spec.outputs
         returned = {
             value.debugName(): spec.name for value, spec in zip(_returned(graph), specs, strict=False)
         }
-        values = list(_tensors(graph))
+        values = [
+            value
+            for value in _tensors(graph)
+            if value.debugName() in returned or changes.shows(value.debugName())
+        ]
         others = [value for value in values if value.debugName() not in returned]
         for value in others:
             graph.registerOutput(value)
@@ -54,10 +58,14 @@ class _GraphRunner(TorchRunner):
             name: value.node().kind().removeprefix("aten::")
             for name, value in zip(names, values, strict=True)
         }
-        self.cuts = _cut(graph, dict(zip(names, values, strict=True)), cuts)
+        self.cuts = _cut(graph, dict(zip(names, values, strict=True)), changes.cuts)
         self.inputs = (
             *artifact.spec.inputs,
-            *(TensorSpec(self.cuts[name], cuts[name].shape, cuts[name].dtype.name) for name in self.cuts),
+            *(
+                TensorSpec(self.cuts[name], array.shape, array.dtype.name)
+                for name, array in changes.cuts.items()
+                if name in self.cuts
+            ),
         )
         self.outputs = (
             *specs,
