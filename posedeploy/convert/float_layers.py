@@ -47,6 +47,16 @@ def find_early_layers(model: Any) -> set[str]:
     return {node.get_friendly_name() for node in layers[: len(layers) // EARLY_LAYERS_DIVISOR]}
 
 
+def find_first_layers(model: Any) -> set[str]:
+    """Return the names of the layers with a path to an input without another layer."""
+    before, first = set[str](), set[str]()
+    for node in model.get_ordered_ops():
+        sources = _sources(node)
+        if _names(sources) & before or any(source.get_type_name() == "Parameter" for source in sources):
+            (first if node.get_type_name() in LAYERS else before).add(node.get_friendly_name())
+    return first
+
+
 def find_layers(model: Any) -> set[str]:
     """Return the names of all layers with weights."""
     return {node.get_friendly_name() for node in _layers(model)}

@@ -6,6 +6,8 @@ import onnx
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
+from posedeploy.onnxruntime_defects import moves_first_axis
+
 SUMS = (
     "Exp", "Softmax", "LogSoftmax", "ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare",
     "ReduceLogSumExp", "LayerNormalization", "InstanceNormalization", "GroupNormalization",
@@ -27,6 +29,7 @@ def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     fp32_nodes = [
         name for start, chain in FP32_CHAINS.items() for name in _nodes_after(copied.graph, start, chain)
     ]
+    fp32_nodes += _crashing_transpositions(copied.graph)
     half = convert_float_to_float16(
         copied, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=fp32_nodes
     )
@@ -49,6 +52,18 @@ def _nodes_after(graph: onnx.GraphProto, start: str, chain: set[str]) -> list[st
         if node.op_type in chain:
             fp32.update(node.output)
     return names
+
+
+def _crashing_transpositions(graph: onnx.GraphProto) -> list[str]:
+    """Return the transpositions before matrix products on which ONNX Runtime crashes in FP16."""
+    products = {name for node in graph.node if node.op_type == "MatMul" for name in node.input}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type == "Transpose" and node.output[0] in products
+        for attribute in node.attribute
+        if attribute.name == "perm" and moves_first_axis(attribute.ints)
+    ]
 
 
 def _remove_redundant_casts(graph: onnx.GraphProto) -> None:

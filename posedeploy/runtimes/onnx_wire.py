@@ -5,13 +5,17 @@ The file is a protocol buffer: fields with a number, each a varint, bytes of kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 
 GRAPH, NODE, INITIALIZER = 7, 1, 5
 """Fields of a model and a graph (onnx.proto)."""
-INPUT, OP_TYPE = 1, 4
+INPUT, OUTPUT, OP_TYPE, ATTRIBUTE = 1, 2, 4, 5
 """Fields of a node."""
+ATTRIBUTE_NAME, INTS = 1, 8
+"""Fields of an attribute."""
 DATA_TYPE, TENSOR_NAME = 2, 8
 """Fields of a tensor."""
 FIXED_SIZES = {1: 8, 5: 4}
@@ -20,21 +24,31 @@ FIXED_SIZES = {1: 8, 5: 4}
 
 @dataclass(frozen=True)
 class WireNode:
-    """A node: its operator and the names of its inputs."""
+    """A node: its operator, the names of its inputs and outputs, and ``perm`` of a Transpose."""
 
     kind: str
     inputs: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
+    perm: tuple[int, ...] = ()
 
 
-def read_graph(content: bytes) -> tuple[list[WireNode], dict[str, int]]:
+def read_graph(content: bytes | mmap) -> tuple[list[WireNode], dict[str, int]]:
     """Return the nodes of the main graph, and the data types of its initializers (``TensorProto.DataType``).
 
-    Args:
-        content: the content of a file that ONNX Runtime wrote.
+    Raises:
+        ValueError: the content is not such a protocol buffer.
     """
+    with memoryview(content) as view:
+        try:
+            return _read(view)
+        except IndexError as error:
+            raise ValueError("the file ends within a field") from error
+
+
+def _read(content: memoryview) -> tuple[list[WireNode], dict[str, int]]:
     nodes: list[WireNode] = []
     types: dict[str, int] = {}
-    for number, graph in _fields(memoryview(content)):
+    for number, graph in _fields(content):
         if number != GRAPH or isinstance(graph, int):
             continue
         for kind, value in _fields(graph):
@@ -49,13 +63,33 @@ def read_graph(content: bytes) -> tuple[list[WireNode], dict[str, int]]:
 
 
 def _node(content: memoryview) -> WireNode:
-    kind, inputs = "", []
+    fields = defaultdict[int, list[memoryview]](list)
     for number, value in _fields(content):
-        if isinstance(value, memoryview) and number == INPUT:
-            inputs.append(_text(value))
-        elif isinstance(value, memoryview) and number == OP_TYPE:
-            kind = _text(value)
-    return WireNode(kind, tuple(inputs))
+        if isinstance(value, memoryview):
+            fields[number].append(value)
+    kind = _text(fields[OP_TYPE][-1]) if fields[OP_TYPE] else ""
+    perm = _perm(fields[ATTRIBUTE]) if kind == "Transpose" else ()
+    return WireNode(kind, tuple(map(_text, fields[INPUT])), tuple(map(_text, fields[OUTPUT])), perm)
+
+
+def _perm(attributes: Sequence[memoryview]) -> tuple[int, ...]:
+    """Return the attribute ``perm``, whose numbers may be packed into one field."""
+    for attribute in attributes:
+        fields = list(_fields(attribute))
+        names = [value for number, value in fields if number == ATTRIBUTE_NAME]
+        if any(isinstance(name, memoryview) and _text(name) == "perm" for name in names):
+            return tuple(axis for number, value in fields if number == INTS for axis in _numbers(value))
+    return ()
+
+
+def _numbers(value: int | memoryview) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+        return
+    position = 0
+    while position < len(value):
+        number, position = _varint(value, position)
+        yield number
 
 
 def _text(value: memoryview) -> str:

@@ -18,6 +18,7 @@ from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.layer_counts import layers_line, summary
+from posedeploy.runtimes.onnxruntime_fusions import find_crashing_fusions
 from posedeploy.runtimes.onnxruntime_layers import LayerReport
 from posedeploy.runtimes.run_options import check_precision, resolve_threads
 from posedeploy.types import CUDA_GRAPH, LAYERS, Artifact, RunOptions, RuntimeInfo, Tensors, TensorSpec
@@ -143,6 +144,7 @@ class _SessionFactory:
             settings.add_session_config_entry(*((placement.RECORD, "1") if can_report else FORBID_CPU))
         settings.log_severity_level = FATAL
         own = _cuda_options(self.artifact, self.options) if self.threads is None else {}
+        crashing_fusions = find_crashing_fusions(self.artifact.path)
 
         def load(settings: Any) -> Any:
             return onnxruntime.InferenceSession(
@@ -150,6 +152,7 @@ class _SessionFactory:
                 settings,
                 providers=[(self.provider, {**own, **provider_options})],
                 enable_fallback=0,  # else failures on the GPU run on the CPU without an error
+                disabled_optimizers=crashing_fusions,
             )
 
         try:

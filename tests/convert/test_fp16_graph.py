@@ -106,3 +106,20 @@ def test_layers_compute_in_fp16_and_inputs_and_outputs_stay_fp32(seed: int) -> N
     x = stream.standard_normal((4, 64)).astype(np.float32)
     wanted = _run(model, x)
     assert 0 < np.abs(_run(half, x) - wanted).max() < 2e-3 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("perm", [(1, 0, 2), (1, 2, 0), (0, 2, 1)])
+def test_a_transposition_before_a_matrix_product_runs_without_posedeploy(perm: tuple[int, ...]) -> None:
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    y = x.transpose(perm) @ np.ones((x.shape[perm[-1]], 5), np.float32)
+    nodes = [
+        _node("Relu", ["x"], "positive"),
+        _node("Transpose", ["positive"], "transposed", perm=perm),
+        _node("MatMul", ["transposed", "ones"], "y"),
+    ]
+    ones = np.ones((x.shape[perm[-1]], 5), np.float32)
+    half = convert_to_fp16(_model(nodes, x.shape, y.shape, ones=ones))
+    assert np.array_equal(_run(half, x), y)
+    (product,) = (node for node in half.graph.node if node.op_type == "MatMul")
+    weights = next(each for each in half.graph.initializer if each.name == product.input[1])
+    assert weights.data_type == F16

@@ -24,13 +24,15 @@ def find_layers(graph: Graph, precision: str) -> list[onnx.NodeProto]:
     """Return the layers that a quantized network computes in INT8, in graph order.
 
     The sensitive layers stay in floating point, and those that ONNX Runtime computes in floating point only:
-    transposed convolutions, and matrix products of two activations.
+    transposed convolutions, and matrix products of two activations. So do the layers that read the input: the
+    values of an image fill the whole range, and on CPUs without VNNI, sums of two large products saturate.
 
     Args:
         precision: ``int8``; or ``mixed``, which also keeps early layers in floating point. Depthwise layers
             between equalized channels lose little in INT8, and conversions before and after them cost time.
     """
     names = float_layers.find_sensitive_operators(graph.operators)
+    names |= float_layers.find_first_layers(graph.operators)
     if precision == "mixed":
         names |= float_layers.find_early_layers(graph.operators)
     return [node for node in graph.model.graph.node if graph.has_weights(node) and node.name not in names]

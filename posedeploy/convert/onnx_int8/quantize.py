@@ -44,8 +44,9 @@ def make_quantizable(
     layers = find_layers(graph, precision)
     if not layers:
         raise ExportError(
-            f"`precision={precision}`: no layer of this network is left for INT8: output layers, transposed "
-            "convolutions and, in mixed precision, early layers stay in floating point; use `precision=fp32`"
+            f"`precision={precision}`: no layer of this network is left for INT8: input and output layers, "
+            "transposed convolutions and, in mixed precision, early layers stay in floating point; use "
+            "`precision=fp32`"
         )
     names = [node.name for node in layers]
     int8_nodes = {*names, *find_between(graph, names)}

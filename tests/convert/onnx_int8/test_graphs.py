@@ -27,19 +27,22 @@ from posedeploy.types import Array, Calibration, CalibrationSet, Model, TensorSp
 
 
 class _Depthwise(nn.Module):
-    """A depthwise layer whose first channel has values 1000 times as large as the others."""
+    """A layer that reads the input, and later a depthwise layer whose first channel has values 1000 times as
+    large as the others."""
 
     def __init__(self, activation: nn.Module) -> None:
         super().__init__()
-        self.first, self.activation = nn.Conv2d(3, 8, 3, padding=1), activation
+        self.first, self.activation = nn.Conv2d(4, 8, 3, padding=1), activation
         self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
         self.up, self.last = nn.ConvTranspose2d(8, 4, 2, stride=2), nn.Conv2d(4, 2, 1)
+        self.input = nn.Conv2d(3, 4, 1)
         with torch.no_grad():
             self.first.weight[0] *= 1000
             self.depthwise.weight[0] /= 1000
 
     def forward(self, data: Tensor) -> Tensor:
-        return self.last(self.up(self.depthwise(self.activation(self.first(data))).relu()).relu())
+        x = self.activation(self.first(self.input(data).relu()))
+        return self.last(self.up(self.depthwise(x).relu()).relu())
 
 
 class _Tied(nn.Module):
@@ -96,7 +99,7 @@ def test_a_channel_with_large_values_leaves_the_others_their_bits(
     tensors = _inputs(prepared).inputs[0]
     actual, report = _run(tmp_path / "a.onnx", dict(tensors))
     expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
-    assert report.counts["convolutions"] == {"int8": 2, "fp32": 1}
+    assert report.counts["convolutions"] == {"int8": 2, "fp32": 2}
     assert report.counts["transposed convolutions"] == {"fp32": 1}
     assert 1e-4 < np.abs(actual - expected).max() / np.abs(expected).max() < 0.05
 
@@ -109,8 +112,8 @@ def test_layers_put_back_to_float_are_not_rounded(tiny: Model, tmp_path: Path) -
     _quantize(prepared, tmp_path / "none.onnx", names)
     tensors = dict(_inputs(prepared).inputs[0])
     reports = {name: _run(tmp_path / f"{name}.onnx", tensors)[1] for name in ("one", "none")}
-    assert reports["one"].counts["convolutions"] == {"int8": 1, "fp32": 2}
-    assert reports["none"].counts["convolutions"] == {"fp32": 3}
+    assert reports["one"].counts["convolutions"] == {"int8": 1, "fp32": 3}
+    assert reports["none"].counts["convolutions"] == {"fp32": 4}
     exact, _ = _run(tmp_path / "none.onnx", tensors)
     expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
     assert np.abs(exact - expected).max() / np.abs(expected).max() < 1e-5
@@ -137,9 +140,10 @@ def test_the_layers_of_a_search_have_costs_in_graph_order(tiny: Model) -> None:
 
 def test_the_cost_of_a_matrix_product_counts_its_inner_length(tiny: Model) -> None:
     prepared = _prepare(_Depthwise(nn.ReLU()), tiny)
-    shapes = {"a": (12, 40), "b": (6, 40), "c": (6, 20), "d": (20, 2)}
+    shapes = {"first": (12, 12), "a": (12, 40), "b": (6, 40), "c": (6, 20), "d": (20, 2)}
     nodes = [
-        onnx.helper.make_node("MatMul", ["data", "a"], ["w"], "wide"),
+        onnx.helper.make_node("MatMul", ["data", "first"], ["v"], "input"),
+        onnx.helper.make_node("MatMul", ["v", "a"], ["w"], "wide"),
         onnx.helper.make_node("Gemm", ["w", "b"], ["x"], "transposed", transB=1),
         onnx.helper.make_node("Gemm", ["x", "c"], ["y"], "plain"),
         onnx.helper.make_node("MatMul", ["y", "d"], ["z"], "last"),
@@ -187,11 +191,11 @@ def test_layers_are_counted_without_the_package_onnx(tiny: Model, tmp_path: Path
     onnx.save(export_fp32(prepared), tmp_path / "a.onnx")
     nodes, types = read_graph((tmp_path / "a.onnx").read_bytes())
     graph = onnx.load(tmp_path / "a.onnx").graph
-    assert [(node.kind, node.inputs) for node in nodes] == [
-        (node.op_type, tuple(node.input)) for node in graph.node
+    assert [(node.kind, node.inputs, node.outputs) for node in nodes] == [
+        (node.op_type, tuple(node.input), tuple(node.output)) for node in graph.node
     ]
     assert types == {tensor.name: tensor.data_type for tensor in graph.initializer}
-    assert count_layers(nodes, types)["convolutions"] == {"fp32": 3}
+    assert count_layers(nodes, types)["convolutions"] == {"fp32": 4}
 
 
 @pytest.mark.parametrize(

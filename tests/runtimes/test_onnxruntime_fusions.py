@@ -1,0 +1,83 @@
+"""Third-party ONNX files on which a fusion crashes ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from posedeploy.errors import ArtifactError
+from posedeploy.runtimes.load_runner import open_artifact, open_runner
+from posedeploy.runtimes.onnx_wire import WireNode, read_graph
+from posedeploy.runtimes.onnxruntime_fusions import FUSION, find_crashing_fusions
+from posedeploy.types import RunOptions
+
+LENGTHS = (3, 4, 5, 6)
+CRASHING = [(1, 0, 2), (1, 2, 0), (1, 2, 0, 3), (1, 2, 3, 0)]
+HARMLESS = [(1, 0), (0, 2, 1), (2, 0, 1), (0, 2, 1, 3), (1, 0, 2, 3)]
+
+
+def _write(path: Path, perm: tuple[int, ...], *, is_cast: bool) -> Path:
+    """Write the product of a transposed FP16 tensor and ones: in FP32 after a Cast, otherwise in FP16."""
+    shape = LENGTHS[: len(perm)]
+    dtype, factor = (np.float32, "cast") if is_cast else (np.float16, "transposed")
+    nodes = [
+        helper.make_node("Cast", ["x"], ["half"], to=TensorProto.FLOAT16),
+        helper.make_node("Transpose", ["half"], ["transposed"], perm=perm),
+        helper.make_node("Cast", ["transposed"], ["cast"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", [factor, "ones"], ["product"]),
+        helper.make_node("Cast", ["product"], ["y"], to=TensorProto.FLOAT),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [*(shape[axis] for axis in perm[:-1]), 2])
+    ones = onnx.numpy_helper.from_array(np.ones((shape[perm[-1]], 2), dtype), "ones")
+    graph = helper.make_graph(nodes, "test", [x], [y], [ones])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("is_cast", [True, False])
+@pytest.mark.parametrize("perm", CRASHING)
+def test_such_a_file_runs(perm: tuple[int, ...], is_cast: bool, tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.onnx", perm, is_cast=is_cast)
+    assert find_crashing_fusions(path) == [FUSION]
+    x = np.arange(np.prod(LENGTHS[: len(perm)]), dtype=np.float32).reshape(LENGTHS[: len(perm)])
+    with open_runner(open_artifact(path), RunOptions(threads=1)) as runner:
+        y = runner.run({"x": x})["y"]
+    assert np.array_equal(y, x.transpose(perm) @ np.ones((x.shape[perm[-1]], 2)))
+
+
+@pytest.mark.parametrize("perm", HARMLESS)
+def test_other_files_keep_all_fusions(perm: tuple[int, ...], tmp_path: Path) -> None:
+    for is_cast in (True, False):
+        assert find_crashing_fusions(_write(tmp_path / "a.onnx", perm, is_cast=is_cast)) == []
+
+
+def test_a_file_in_fp32_keeps_all_fusions(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.onnx", (1, 0, 2), is_cast=True)
+    model = onnx.load(path)
+    del model.graph.node[0], model.graph.node[1]
+    model.graph.node[0].input[0], model.graph.node[1].input[0] = "x", "transposed"
+    onnx.save(model, path)
+    assert find_crashing_fusions(path) == []
+
+
+def test_a_perm_may_be_packed() -> None:
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    perm = field(5, field(1, b"perm") + field(8, bytes([1, 0, 2])))
+    transpose = field(1, b"x") + field(2, b"y") + field(4, b"Transpose") + perm
+    (node,), _ = read_graph(field(7, field(1, transpose)))
+    assert node == WireNode("Transpose", ("x",), ("y",), (1, 0, 2))
+
+
+@pytest.mark.parametrize("size", [0, 1, 30, 200])
+def test_a_damaged_file_has_the_error_of_onnx_runtime(size: int, tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.onnx", (1, 0, 2), is_cast=True)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ArtifactError, match=r"a\.onnx"):
+        open_runner(open_artifact(path), RunOptions(threads=1))
