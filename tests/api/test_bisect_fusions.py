@@ -11,7 +11,9 @@ import pytest
 import posedeploy as pd
 from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.bisection.fusions import list_outside_fusion
+from posedeploy.bisection.intermediates import onnx_file
 from posedeploy.commands.bisect import show_bisect
+from posedeploy.runtimes import onnxruntime
 from tests.support.layered_network import line_of, load_network, write_checkpoint, write_network
 from tests.support.miscompiling_runner import MiscompilingRunner
 
@@ -47,8 +49,8 @@ def test_the_fused_operators_are_named(
     [artifact] = pd.export(load_checkpoint(checkpoint, network=network), "onnx", tmp_path / "out")
     convolutions = [node for node in onnx.load(artifact.path).graph.node if node.op_type == "Conv"]
     monkeypatch.setattr(MiscompilingRunner, "FUSED", convolutions[2].output[0], raising=False)
-    for module in ("runtimes.onnxruntime", "bisection.intermediates.onnx_file"):
-        monkeypatch.setattr(f"posedeploy.{module}.OnnxRuntimeRunner", MiscompilingRunner)
+    for module in (onnxruntime, onnx_file):
+        monkeypatch.setattr(module, "OnnxRuntimeRunner", MiscompilingRunner)
     report = pd.bisect(artifact, network=network)
     assert report.is_fusion and not report.passed
     assert report.first is not None
