@@ -14,6 +14,7 @@ from posedeploy.api.bisect_report import BisectReport
 from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.types import Precision
 from tests.support.layered_network import Damage, load_network, write_checkpoint, write_network
+from tests.support.openvino_processor import NEEDS_BF16
 
 FIRST, MIDDLE, LAST = "stem.0", "blocks.1.conv", "head"
 CHANGES: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -80,7 +81,12 @@ def test_only_the_damaged_layer_is_ranked(layer: str, change: str, tmp_path: Pat
 @pytest.mark.parametrize("change", ["scaled", "sign flipped", "permuted"])
 @pytest.mark.parametrize(
     ("target", "precision"),
-    [("onnx", "int8"), ("openvino", "int8"), ("openvino", "bf16"), ("tflite", "int8")],
+    [
+        ("onnx", "int8"),
+        ("openvino", "int8"),
+        pytest.param("openvino", "bf16", marks=NEEDS_BF16),
+        ("tflite", "int8"),
+    ],
 )
 def test_the_damaged_layer_ranks_first_among_rounded_layers(
     target: str, precision: Precision, change: str, tmp_path: Path

@@ -16,6 +16,7 @@ from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.tolerances import Tolerance
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.support.networks import write_crop_network
+from tests.support.openvino_processor import NEEDS_BF16
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +84,12 @@ def test_fp64_is_the_reference_if_noise_exceeds_the_tolerance(
     assert other.exit_code == 1 and "outside tolerance of PyTorch in fp64" in words(other.stdout)
 
 
+@NEEDS_BF16
 def test_each_precision_has_its_own_noise_floor_and_tolerance(
     small: Path, few_runs: None, invoke: Invoke
 ) -> None:
-    """OpenVINO runs BF16 on every CPU, in software if necessary."""
     arguments = ("parity", small.with_suffix(".xml"), "--precision", "bf16", "--json", "p.json")
     result = invoke(*arguments, "--max-px", "50", "--max-mm", "500")
-    if "runs this in fp32" in result.stderr:
-        pytest.skip("this CPU has no bf16")
     assert result.stdout, result.stderr
     assert "tolerance: 8e-03 of the largest value, 50 px, 500 mm" in result.stdout
     assert "floor: PyTorch bf16 on cpu against fp64" in words(result.stdout)
