@@ -34,6 +34,11 @@ def scale(module: nn.Module) -> None:
 
 
 @torch.no_grad()
+def exaggerate(module: nn.Module) -> None:
+    module.get_parameter("weight").mul_(-50)
+
+
+@torch.no_grad()
 def reverse(module: nn.Module) -> None:
     weight = module.get_parameter("weight")
     weight.copy_(weight.flip(0))
@@ -63,7 +68,7 @@ def change_epsilon(module: nn.Module) -> None:
 FAULTS: Mapping[str, tuple[str, str, Change]] = {
     "the first layer, before a shortcut": ("hg", "conv1", scale),
     "a transposed convolution, before a large bias": ("hg", "deconv_layers.3", reverse),
-    "a slope": ("mobile", "backbone.inv_residual.5.conv.0.2", scale),
+    "a slope": ("mobile", "backbone.inv_residual.5.conv.0.2", exaggerate),
     "attention": ("gtrs", "pose_PAM.G_block2.Block3.attn.qkv", reverse),
     "a graph convolution": ("gtrs", "pose_PAM.G_block1.Block4.mgcn", negate_neighbors),
     "an epsilon": ("gtrs", "pose_MRM.blocks.0.Fuse_Block.norm1", change_epsilon),
