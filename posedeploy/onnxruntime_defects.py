@@ -2,7 +2,7 @@
 
 To fuse a Transpose with a matrix product, ONNX Runtime first moves it before the Cast between them. If it
 then does not fuse it, the moved node has no operator schema. The layout optimizer for x86 CPUs reads the
-schema, and the process ends. Versions 1.24 to at least 1.31 do this
+schema, and the process crashes. This affects versions 1.24 to at least 1.31
 (github.com/microsoft/onnxruntime/issues/28392). On a CPU, ONNX Runtime itself inserts the Cast into a graph
 in FP16.
 """

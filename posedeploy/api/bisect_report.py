@@ -174,7 +174,8 @@ class BisectReport:
         if self.precision != "int8" or len(self.faults) < 2:
             return ""
         return (
-            "; correct it first and export again, since calibration chose the ranges after it for its values"
+            "; correct it first and export again, because calibration may have chosen the ranges of later "
+            "layers for its wrong values"
         )
 
     def to_json(self) -> str:

@@ -31,7 +31,7 @@ from posedeploy.api.reference_model import load_reference_model
 from posedeploy.api.reporting import report_steps
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, is_quantized, to_torch_precision
-from posedeploy.bisection.alignment import Aligner
+from posedeploy.bisection.alignment import NOISE_MARGIN, Aligner
 from posedeploy.bisection.effects import group_by_layer, rank_layers
 from posedeploy.bisection.fusions import list_outside_fusion
 from posedeploy.bisection.intermediates.opening import (
@@ -129,7 +129,7 @@ class _Search:
         self.on_progress("matching tensors with the network", None)
         arrays = [tensor.array for tensor in run.tensors]
         matches = Aligner(
-            self.graph, arrays, self._match_outputs(run.tensors), 10 * MIN_LIMITS[precision]
+            self.graph, arrays, self._match_outputs(run.tensors), NOISE_MARGIN * MIN_LIMITS[precision]
         ).align()
         self.on_progress("measuring the error of each tensor", None)
         errors = self._measure(run, shown, matches, precision)

@@ -62,7 +62,7 @@ class ParityCase:
 
         @contextmanager
         def reopen_renamed() -> Iterator[Runner]:
-            assert reopen is not None, "set below"
+            assert reopen is not None, "used only if the case can be reopened"
             with reopen() as runner:
                 yield RenamedRunner(runner, kept)
 

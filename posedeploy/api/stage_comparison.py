@@ -59,7 +59,9 @@ def _compare_preprocessing(case: ParityCase, reference: ModelSpec) -> StageParit
     if case.spec.contract is None and case.spec.joints is None:
         return _not_compared("preprocessing", "the artifact has no description of its preprocessing")
     if _list_descriptions(case.spec) != _list_descriptions(reference):
-        return _not_compared("preprocessing", "the reference has no description of its preprocessing")
+        kinds = "the artifact and the reference describe different kinds of inputs"
+        missing = "the reference has no description of its preprocessing"
+        return _not_compared("preprocessing", kinds if any(_list_descriptions(reference)) else missing)
     differences = list_preprocessing_differences(reference, case.spec)
     if not differences:
         return StageParity(stage="preprocessing", status="same")

@@ -16,7 +16,7 @@ FIELDS_OF_STEPS: Mapping[str, tuple[str, ...]] = {
 """The fields that describe a step which a file can embed."""
 
 
-def comparable_contract(reference: InputContract, candidate: InputContract) -> InputContract:
+def select_comparable_contract(reference: InputContract, candidate: InputContract) -> InputContract:
     """Return the contract of the reference, with the values of the candidate where they cannot be compared.
 
     These are the size, and the steps that only the reference embeds: its contract does not describe them.
@@ -24,8 +24,8 @@ def comparable_contract(reference: InputContract, candidate: InputContract) -> I
     hidden = _list_fields(reference, candidate)
     kept = {name: getattr(candidate, name) for name in (*SIZE_AND_FORM, *hidden)}
     comparable = replace(reference, **kept)
-    background = _background_of(reference)
-    if "mean" not in hidden or background in (None, _background_of(comparable)):
+    background = _find_background(reference)
+    if "mean" not in hidden or background in (None, _find_background(comparable)):
         return comparable
     return replace(comparable, padding=background)
 
@@ -37,7 +37,9 @@ def describe_embedded_steps(reference: ModelSpec, candidate: ModelSpec) -> str:
     own = [step for step in candidate.contract.embedded if step not in reference.contract.embedded]
     hidden = _list_fields(reference.contract, candidate.contract)
     parts = [
-        f"the model embeds the {' and '.join(own)}, which is compared in its network" if own else "",
+        f"the model file includes these steps, which are compared as a part of its network: {', '.join(own)}"
+        if own
+        else "",
         f"{' and '.join(hidden)} cannot be compared, because the reference embeds the step" if hidden else "",
     ]
     return "; ".join(filter(None, parts))
@@ -49,7 +51,7 @@ def _list_fields(reference: InputContract, candidate: InputContract) -> list[str
     return [name for step in hidden for name in FIELDS_OF_STEPS[step]]
 
 
-def _background_of(contract: InputContract) -> int | None:
+def _find_background(contract: InputContract) -> int | None:
     """Return the pixel value of the background of whole images; None if the channels have different ones."""
     if contract.padding is not None:
         return contract.padding

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from posedeploy.benchmarks.comparable_contract import comparable_contract
+from posedeploy.benchmarks.comparable_contract import select_comparable_contract
 from posedeploy.decoding_options import options_of
 from posedeploy.families import decoder_poses_of
 from posedeploy.joint_names import coco_name
@@ -32,7 +32,7 @@ def list_preprocessing_differences(reference: ModelSpec, candidate: ModelSpec) -
     """
     contract = reference.contract
     if contract is not None and candidate.contract is not None:
-        contract = comparable_contract(contract, candidate.contract)
+        contract = select_comparable_contract(contract, candidate.contract)
     return tuple(
         _describe(f"{part}.{name}", theirs, ours)
         for part, own in (("contract", contract), ("joints", reference.joints))

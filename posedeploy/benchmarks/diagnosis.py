@@ -53,7 +53,10 @@ class Cause:
 
     @property
     def description(self) -> str:
-        """The mistake and its alternatives, such as "as if the image were mirrored"."""
+        """The mistake and its alternatives, such as "as if the image were mirrored", or a statement about NaN
+        and infinity."""
+        if self.name.endswith(NON_FINITE):
+            return self.name
         return " or ".join(f"as if {name}" for name in self._names)
 
     @property
@@ -64,11 +67,11 @@ class Cause:
         if self.name.endswith(NON_FINITE):
             return f"{self.name} on {self.input}, and the other output is finite; export in fp32 or bf16"
         hints = [HINTS[name] for name in self._names if name in HINTS]
-        either = ", either of which" if self.alternatives else ": that"
+        share = min([self.explained, *(each.explained for each in self.alternatives)])
+        explains = ", each of which explains at least" if self.alternatives else ": that explains"
         return "; ".join(
             [
-                f"the outputs are {self.description}{either} explains {self.explained:.1%} of the difference "
-                f"on {self.input}",
+                f"the outputs are {self.description}{explains} {share:.1%} of the difference on {self.input}",
                 *filter(None, [self.advice]),
                 *hints,
             ]

@@ -138,7 +138,7 @@ class MistakeRanking:
         total = self._totals[0]
         if not 0 < total < math.inf:
             return []
-        first = _drop_repeated([(self._measure(self.runs[0], each), each) for each in hypotheses])
+        first = self._drop_repeated(hypotheses)
         tried = [(left, each) for left, each in first if 1 - left / total >= EXPLAINED]
         limit = max(NEAR * min((left for left, _ in tried), default=0.0), ROUNDING)
         nearest = sorted(left for left, _ in tried if left <= limit)[:MAX_FINALISTS]
@@ -154,8 +154,9 @@ class MistakeRanking:
     ) -> list[RankedMistake]:
         """Return the mistakes that inputs of the candidate undo, and ``others``.
 
-        Where both have the same mistake, the candidate decides. In low precision, the outputs of a wrong
-        input hold little: those of different mistakes are alike. Those of the right input hold everything.
+        Where both have the same mistake, the candidate decides. In low precision, the outputs for a wrong
+        input contain few distinct values, so different mistakes give similar outputs. Those for the right
+        input do not.
         """
         decided = {each.mistake.name for each in hypotheses if is_undone_completely(each.mistake)}
         undone = {each.mistake.name: each for each in self.rank(hypotheses)}
@@ -176,7 +177,7 @@ class MistakeRanking:
             advice: what would tell several mistakes apart.
         """
         least = min((each.remaining for each in ranked), default=0.0)
-        limit = max(TIE * least, ROUNDING / (_join(self._totals) or 1.0))
+        limit = max(TIE * least, ROUNDING / (_join(filter(math.isfinite, self._totals)) or 1.0))
         best = [each for each in ranked if each.remaining <= limit]
         if not best:
             return None
@@ -185,6 +186,22 @@ class MistakeRanking:
         if len(causes) > 1:
             cause = replace(cause, alternatives=tuple(starmap(Alternative, causes[1:])), advice=advice)
         return Explanation(cause, best[0].mistake)
+
+    def _drop_repeated(self, hypotheses: Iterable[Hypothesis]) -> list[tuple[float, Hypothesis]]:
+        """Return mistakes with the difference that each leaves on the first input: the best variant of each
+        name, and the first name of each change of the outputs."""
+        by_name: dict[str, tuple[float, Hypothesis]] = {}
+        changes = set[tuple[float, ...]]()
+        for each in hypotheses:
+            left, name = self._measure(self.runs[0], each), each.mistake.name
+            if isinstance(each.mistake, OutputMistake):
+                change = tuple(self._measure(run, each) for run in self.runs)
+                if change in changes:
+                    continue  # another name of the same order
+                changes.add(change)
+            if name not in by_name or left < by_name[name][0]:
+                by_name[name] = (left, each)
+        return list(by_name.values())
 
     def _measure(self, run: DifferingRun, hypothesis: Hypothesis) -> float:
         """Return the RMS difference that a mistake leaves on one input; infinite if it cannot be made."""
@@ -206,22 +223,6 @@ class MistakeRanking:
 def is_undone_completely(mistake: Mistake) -> bool:
     """Return whether nothing of a mistake is left in the comparison that tries it."""
     return not isinstance(mistake, UndoneMistake) or mistake.is_complete
-
-
-def _drop_repeated(measured: Iterable[tuple[float, Hypothesis]]) -> list[tuple[float, Hypothesis]]:
-    """Return mistakes with the difference that each leaves: the best variant of each name, and the first
-    name of each change of the outputs."""
-    by_name: dict[str, tuple[float, Hypothesis]] = {}
-    changes = set[float]()
-    for left, each in measured:
-        name = each.mistake.name
-        if isinstance(each.mistake, OutputMistake) and left in changes:
-            continue  # another name of the same order
-        if isinstance(each.mistake, OutputMistake):
-            changes.add(left)
-        if name not in by_name or left < by_name[name][0]:
-            by_name[name] = (left, each)
-    return list(by_name.values())
 
 
 def _join(distances: Iterable[float]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from posedeploy.benchmarks.comparable_contract import comparable_contract
+from posedeploy.benchmarks.comparable_contract import select_comparable_contract
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.types import ModelSpec
 
@@ -21,7 +21,7 @@ def add_reference_form(
     """
     if reference.contract is None or candidate.contract is None or network_input.image is None:
         return network_input
-    contract = comparable_contract(reference.contract, candidate.contract)
+    contract = select_comparable_contract(reference.contract, candidate.contract)
     if contract == candidate.contract:
         return network_input
     spec = replace(candidate, contract=contract)

@@ -32,8 +32,8 @@ MAX_TRIED = 4
 """Tensors of a segment that are tried for an operation whose values agree with none."""
 HIDING_DIFFERENCE = 0.1
 """The difference of a result that can hide matches before it."""
-HIDING_LAYERS_DIFFERENCE = 1e-4
-"""The same of a result of several layers: a layer hardly changes it if a large bias comes after it."""
+NOISE_MARGIN = 10.0
+"""A correct result differs by at most this multiple of the least limit of its precision."""
 MIN_GAIN = 0.5
 """The least gain in agreement of a match that is tried; a match that agrees fully gains 1."""
 CLOSE = 0.1
@@ -163,7 +163,8 @@ class Aligner:
         """
         for segment in find_segments(self._graph.operations, matches):
             name = segment.result.name
-            limit = HIDING_LAYERS_DIFFERENCE if segment.has_several_layers else HIDING_DIFFERENCE
+            # If a large bias comes after a layer, the layer hardly changes the result of both.
+            limit = min(self._noise, HIDING_DIFFERENCE) if segment.has_several_layers else HIDING_DIFFERENCE
             if self._difference(name, matches[name], results) > limit:
                 options = self._list_options(segment, matches)
                 agreements = [self._try(option, matches) for option in options]

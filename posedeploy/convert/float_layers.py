@@ -51,6 +51,8 @@ def find_first_layers(model: Any) -> set[str]:
     """Return the names of the layers with a path to an input without another layer."""
     before, first = set[str](), set[str]()
     for node in model.get_ordered_ops():
+        if node.get_type_name() in ("Shape", "ShapeOf"):  # lengths, not values
+            continue
         sources = _sources(node)
         if _names(sources) & before or any(source.get_type_name() == "Parameter" for source in sources):
             (first if node.get_type_name() in LAYERS else before).add(node.get_friendly_name())

@@ -29,7 +29,7 @@ def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     fp32_nodes = [
         name for start, chain in FP32_CHAINS.items() for name in _nodes_after(copied.graph, start, chain)
     ]
-    fp32_nodes += _crashing_transpositions(copied.graph)
+    fp32_nodes += _find_crashing_transposes(copied.graph)
     half = convert_float_to_float16(
         copied, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=fp32_nodes
     )
@@ -54,7 +54,7 @@ def _nodes_after(graph: onnx.GraphProto, start: str, chain: set[str]) -> list[st
     return names
 
 
-def _crashing_transpositions(graph: onnx.GraphProto) -> list[str]:
+def _find_crashing_transposes(graph: onnx.GraphProto) -> list[str]:
     """Return the transpositions before matrix products on which ONNX Runtime crashes in FP16."""
     products = {name for node in graph.node if node.op_type == "MatMul" for name in node.input}
     return [

@@ -18,6 +18,8 @@ ATTRIBUTE_NAME, INTS = 1, 8
 """Fields of an attribute."""
 DATA_TYPE, TENSOR_NAME = 2, 8
 """Fields of a tensor."""
+MAX_SHIFT = 63
+"""The shift of the last bits of the longest number, of 10 bytes."""
 FIXED_SIZES = {1: 8, 5: 4}
 """The number of bytes of the other wire types."""
 
@@ -120,3 +122,5 @@ def _varint(content: memoryview, position: int) -> tuple[int, int]:
         position, shift = position + 1, shift + 7
         if byte < 0x80:
             return value, position
+        if shift > MAX_SHIFT:
+            raise ValueError("a number has more than 64 bits")

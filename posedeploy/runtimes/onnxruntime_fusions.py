@@ -21,8 +21,8 @@ def find_crashing_fusions(path: Path) -> list[str]:
     A file that cannot be read has none: loading it raises ONNX Runtime's error.
     """
     try:
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            nodes, types = read_graph(content)
+        with path.open("rb") as file:  # the map is not closed: after an error, views of it are still in use
+            nodes, types = read_graph(mmap(file.fileno(), 0, access=ACCESS_READ))
     except (OSError, ValueError):
         return []
     return [FUSION] if _crashes(nodes, is_fp16=FP16 in types.values()) else []

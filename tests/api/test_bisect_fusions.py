@@ -30,6 +30,7 @@ TENSORS = [str(number) for number in range(40)]
         ([{"7", "30"}], {"7", "30"}),
         ([{"7", "8"}, {"20"}, {"31"}], {"7", "8"}),
         ([{"20"}, {"3", "5"}], {"3", "5"}),
+        ([], set()),
     ],
 )
 def test_all_tensors_outside_the_first_wrong_fusion_are_outputs(

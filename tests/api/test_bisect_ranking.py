@@ -123,5 +123,5 @@ def test_the_verdict_names_the_layer_that_spoiled_the_ranges_after_it(target: st
     assert len(report.faults) > 1
     assert report.verdict == (
         "the result of stem.0 (Conv2d) is the first one above the noise floor; correct it first and export "
-        "again, since calibration chose the ranges after it for its values"
+        "again, because calibration may have chosen the ranges of later layers for its wrong values"
     )

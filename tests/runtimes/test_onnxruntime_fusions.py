@@ -81,3 +81,14 @@ def test_a_damaged_file_has_the_error_of_onnx_runtime(size: int, tmp_path: Path)
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ArtifactError, match=r"a\.onnx"):
         open_runner(open_artifact(path), RunOptions(threads=1))
+
+
+def test_a_file_damaged_anywhere_is_left_to_onnx_runtime(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.onnx", (1, 0, 2), is_cast=True)
+    content = path.read_bytes()
+    for position in range(len(content)):
+        for value in (0x00, 0x7F, 0xFF):
+            path.write_bytes(content[:position] + bytes([value]) + content[position + 1 :])
+            assert find_crashing_fusions(path) in ([], [FUSION])
+    path.write_bytes(b"\x3a" + b"\xff" * 1_000_000)
+    assert find_crashing_fusions(path) == []

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from posedeploy.convert.best_range import best_range
 from posedeploy.convert.export_options import ExportOptions
+from posedeploy.convert.float_layers import find_first_layers
+from posedeploy.convert.graph_view import GraphView, OperatorView
 from posedeploy.convert.layer_choice import ELEMENT_COST
 from posedeploy.convert.onnx import export_fp32
 from posedeploy.convert.onnx_int8.quantize import make_quantizable
@@ -167,6 +169,16 @@ def test_the_cost_of_a_matrix_product_counts_its_inner_length(tiny: Model) -> No
         "transposed": 3 * 6 * (40 + ELEMENT_COST),
         "plain": 3 * 20 * (6 + ELEMENT_COST),
     }
+
+
+def test_a_layer_after_a_reshape_to_the_lengths_of_the_input_does_not_read_the_input() -> None:
+    data, weights = OperatorView("data", "Parameter"), OperatorView("weights", "Constant")
+    shape, scaled = OperatorView("shape", "Shape", [data]), OperatorView("scaled", "Multiply", [data])
+    first = OperatorView("first", "Convolution", [scaled, weights])
+    reshaped = OperatorView("reshaped", "Reshape", [first, shape])
+    second = OperatorView("second", "Convolution", [reshaped, weights])
+    graph = GraphView([shape, scaled, first, reshaped, second], [OperatorView("end", "Result", [second])])
+    assert find_first_layers(graph) == {"first"}
 
 
 @pytest.mark.parametrize(
