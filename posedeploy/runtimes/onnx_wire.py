@@ -19,7 +19,7 @@ ATTRIBUTE_NAME, INTS = 1, 8
 DATA_TYPE, TENSOR_NAME = 2, 8
 """Fields of a tensor."""
 MAX_SHIFT = 63
-"""The shift of the last bits of the longest number, of 10 bytes."""
+"""The largest shift of a byte of a number: 64 bits take 10 bytes."""
 FIXED_SIZES = {1: 8, 5: 4}
 """The number of bytes of the other wire types."""
 
