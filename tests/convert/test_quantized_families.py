@@ -15,7 +15,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, Precision, RunOptions
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import CROPS, write_crop_network
-from tests.support.openvino_processor import NEEDS_BF16
+from tests.support.openvino_processor import NEEDS_BF16, saturates_int8
 
 pytestmark = pytest.mark.slow
 IMAGES = 16
@@ -49,6 +49,8 @@ NETWORKS = ["sample", *CROPS, "gtrs", "pose2mesh"]
 def test_a_quantized_network_runs_as_recorded(
     name: str, target: str, precision: ExportPrecision, other: Precision, tmp_path: Path
 ) -> None:
+    if (name, target) == ("pose2mesh", "openvino") and saturates_int8():
+        pytest.skip("without VNNI, sums of OpenVINO's INT8 matrix products saturate")
     model = model_of(name, tmp_path)
     (whole,) = export(model, target, tmp_path, "whole")
     options = ExportOptions(precision=precision, calibration_images=IMAGES)
