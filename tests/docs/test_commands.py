@@ -119,6 +119,10 @@ def check_output(command: Command, printed: str) -> None:
 
 
 def without_numbers(line: str) -> str:
-    """Return a line without its numbers, rules and repeated spaces, which depend on the machine."""
+    """Return a line without its numbers, rules and repeated spaces, which depend on the machine.
+
+    If no input differs, rounding also decides which one is the worst.
+    """
+    line = re.sub(r"((?:0\.000|1\.000) +){3}.*", r"\1", line)
     line = re.sub(r"\b1 thread\b", "1 threads", line)
     return " ".join(re.sub(r"\d+(\.\d+)*(e[+-]\d+)?", "0", line.replace("─", "")).split())
