@@ -27,6 +27,7 @@ from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.synthetic import generate_scene
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.support.lifting import small_pose2mesh, write
+from tests.support.openvino_processor import NEEDS_BF16
 
 SIZE = (128, 192)
 SCENES = 16
@@ -113,7 +114,7 @@ def test_layers_are_put_back_until_a_tighter_budget_holds(
     ("precision", "what"),
     [
         ("int8", r"even with all \d+ layers put back to floating point"),
-        ("bf16", "in bf16, where no layer can be put back to floating point"),
+        pytest.param("bf16", "in bf16, where no layer can be put back to floating point", marks=NEEDS_BF16),
     ],
 )
 def test_a_budget_that_cannot_be_met_is_reported_with_the_best_result_and_leaves_nothing(
