@@ -48,15 +48,8 @@ def find_early_layers(model: Any) -> set[str]:
 
 
 def find_first_layers(model: Any) -> set[str]:
-    """Return the names of the layers with a path to an input without another layer."""
-    before, first = set[str](), set[str]()
-    for node in model.get_ordered_ops():
-        if node.get_type_name() in ("Shape", "ShapeOf"):  # lengths, not values
-            continue
-        sources = _sources(node)
-        if _names(sources) & before or any(source.get_type_name() == "Parameter" for source in sources):
-            (first if node.get_type_name() in LAYERS else before).add(node.get_friendly_name())
-    return first
+    """Return the names of the layers that read inputs and no result of another layer."""
+    return {node.get_friendly_name() for node in _until_layers(model) if node.get_type_name() in LAYERS}
 
 
 def find_layers(model: Any) -> set[str]:
@@ -116,13 +109,18 @@ def _last_layers(model: Any) -> Iterator[str]:
 
 def _inputs_until_layers(model: Any) -> Iterator[str]:
     """Yield the operators between the inputs and the first layers, such as embedded preprocessing."""
+    return (node.get_friendly_name() for node in _until_layers(model) if node.get_type_name() not in LAYERS)
+
+
+def _until_layers(model: Any) -> Iterator[Any]:
+    """Yield the operators that no layer comes before, the first layers included."""
     after_layers: set[str] = set()
     for node in model.get_ordered_ops():
-        name = node.get_friendly_name()
-        if node.get_type_name() in LAYERS or _names(_sources(node)) & after_layers:
-            after_layers.add(name)
-        elif node.get_type_name() not in ("Constant", "Parameter", "Result"):
-            yield name
+        is_after = bool(_names(_sources(node)) & after_layers)
+        if is_after or node.get_type_name() in LAYERS:
+            after_layers.add(node.get_friendly_name())
+        if not is_after and node.get_type_name() not in ("Constant", "Parameter", "Result"):
+            yield node
 
 
 def _names(nodes: Iterable[Any]) -> set[str]:

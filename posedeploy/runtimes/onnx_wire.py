@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
-GRAPH, NODE, INITIALIZER = 7, 1, 5
-"""Fields of a model and a graph (onnx.proto)."""
+GRAPH, FUNCTION = 7, 25
+"""Fields of a model (onnx.proto)."""
+NODE, INITIALIZER, FUNCTION_NODE = 1, 5, 7
+"""Fields of a graph and of a function."""
 INPUT, OUTPUT, OP_TYPE, ATTRIBUTE = 1, 2, 4, 5
 """Fields of a node."""
-ATTRIBUTE_NAME, INTS = 1, 8
+ATTRIBUTE_NAME, TENSOR, INTS = 1, 5, 8
 """Fields of an attribute."""
 DATA_TYPE, TENSOR_NAME = 2, 8
 """Fields of a tensor."""
@@ -26,16 +28,21 @@ FIXED_SIZES = {1: 8, 5: 4}
 
 @dataclass(frozen=True)
 class WireNode:
-    """A node: its operator, the names of its inputs and outputs, and ``perm`` of a Transpose."""
+    """A node: its operator, the names of its inputs and outputs, and ``perm`` of a Transpose.
+
+    data_type: of a Constant (``TensorProto.DataType``); 0 for other nodes.
+    """
 
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...] = ()
     perm: tuple[int, ...] = ()
+    data_type: int = 0
 
 
 def read_graph(content: bytes | mmap) -> tuple[list[WireNode], dict[str, int]]:
-    """Return the nodes of the main graph, and the data types of its initializers (``TensorProto.DataType``).
+    """Return the nodes of the main graph and of functions, and the data types of its initializers
+    (``TensorProto.DataType``).
 
     Raises:
         ValueError: the content is not such a protocol buffer.
@@ -50,13 +57,15 @@ def read_graph(content: bytes | mmap) -> tuple[list[WireNode], dict[str, int]]:
 def _read(content: memoryview) -> tuple[list[WireNode], dict[str, int]]:
     nodes: list[WireNode] = []
     types: dict[str, int] = {}
-    for number, graph in _fields(content):
-        if number != GRAPH or isinstance(graph, int):
+    for number, part in _fields(content):
+        if number not in (GRAPH, FUNCTION) or isinstance(part, int):
             continue
-        for kind, value in _fields(graph):
-            if kind == NODE and not isinstance(value, int):
+        for kind, value in _fields(part):
+            if isinstance(value, int):
+                continue
+            if kind == (NODE if number == GRAPH else FUNCTION_NODE):
                 nodes.append(_node(value))
-            elif kind == INITIALIZER and not isinstance(value, int):
+            elif kind == INITIALIZER and number == GRAPH:
                 fields = dict(_fields(value))
                 name, data_type = fields.get(TENSOR_NAME), fields.get(DATA_TYPE)
                 if isinstance(name, memoryview) and isinstance(data_type, int):
@@ -70,18 +79,34 @@ def _node(content: memoryview) -> WireNode:
         if isinstance(value, memoryview):
             fields[number].append(value)
     kind = _text(fields[OP_TYPE][-1]) if fields[OP_TYPE] else ""
-    perm = _perm(fields[ATTRIBUTE]) if kind == "Transpose" else ()
-    return WireNode(kind, tuple(map(_text, fields[INPUT])), tuple(map(_text, fields[OUTPUT])), perm)
+    perm = _find_attribute(fields[ATTRIBUTE], "perm", INTS) if kind == "Transpose" else []
+    tensors = _find_attribute(fields[ATTRIBUTE], "value", TENSOR) if kind == "Constant" else []
+    return WireNode(
+        kind,
+        tuple(map(_text, fields[INPUT])),
+        tuple(map(_text, fields[OUTPUT])),
+        tuple(axis for each in perm for axis in _numbers(each)),  # which may be packed into one field
+        _data_type(tensors),
+    )
 
 
-def _perm(attributes: Sequence[memoryview]) -> tuple[int, ...]:
-    """Return the attribute ``perm``, whose numbers may be packed into one field."""
+def _find_attribute(attributes: Sequence[memoryview], name: str, field: int) -> list[int | memoryview]:
+    """Return the values of a field of the attribute with this name; empty without such an attribute."""
     for attribute in attributes:
         fields = list(_fields(attribute))
         names = [value for number, value in fields if number == ATTRIBUTE_NAME]
-        if any(isinstance(name, memoryview) and _text(name) == "perm" for name in names):
-            return tuple(axis for number, value in fields if number == INTS for axis in _numbers(value))
-    return ()
+        if any(isinstance(each, memoryview) and _text(each) == name for each in names):
+            return [value for number, value in fields if number == field]
+    return []
+
+
+def _data_type(tensors: Sequence[int | memoryview]) -> int:
+    """Return the data type of the first tensor; 0 without one."""
+    for tensor in tensors:
+        if isinstance(tensor, memoryview):
+            data_type = dict(_fields(tensor)).get(DATA_TYPE, 0)
+            return data_type if isinstance(data_type, int) else 0
+    return 0
 
 
 def _numbers(value: int | memoryview) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.diagnosis import Cause, DifferingRun
+from posedeploy.benchmarks.diagnosis import NON_FINITE, Cause, DifferingRun
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.mistake_ranking import Hypothesis, MistakeRanking
 from posedeploy.benchmarks.output_mistakes import OutputMistake
@@ -52,6 +52,12 @@ def test_a_mistake_is_an_alternative_if_it_differs_by_less_than_the_noise(
     assert [each.name for each in cause.alternatives] == ["something else were wrong"] * is_alike
     assert cause.advice == "other images would show it" * is_alike
     assert (" or as if something else were wrong, each of which explains at least" in str(cause)) == is_alike
+
+
+def test_nan_is_described_by_a_statement() -> None:
+    name = f"heatmaps {NON_FINITE}"
+    assert Cause("network", name, 1.0, "black").description == name
+    assert Cause("preprocessing", "it were dark", 1.0, "black").description == "as if it were dark"
 
 
 def test_a_mistake_that_explains_too_little_is_no_cause(tiny: Model) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -77,12 +78,18 @@ def test_the_page_shows_the_verdict_both_skeletons_and_escaped_names(certified: 
     assert "día &lt;script&gt;1.jpg" in page and "<script" not in page
     assert "data:image/jpeg;base64," in page
     assert "http" not in page.replace("http-equiv", "")
+    assert re.search(r"<td>Preprocessing</td><td><span [^>]*>same</span>", page)
+    assert '<th class="number">Tolerance</th>' in page
 
 
 def test_the_verdicts_are_written_as_junit(certified: Path) -> None:
     (suite,) = ElementTree.parse(certified / "j.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
     assert [case.get("name") for case in suite] == ["out/human.onnx"]
+    properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    expected = {"reference": "PyTorch", "preprocessing": "same", "decoding": "same"}
+    assert properties.items() >= expected.items()
+    assert properties["network"] in ("same", "within limits") and "cause" not in properties
 
 
 @pytest.mark.slow

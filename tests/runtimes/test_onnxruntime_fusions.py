@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,44 @@ def test_such_a_file_runs(perm: tuple[int, ...], is_cast: bool, tmp_path: Path) 
     assert np.array_equal(y, x.transpose(perm) @ np.ones((x.shape[perm[-1]], 2)))
 
 
+def _to_constant(model: onnx.ModelProto) -> None:
+    (ones,) = model.graph.initializer
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["ones"], value=ones))
+    del model.graph.initializer[:]
+
+
+def _add_identity(model: onnx.ModelProto) -> None:
+    model.graph.node.insert(2, helper.make_node("Identity", ["transposed"], ["same"]))
+    model.graph.node[4].input[0] = "same"
+
+
+def _to_function(model: onnx.ModelProto) -> None:
+    opsets = [helper.make_opsetid("", 18)]
+    nodes = list(model.graph.node)
+    function = helper.make_function("own", "Product", ["x", "ones"], ["y"], nodes, opsets)
+    model.functions.append(function)
+    del model.graph.node[:]
+    model.graph.node.append(helper.make_node("Product", ["x", "ones"], ["y"], domain="own"))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+
+
+def _cast_twice(model: onnx.ModelProto) -> None:
+    model.graph.node.insert(3, helper.make_node("Cast", ["cast"], ["again"], to=TensorProto.FLOAT16))
+    model.graph.node[4].input[0] = "again"
+
+
+@pytest.mark.parametrize("change", [_to_constant, _add_identity, _to_function, _cast_twice])
+def test_such_a_file_runs_in_every_form(change: Callable[[onnx.ModelProto], None], tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.onnx", (1, 0, 2), is_cast=False)
+    model = onnx.load(path)
+    change(model)
+    onnx.save(model, path)
+    x = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    with open_runner(open_artifact(path), RunOptions(threads=1)) as runner:
+        y = runner.run({"x": x})["y"]
+    assert np.array_equal(y, x.transpose(1, 0, 2) @ np.ones((5, 2)))
+
+
 @pytest.mark.parametrize("perm", HARMLESS)
 def test_other_files_keep_all_fusions(perm: tuple[int, ...], tmp_path: Path) -> None:
     for is_cast in (True, False):
@@ -61,6 +100,8 @@ def test_a_file_in_fp32_keeps_all_fusions(tmp_path: Path) -> None:
     model = onnx.load(path)
     del model.graph.node[0], model.graph.node[1]
     model.graph.node[0].input[0], model.graph.node[1].input[0] = "x", "transposed"
+    del model.graph.node[2]
+    model.graph.node[1].output[0] = "y"
     onnx.save(model, path)
     assert find_crashing_fusions(path) == []
 

@@ -24,8 +24,8 @@ def find_layers(graph: Graph, precision: str) -> list[onnx.NodeProto]:
     """Return the layers that a quantized network computes in INT8, in graph order.
 
     The sensitive layers stay in floating point, and those that ONNX Runtime computes in floating point only:
-    transposed convolutions, and matrix products of two activations. So do the layers that read the input: the
-    values of an image fill the whole range, and on CPUs without VNNI, sums of two large products saturate.
+    transposed convolutions, and matrix products of two activations. So do the first layers: the values of an
+    image fill the whole range, and on CPUs without VNNI, sums of two large products saturate.
 
     Args:
         precision: ``int8``; or ``mixed``, which also keeps early layers in floating point. Depthwise layers

@@ -44,7 +44,7 @@ def make_quantizable(
     layers = find_layers(graph, precision)
     if not layers:
         raise ExportError(
-            f"`precision={precision}`: no layer of this network is left for INT8: input and output layers, "
+            f"`precision={precision}`: no layer of this network is left for INT8: first and output layers, "
             "transposed convolutions and, in mixed precision, early layers stay in floating point; use "
             "`precision=fp32`"
         )

@@ -186,7 +186,7 @@ class _WithNan(nn.Module):
     [
         (
             _OneLayer,
-            r"^`precision=int8`: no layer of this network is left for INT8: input and output layers, ",
+            r"^`precision=int8`: no layer of this network is left for INT8: first and output layers, ",
         ),
         (
             _WithNan,

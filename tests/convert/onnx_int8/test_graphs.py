@@ -171,14 +171,16 @@ def test_the_cost_of_a_matrix_product_counts_its_inner_length(tiny: Model) -> No
     }
 
 
-def test_a_layer_after_a_reshape_to_the_lengths_of_the_input_does_not_read_the_input() -> None:
+@pytest.mark.parametrize("kind", ["Reshape", "Add", "Concat"])
+def test_a_layer_that_reads_another_one_and_the_input_is_not_a_first_layer(kind: str) -> None:
     data, weights = OperatorView("data", "Parameter"), OperatorView("weights", "Constant")
     shape, scaled = OperatorView("shape", "Shape", [data]), OperatorView("scaled", "Multiply", [data])
     first = OperatorView("first", "Convolution", [scaled, weights])
-    reshaped = OperatorView("reshaped", "Reshape", [first, shape])
-    second = OperatorView("second", "Convolution", [reshaped, weights])
-    graph = GraphView([shape, scaled, first, reshaped, second], [OperatorView("end", "Result", [second])])
-    assert find_first_layers(graph) == {"first"}
+    other = OperatorView("other", "Convolution", [data, weights])
+    joined = OperatorView("joined", kind, [first, shape if kind == "Reshape" else data])
+    second = OperatorView("second", "Convolution", [joined, weights])
+    ordered = [shape, scaled, first, other, joined, second]
+    assert find_first_layers(GraphView(ordered, [])) == {"first", "other"}
 
 
 @pytest.mark.parametrize(
