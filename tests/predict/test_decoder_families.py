@@ -109,7 +109,9 @@ from torch import nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 17, 3, 2, 1))
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 17, 3, 2, 1)
+        )
         self.x, self.y = nn.Linear(192, 96), nn.Linear(192, 128)
         self.values = nn.Linear(192, 3)
         self.anchors = nn.Conv2d(17, 56, 4, 4)
