@@ -55,6 +55,11 @@ class ParityCase:
         """Return a function that reports the progress of an activity on this artifact."""
         return report_steps(self.on_progress, f"{activity} {Path(self.label).name}")
 
+    @property
+    def is_network_comparable(self) -> bool:
+        """Whether the candidate ran on all inputs as the reference prepares them."""
+        return self.runs_again or not any(theirs.as_reference for _, theirs in self.pairs)
+
     def with_outputs(self, names: Collection[str]) -> ParityCase:
         """Return the case with these outputs of the candidate only."""
         kept = {name: name for name in names}

@@ -25,6 +25,7 @@ Pair = tuple[NetworkInput, NetworkInput]
 ROUNDING = 1e-9
 """A Procrustes alignment of equal poses is not exact."""
 NO_EFFECT = "no effect on these inputs"
+NOT_RUN = "the artifact did not run on this machine"
 
 
 def compare_stages(
@@ -68,7 +69,7 @@ def _compare_preprocessing(case: ParityCase, reference: ModelSpec) -> StageParit
     if not any(theirs.as_reference for _, theirs in case.pairs):
         return StageParity(stage="preprocessing", status="same", differences=differences, note=NO_EFFECT)
     if not case.runs_again:
-        return _not_compared("preprocessing", "the artifact did not run on this machine", differences)
+        return _not_compared("preprocessing", NOT_RUN, differences)
     pairs = ChangedPairs(case.pairs, lambda _, theirs: (theirs.as_reference or theirs, theirs))
     return judge("preprocessing", case.compare_runners(case.candidate, case.candidate, pairs), differences)
 
@@ -83,10 +84,10 @@ def _compare_network(case: ParityCase, reference: Runner, result: Parity, *, is_
     Args:
         is_changed: whether the artifact prepares its inputs in another way.
     """
+    if not case.is_network_comparable:
+        return _not_compared("network", NOT_RUN)
     if not is_changed and case.decodings.decode_candidate is None:
         return judge("network", result)
-    if is_changed and not case.runs_again:
-        return _not_compared("network", "the artifact did not run on this machine")
     pairs = ChangedPairs(case.pairs, lambda ours, theirs: (ours, theirs.as_reference or theirs))
     return judge("network", case.compare_runners(reference, case.candidate, pairs, result.floor))
 

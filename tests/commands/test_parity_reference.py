@@ -23,6 +23,7 @@ from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Array, Calibration, RunOptions, Tensors
 from tests.commands.conftest import Invoke, fill, words
 from tests.predict.conftest import write_image
+from tests.support.faulty_descriptions import change_description
 from tests.support.lifting import small_gtrs, write
 from tests.support.networks import write_crop_network
 
@@ -161,6 +162,47 @@ def test_outputs_of_another_device_are_compared_without_running_the_model(
     (entry,) = json.loads(Path("r.json").read_text())["results"]
     assert entry["passed"] and entry["runtime_info"]["device"] == "another device"
     assert "another device" in words(result.stdout)
+
+
+def _exchange_names(spec: dict[str, Any]) -> None:
+    names = spec["keypoint_names"]
+    names[2], names[3] = names[3], names[2]
+
+
+def _shift(arrays: Tensors) -> Tensors:
+    return {name: np.roll(array, 1, axis=2) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize(
+    ("describe", "collect", "decoding"),
+    [
+        (lambda spec: None, lambda arrays: arrays, "same"),
+        (_exchange_names, lambda arrays: arrays, "different"),
+        (lambda spec: None, _shift, "same"),
+    ],
+    ids=["right outputs", "another decoding", "wrong outputs"],
+)
+def test_the_network_of_another_device_is_not_judged_on_inputs_it_did_not_get(
+    describe: Callable[[dict[str, Any]], object],
+    collect: Callable[[Tensors], Tensors],
+    decoding: str,
+    saved: Saved,
+    invoke: Invoke,
+    tmp_path: Path,
+) -> None:
+    def change(spec: dict[str, Any]) -> None:
+        spec["contract"].update(color_order="RGB")
+        describe(spec)
+
+    model = change_description(saved.model, tmp_path / "human.onnx", change)
+    save_file(collect(_collect(saved.model, saved.reference)), tmp_path / "phone.safetensors")
+    arguments = ("--reference", saved.reference, "--collected-outputs", "phone.safetensors")
+    invoke("parity", model, *arguments, "--json", "r.json")
+    (entry,) = json.loads(Path("r.json").read_text())["results"]
+    assert [stage["status"] for stage in entry["stages"]] == ["not compared", "not compared", decoding]
+    preprocessing, network, _ = entry["stages"]
+    assert preprocessing["differences"] == ["contract.color_order is RGB instead of BGR"]
+    assert network["note"] == "the artifact did not run on this machine"
 
 
 @pytest.mark.parametrize(
