@@ -26,7 +26,7 @@ from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import devices_of, open_runner
 from posedeploy.types import Artifact, MeasuredChoice, ModelSpec, OnProgress, RunOptions
 
-SHOWN = ("px", "joint_mm", "vertex_mm", "oks")
+SHOWN = ("px", "joint_mm", "depth_mm", "vertex_mm", "oks")
 """The measures of poses that a budget limits."""
 
 

@@ -49,6 +49,7 @@ class PairedPoses:
     keypoints: int
     unmatched_keypoints: int
     unmatched_share: float | None = None
+    uncompared_joints: int = 0
     ambiguous: int = 0
     measures: Mapping[str, MeasureSummary] = field(default_factory=dict)
 

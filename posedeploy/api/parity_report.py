@@ -207,6 +207,7 @@ def describe_pairs(poses: PoseComparison) -> dict[str, Any]:
     return {
         **{name: getattr(poses, name) for name in COUNTS},
         "unmatched_share": poses.unmatched_share,
+        "uncompared_joints": poses.uncompared_joints,
         "measures": {measure: asdict(summary) for measure, summary in poses.summaries.items()},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
@@ -18,20 +18,36 @@ EXPECTED = (
     "a number and one of the units px (keypoints), mm (3D joints and vertices), oks (similarity of people) "
     "and % (unmatched keypoints), as in 1px, 0.5mm, 0.99oks or 2%"
 )
+WHAT: Mapping[str, str] = {"px": "keypoints", "mm": "3D positions", "oks": "people"}
 RANGES: Mapping[str, tuple[float, float]] = {"oks": (0.0, 1.0), "%": (0.0, 100.0)}
 
 MAX_UNMATCHED_PERCENT = 2.0
 """The default of ``Budget.unmatched_percent``."""
+DEPTH_FACTOR = 10.0
+"""The default limit of the distance from the camera, relative to that of 3D joints: networks compute it from
+the size of a person in the image, so that an error of 1% of this size is an error of 1% of the distance."""
+
+
+@dataclass(frozen=True)
+class MeasureLimit:
+    """The limit of the 95th percentile of one measure of ``PoseComparison``."""
+
+    what: str
+    measure: str
+    unit: str
+    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """The differences of paired poses that pass. None does not limit a measure.
 
-    px: 95th percentile of the distances of keypoints. mm: the same of 3D joints relative to the root, and of
-    vertices. oks: the similarity that 95% of the people reach. unmatched_percent: keypoints found by only
-    one of the two models, those of missed and extra people included, in percent of all. defaults: the fields
-    that the user did not set.
+    px: 95th percentile of the distances of keypoints. mm: the same of 3D joints relative to the root, of
+    vertices, and of the distances of people from the camera, which have ``DEPTH_FACTOR`` times the default.
+    oks: the similarity that 95% of the people reach. unmatched_percent: keypoints found by only
+    one of the two models, those of missed and extra people included, in percent of all; the 3D joints of
+    matched people that cannot be compared have the same limit. defaults: the fields that the user did not
+    set.
     """
 
     px: float | None = None
@@ -69,37 +85,70 @@ class Budget:
             defaults["mm"] = tolerance.mm
         return replace(self, **defaults, defaults=(*self.defaults, *defaults))
 
+    @property
+    def distances(self) -> tuple[MeasureLimit, ...]:
+        """The limits in px and mm."""
+        depth = DEPTH_FACTOR if "mm" in self.defaults else 1.0
+        limits = (
+            ("keypoints", "px", self.px, 1.0),
+            ("3D joints", "joint_mm", self.mm, 1.0),
+            ("distances from the camera", "depth_mm", self.mm, depth),
+            ("vertices", "vertex_mm", self.mm, 1.0),
+        )
+        return tuple(
+            MeasureLimit(what, measure, measure.rpartition("_")[2], factor * limit)
+            for what, measure, limit, factor in limits
+            if limit is not None
+        )
+
     def failures(self, poses: PoseComparison) -> list[str]:
-        """Return a sentence for each limit that is exceeded."""
+        """Return a sentence for each limit that is exceeded, or that has nothing to decide on."""
         if not poses.people + poses.missed + poses.extra:
             return [
                 "neither model finds people, so there is nothing to compare; pass photographs as `images`"
             ]
-        sentences = []
-        percent = 100 * poses.unmatched_share
-        total = poses.keypoints + poses.unmatched_keypoints
-        if self.unmatched_percent is not None and not percent <= self.unmatched_percent:
-            sentences.append(
-                f"{poses.unmatched_keypoints} of {total} keypoints are unmatched ({percent:.3g}%, "
-                f"{counted(poses.missed, 'person', 'people')} missed, {poses.extra} extra), "
-                f"budget {self.unmatched_percent:g}%"
-            )
-        limits = (
-            ("keypoints", "px", "px", self.px),
-            ("3D joints", "joint_mm", "mm", self.mm),
-            ("vertices", "vertex_mm", "mm", self.mm),
-        )
-        for what, measure, unit, limit in limits:
-            summary = poses.summaries.get(measure)
-            if limit is not None and summary is not None and not summary.p95.value <= limit:
-                sentences.append(f"{what} differ by {_format_excess(summary, unit)}, budget {limit:g} {unit}")
+        sentences = [*self._list_unmatched(poses)]
+        for limit in self.distances:
+            summary = poses.summaries.get(limit.measure)
+            if summary is not None and not summary.p95.value <= limit.value:
+                excess = _format_excess(summary, limit.unit)
+                sentences.append(f"{limit.what} differ by {excess}, budget {limit.value:g} {limit.unit}")
         summary = poses.summaries.get("oks")
         if self.oks is not None and summary is not None and not summary.p95.value >= self.oks:
             sentences.append(
                 f"5% of the people have an OKS of {summary.p95.value:.3g} or less (the lowest is "
                 f"{summary.worst.value:.3g} on {summary.worst.image}), budget {self.oks:g}"
             )
-        return sentences
+        return sentences or self.list_undecided(poses)
+
+    def _list_unmatched(self, poses: PoseComparison) -> Iterator[str]:
+        """Yield a sentence if too many keypoints or 3D joints are found by only one of the models."""
+        limit = self.unmatched_percent
+        if limit is None:
+            return
+        total = poses.keypoints + poses.unmatched_keypoints
+        if not 100 * poses.unmatched_share <= limit:
+            yield (
+                f"{poses.unmatched_keypoints} of {total} keypoints are unmatched "
+                f"({100 * poses.unmatched_share:.3g}%, "
+                f"{counted(poses.missed, 'person', 'people')} missed, {poses.extra} extra), budget {limit:g}%"
+            )
+        if self.mm is not None and not 100 * poses.uncompared_share <= limit:
+            yield (
+                f"{poses.uncompared_joints} of {poses.joints + poses.uncompared_joints} 3D joints cannot be "
+                f"compared ({100 * poses.uncompared_share:.3g}%), because only one of the models finds the "
+                f"joint or the root of its person, budget {limit:g}%"
+            )
+
+    def list_undecided(self, poses: PoseComparison) -> list[str]:
+        """Return a sentence for each unit with a limit of which nothing was compared."""
+        limits = {"px": self.px, "mm": self.mm, "oks": self.oks}
+        return [
+            f"no {WHAT[unit]} were compared, because all are unmatched or ambiguous, so the budget of "
+            f"{limit:g} {unit} decides nothing; pass other photographs as `images`"
+            for unit, limit in limits.items()
+            if limit is not None and not any(name.endswith(unit) for name in poses.summaries)
+        ]
 
 
 def parse_budget(texts: Sequence[str]) -> Budget:

@@ -48,7 +48,8 @@ class ImagePairs:
     only. keypoints: those that both models found. unmatched_keypoints: those that only one of them found,
     those of missed and extra people included. ambiguous: keypoints and 3D joints that are not counted
     elsewhere. values: by measure, an array of one number for each keypoint, joint, vertex or person; without
-    the measures that do not apply.
+    the measures that do not apply. uncompared_joints: the 3D joints of matched people without a distance,
+    because only one of the models found the joint or the root of its person.
     """
 
     image: str
@@ -59,6 +60,7 @@ class ImagePairs:
     unmatched_keypoints: int
     ambiguous: int
     values: Mapping[str, Array] = field(repr=False)
+    uncompared_joints: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,21 @@ class PoseComparison(PoseCounts):
     def unmatched_share(self) -> float:
         """The share of keypoints found by only one of the two models, 0 to 1; 0 without keypoints."""
         return self.unmatched_keypoints / max(self.keypoints + self.unmatched_keypoints, 1)
+
+    @property
+    def joints(self) -> int:
+        """The number of 3D joints that were compared."""
+        return sum(len(image.values.get("joint_mm", ())) for image in self.images)
+
+    @property
+    def uncompared_joints(self) -> int:
+        """The number of 3D joints of matched people that only one of the models allows to compare."""
+        return sum(image.uncompared_joints for image in self.images)
+
+    @property
+    def uncompared_share(self) -> float:
+        """The share of these among the 3D joints of matched people, 0 to 1; 0 without joints."""
+        return self.uncompared_joints / max(self.joints + self.uncompared_joints, 1)
 
     @cached_property
     def summaries(self) -> Mapping[str, Summary]:
@@ -167,6 +184,7 @@ def pair_people(
     distances = _norms(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2])
     size, area = _sizes(reference.keypoints[a], candidate.keypoints[b])
     oks = similarity(distances, both, (ours | theirs) & clear, area, np.array(sigmas_of(names)))
+    in_mm, uncompared = _in_mm(reference, candidate, pairs, root_joints(names), ~skipped[b, count:])
     return ImagePairs(
         image,
         people=len(pairs),
@@ -179,9 +197,10 @@ def pair_people(
             "px": distances[both],
             "relative": (distances / size[:, None])[both],
             "oks": oks,
-            **_in_mm(reference, candidate, pairs, root_joints(names), ~skipped[b, count:]),
+            **in_mm,
             "vertex_mm": _vertex_distances(reference.vertices, candidate.vertices, pairs),
         },
+        uncompared_joints=uncompared,
     )
 
 
@@ -206,8 +225,8 @@ def _sizes(*sides: Array) -> tuple[Array, Array]:
 
 def _in_mm(
     reference: Poses, candidate: Poses, pairs: Array, root: Sequence[int], is_clear: Array
-) -> dict[str, Array]:
-    """Return the measures of 3D joints.
+) -> tuple[dict[str, Array], int]:
+    """Return the measures of 3D joints, and the number of joints that cannot be compared.
 
     A joint that only one of the models finds in the image is read at another position of the maps, so it
     counts as unmatched and not as a distance. A person whose root is ambiguous is left out.
@@ -217,7 +236,7 @@ def _in_mm(
     """
     measures = ("joint_mm", "mpjpe_mm", "pa_mpjpe_mm", "depth_mm")
     if reference.keypoints_3d is None or candidate.keypoints_3d is None or not len(pairs):
-        return dict.fromkeys(measures, np.zeros(0))
+        return dict.fromkeys(measures, np.zeros(0)), 0
     a, b = reference.keypoints_3d[pairs[:, 0]], candidate.keypoints_3d[pairs[:, 1]]
     is_compared = is_clear & ((a[..., 3] >= 0) == (b[..., 3] >= 0))
     a, b = a[..., :3], b[..., :3]
@@ -225,12 +244,14 @@ def _in_mm(
     chosen = [person for person, row in enumerate(is_compared) if row.any() and row[root].all()]
     apart = np.abs((a - b)[:, root, 2].mean(axis=1))
     aligned = [aligned_distances(a[each][is_compared[each]], b[each][is_compared[each]]) for each in chosen]
-    return {
+    uncompared = is_clear[is_clear[:, root].all(axis=1)].sum() - is_compared[chosen].sum()
+    values = {
         "joint_mm": distances[chosen][is_compared[chosen]],
         "mpjpe_mm": np.array([distances[each][is_compared[each]].mean() for each in chosen]),
         "pa_mpjpe_mm": np.array([each.mean() for each in aligned]),
         "depth_mm": np.zeros(0) if reference.root_relative else apart[chosen],
     }
+    return values, int(uncompared)
 
 
 def _vertex_distances(reference: Array | None, candidate: Array | None, pairs: Array) -> Array:

@@ -10,7 +10,13 @@ from posedeploy.console.tables import create_table
 from posedeploy.printable import counted
 from posedeploy.types import BudgetRecord, MeasuredChoice
 
-COLUMNS = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm on the mesh", "oks": "OKS"}
+COLUMNS = {
+    "px": "px",
+    "joint_mm": "mm",
+    "depth_mm": "mm from camera",
+    "vertex_mm": "mm on the mesh",
+    "oks": "OKS",
+}
 """The columns of the measures that a budget limits."""
 
 

@@ -99,13 +99,21 @@ def paired_table(result: Parity) -> Table | None:
 
 
 def paired_line(result: Parity) -> str | None:
-    """Return the number of keypoints that the table of pairs cannot show; None if there are none."""
+    """Return the numbers of keypoints and 3D joints that the table of pairs cannot show; None if there are
+    none."""
     paired = result.paired
-    if paired is None or not paired.unmatched_keypoints:
+    if paired is None:
         return None
-    total = paired.keypoints + paired.unmatched_keypoints
-    percent = 100 * paired.unmatched_share
-    return f"unmatched keypoints: {paired.unmatched_keypoints} of {total} ({percent:.3g}%)"
+    counts = (
+        ("unmatched keypoints", paired.unmatched_keypoints, paired.keypoints),
+        ("3D joints not compared", paired.uncompared_joints, paired.joints),
+    )
+    parts = [
+        f"{what}: {lost} of {lost + compared} ({100 * lost / (lost + compared):.3g}%)"
+        for what, lost, compared in counts
+        if lost
+    ]
+    return "; ".join(parts) or None
 
 
 def noise_lines(result: Parity) -> list[str]:

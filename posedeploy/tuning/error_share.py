@@ -48,6 +48,8 @@ def measure_share(budget: Budget, images: Sequence[ImagePairs]) -> ErrorShare | 
     compared = [image for image in images if image.people + image.missed + image.extra]
     if not compared:
         return None
+    if budget.list_undecided(PoseComparison(tuple(compared))):
+        return ErrorShare(tuple(images), float("inf"), 0.0, float("inf"))
     measures = _measures(budget, compared)
     once = np.ones((1, len(compared)), np.int64)
     value = float(_shares(measures, once)[0])
@@ -71,14 +73,19 @@ def _shares(measures: Sequence[Callable[[Array], Array]], counts: Array) -> Arra
 def _measures(budget: Budget, images: Sequence[ImagePairs]) -> list[Callable[[Array], Array]]:
     """Return a function for each limit: from (resamples, images) counts to (resamples,) shares of it."""
     measures: list[Callable[[Array], Array]] = []
-    for name, limit in (("px", budget.px), ("joint_mm", budget.mm), ("vertex_mm", budget.mm)):
-        if limit is not None:
-            measures.append(_percentile([image.values.get(name, np.zeros(0)) for image in images], limit))
+    for limit in budget.distances:
+        values = [image.values.get(limit.measure, np.zeros(0)) for image in images]
+        measures.append(_percentile(values, limit.value))
     if budget.oks is not None:
         losses = [1 - image.values.get("oks", np.zeros(0)) for image in images]
         measures.append(_percentile(losses, 1 - budget.oks))
     if budget.unmatched_percent is not None:
-        measures.append(_unmatched(images, budget.unmatched_percent / 100))
+        limit_share = budget.unmatched_percent / 100
+        keypoints = [(image.unmatched_keypoints, image.keypoints) for image in images]
+        measures.append(_unmatched(keypoints, limit_share))
+        if budget.mm is not None:
+            joints = [(image.uncompared_joints, len(image.values.get("joint_mm", ()))) for image in images]
+            measures.append(_unmatched(joints, limit_share))
     return measures
 
 
@@ -101,9 +108,11 @@ def _percentile(values: Sequence[Array], limit: float) -> Callable[[Array], Arra
     return measure
 
 
-def _unmatched(images: Sequence[ImagePairs], limit: float) -> Callable[[Array], Array]:
-    unmatched = np.array([image.unmatched_keypoints for image in images])
-    totals = unmatched + [image.keypoints for image in images]
+def _unmatched(counts_of_images: Sequence[tuple[int, int]], limit: float) -> Callable[[Array], Array]:
+    """Return the function for the share of unmatched points; ``counts_of_images``: unmatched and compared
+    points."""
+    unmatched, compared = np.array(counts_of_images).T
+    totals = unmatched + compared
 
     def measure(counts: Array) -> Array:
         return _over(counts @ unmatched / np.maximum(counts @ totals, 1), limit)

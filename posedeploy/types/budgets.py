@@ -35,7 +35,12 @@ class MeasuredChoice:
     median_ms: float | None = None
 
     def __str__(self) -> str:
-        units = {"px": "px", "joint_mm": "mm", "vertex_mm": "mm on the mesh"}
+        units = {
+            "px": "px",
+            "joint_mm": "mm",
+            "depth_mm": "mm of the distance from the camera",
+            "vertex_mm": "mm on the mesh",
+        }
         parts = [f"{self.errors[name]:.3g} {unit}" for name, unit in units.items() if name in self.errors]
         parts += [f"{self.unmatched_percent:.2g}% unmatched keypoints"]
         parts += [] if self.median_ms is None else [f"{self.median_ms:.3g} ms"]

@@ -152,3 +152,60 @@ def test_a_budget_without_limits_is_completed_by_the_tolerance() -> None:
     assert Budget().with_defaults(Tolerance(), has_2d=True, has_3d=True) == Budget(
         px=0.1, mm=1.0, unmatched_percent=2.0, defaults=("px", "unmatched_percent", "mm")
     )
+
+
+def in_3d(by_mm: float = 0.0, root: float = 1.0, count: int = 4) -> PoseComparison:
+    """Return a comparison of people whom the candidate finds at another distance, and whose root, the left
+    and the right hip, has this score there."""
+    poses = people(np.random.default_rng(2), count)
+    other = moved(poses, np.zeros(2), np.array([0, 0, by_mm]))
+    other.keypoints_3d[: count // 2, [11, 12], 3] = root
+    return PoseComparison((pair_people("a.jpg", poses, other, NAMES),))
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit"),
+    [
+        (Budget(mm=20), 20),
+        (Budget(mm=20, px=1).with_defaults(Tolerance(), has_2d=True, has_3d=True), 20),
+        (Budget(px=1).with_defaults(Tolerance(mm=20), has_2d=True, has_3d=True), 200),
+    ],
+)
+def test_a_limit_in_mm_holds_for_the_distance_from_the_camera(budget: Budget, limit: float) -> None:
+    """The vertices do not move with the distance."""
+    assert budget.failures(in_3d(limit - 1)) == []
+    assert budget.failures(in_3d(limit + 1)) == [
+        f"distances from the camera differ by {limit + 1} mm at the 95th percentile ({limit + 1} mm at worst, "
+        f"on a.jpg), budget {limit} mm"
+    ]
+
+
+def test_3d_joints_that_cannot_be_compared_are_limited() -> None:
+    """Half of the people have no root in the candidate, so none of their 17 joints has a distance."""
+    poses = in_3d(root=-1)
+    assert (poses.joints, poses.uncompared_joints, poses.uncompared_share) == (34, 34, 0.5)
+    assert Budget(mm=1, unmatched_percent=50).failures(poses) == []
+    assert Budget(px=1, unmatched_percent=49).failures(poses) == []
+    assert Budget(mm=1, unmatched_percent=49).failures(poses) == [
+        "34 of 68 3D joints cannot be compared (50%), because only one of the models finds the joint or the "
+        "root of its person, budget 49%"
+    ]
+
+
+def test_a_limit_without_anything_to_compare_fails() -> None:
+    """Whatever the limit of unmatched keypoints: each other limit needs a value."""
+    poses = people(np.random.default_rng(2), 2)
+    missed = PoseComparison((pair_people("a.jpg", poses, NOBODY, NAMES),))
+    anything = {"unmatched_percent": 100.0}
+    assert Budget(**anything).failures(missed) == []
+    for limits, what in (
+        (
+            {"px": 1.0},
+            "keypoints were compared, because all are unmatched or ambiguous, so the budget of 1 px",
+        ),
+        ({"mm": 2.0}, "3D positions were compared"),
+        ({"oks": 0.9}, "people were compared"),
+    ):
+        (failure,) = Budget(**limits, **anything).failures(missed)
+        assert failure.startswith(f"no {what}")
+        assert "`images`" in failure

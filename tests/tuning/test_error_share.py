@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,18 +24,27 @@ def image(values: Mapping[str, Sequence[float]], unmatched: int = 0, name: str =
     [
         (Budget(px=2.0), 0.5),
         (Budget(px=2.0, unmatched_percent=10.0), 2.0),
-        (Budget(mm=4.0), 1.25),
+        (Budget(mm=4.0), 2.5),
+        (Budget(mm=4.0, defaults=("mm",)), 1.25),
+        (Budget(mm=8.0, unmatched_percent=20.0), 2.5),
         (Budget(oks=0.9), 3.0),
         (Budget(px=0.0), math.inf),
     ],
     ids=str,
 )
 def test_the_largest_share_of_a_limit_counts(budget: Budget, share: float) -> None:
-    pairs = image({"px": [1.0] * 4, "joint_mm": [3.0], "vertex_mm": [5.0], "oks": [0.7]}, unmatched=1)
+    values = {"px": [1.0] * 4, "joint_mm": [3.0], "vertex_mm": [5.0], "oks": [0.7], "depth_mm": [10.0]}
+    pairs = replace(image(values, unmatched=1), uncompared_joints=1)
     error = measure_share(budget, [pairs])
     assert error is not None
     assert error.value == pytest.approx(share)
     assert error.is_within == (share <= 1)
+
+
+def test_a_limit_without_anything_to_compare_is_exceeded() -> None:
+    error = measure_share(Budget(px=2.0, mm=1.0), [image({"px": [1.0]})])
+    assert error is not None
+    assert not error.is_within
 
 
 def test_the_percentile_is_that_of_the_parity_report() -> None:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from posedeploy.benchmarks.budget import DEPTH_FACTOR
+
 NOT_COMPARED = frozenset(
     {"label", "model_sha256", "runtime_info", "reference", "input_specs", "output_specs"}
 )
 """Fields of a result that describe what ran, and are compared in another way or not at all."""
 POSE_LIMITS = (("error_px", "px"), ("error_mm", "mm"), ("error_vertices_mm", "mm"))
 """The errors of ``poses`` with the field of ``tolerance`` that limits them."""
-PAIRED_LIMITS = (("px", "px"), ("joint_mm", "mm"), ("vertex_mm", "mm"))
+PAIRED_LIMITS = (("px", "px"), ("joint_mm", "mm"), ("depth_mm", "mm"), ("vertex_mm", "mm"))
 """The measures of ``paired`` with the field of ``budget`` that limits them."""
 
 
@@ -71,7 +73,9 @@ def _list_budget_numbers(budget: Mapping[str, Any], paired: Mapping[str, Any]) -
     for name, unit in PAIRED_LIMITS:
         limit, summary = _get_number(budget, unit), measures.get(name)
         if limit is not None and isinstance(summary, Mapping):
-            yield LimitedNumber(f"poses: {name} at the 95th percentile", _get_p95(summary), limit)
+            is_default = unit in (budget.get("defaults") or ())
+            factor = DEPTH_FACTOR if name == "depth_mm" and is_default else 1.0
+            yield LimitedNumber(f"poses: {name} at the 95th percentile", _get_p95(summary), factor * limit)
     oks, summary = _get_number(budget, "oks"), measures.get("oks")
     if oks is not None and isinstance(summary, Mapping):
         yield LimitedNumber("poses: oks at the 95th percentile", _get_p95(summary), max(1 - oks, 1e-3))
