@@ -14,6 +14,19 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
+from posedeploy.benchmarks.contract_mistakes import (
+    PADDING_AT_END,
+    ChangeContract,
+    change_values,
+    find_input_form,
+    have_same_scale,
+    have_same_values,
+    list_contract_changes,
+    list_fit_changes,
+    normalize_by,
+    renormalize,
+    takes_scaled_values,
+)
 from posedeploy.benchmarks.input_shapes import with_batch_of_one
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.benchmarks.output_mistakes import (
@@ -25,18 +38,15 @@ from posedeploy.benchmarks.output_mistakes import (
 from posedeploy.benchmarks.stage_parity import StageName
 from posedeploy.errors import InputError
 from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.preprocess import prepare
+from posedeploy.poses.preprocess import LETTERBOX_FITS, prepare
 from posedeploy.types import Array, InputContract, ModelSpec, PlacedJoints
 
-ChangeContract: TypeAlias = Callable[[InputContract], InputContract]
 ChangeImage: TypeAlias = Callable[[Array, ModelSpec], Array]
 ChangeArray: TypeAlias = Callable[[Array], Array]
 INTERPOLATIONS = {"nearest neighbor": cv2.INTER_NEAREST, "area": cv2.INTER_AREA, "cubic": cv2.INTER_CUBIC}
 Fill: TypeAlias = Literal["constant", "edge", "wrap"]
 SHIFT_FILLS: tuple[Fill, ...] = ("constant", "edge", "wrap")
 """The modes of ``np.pad`` for the pixels that a shift leaves open."""
-PADDING_VALUES = (0, 114, 128, 255)
-"""Pixel values that other code pads with."""
 
 
 @dataclass(frozen=True)
@@ -52,46 +62,45 @@ def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
     """Yield the mistakes in the preprocessing of a network on images or on 2D joints; none for others."""
     if spec.joints is not None:
         yield from list_joint_mistakes(spec)
-    if spec.contract is None or "normalization" in spec.contract.embedded:
-        return
-    for name, change in list_contract_changes(spec.contract).items():
-        # The padding is a part of the image, or has its proper value.
+    if spec.contract is not None:
+        yield from _list_image_mistakes(spec, spec.contract)
+
+
+def _list_image_mistakes(spec: ModelSpec, contract: InputContract) -> Iterator[InputMistake]:
+    for name, change in list_contract_changes(contract).items():
+        has_same_values = have_same_values(change(contract), contract)
+        if has_same_values or not contract.embedded:
+            yield InputMistake(name, partial(_with_contract, change))
+        if not has_same_values:
+            yield from _list_renormalized(spec, name, change(contract))
+    for name, change in list_fit_changes(contract).items():
         yield InputMistake(name, partial(_with_contract, change))
-        yield InputMistake(name, partial(_renormalized, change))
-    for name, changed in _list_images().items():
+    for name, changed in _list_images(contract).items():
         yield InputMistake(name, partial(_with_image, changed))
-    for name, change_array in _list_array_changes(spec.contract).items():
+    for name, change_array in _list_array_changes(spec, contract).items():
         yield InputMistake(name, partial(change_arrays, change_array))
+    yield from _list_shifts()
+
+
+def _list_shifts() -> Iterator[InputMistake]:
     for right, down in SHIFTS:
         for fill in SHIFT_FILLS:
             change_array = partial(shift_array, right=right, down=down, fill=fill)
             yield InputMistake(describe_shift(right, down), partial(change_arrays, change_array))
 
 
-def list_contract_changes(contract: InputContract) -> Mapping[str, ChangeContract]:
-    """Return the mistakes in colors, normalization and padding, as changes of the contract."""
-    other = "RGB" if contract.color_order == "BGR" else "BGR"
-    changes: dict[str, ChangeContract] = {
-        f"the image were {other} instead of {contract.color_order}": _swap_colors,
-        "the mean were not subtracted": lambda contract: replace(contract, mean=(0.0, 0.0, 0.0)),
-        "the values were not divided by the std": lambda contract: replace(contract, std=(1.0, 1.0, 1.0)),
-        "the pixels were divided by 255 twice": partial(_scale, factor=255.0),
-        "the pixels were not divided by 255": partial(_scale, factor=1 / 255),
-        "the pixels were divided by 256 instead of 255": partial(_scale, factor=256 / 255),
-        "the pixels were divided by 255 instead of 256": partial(_scale, factor=255 / 256),
-        "the image were not normalized": partial(_normalize, mean=0.0, std=1.0),
-        "the pixels were scaled to 0 to 1": partial(_normalize, mean=0.0, std=255.0),
-        "the pixels were scaled to -1 to 1": partial(_normalize, mean=127.5, std=127.5),
-        **{f"the padding had the value {value}": partial(replace, padding=value) for value in PADDING_VALUES},
-    }
-    return {name: change for name, change in changes.items() if change(contract) != contract}
+def _list_renormalized(spec: ModelSpec, name: str, changed: InputContract) -> Iterator[InputMistake]:
+    """Yield a mistake in the values of the input. The padding is then a part of the image."""
+    assert spec.contract is not None, "input mistakes are for images"
+    if takes_scaled_values(spec) or have_same_scale(changed, spec.contract):
+        change = partial(change_values, spec.contract, changed, find_input_form(spec.contract))
+        yield InputMistake(name, partial(change_arrays, change))
 
 
-def _list_images() -> Mapping[str, ChangeImage]:
-    images: dict[str, ChangeImage] = {
-        "the image were stretched to the input size": _stretch,
-        "the padding were on the right and at the bottom": _pad_at_end,
-    }
+def _list_images(contract: InputContract) -> Mapping[str, ChangeImage]:
+    images: dict[str, ChangeImage] = {"the image were stretched to the input size": _stretch}
+    if contract.fit not in LETTERBOX_FITS:
+        images[PADDING_AT_END] = _pad_at_end
     for name, interpolation in INTERPOLATIONS.items():
         images[f"the image were resized with {name} interpolation"] = partial(
             _resize, interpolation=interpolation
@@ -115,14 +124,20 @@ def shift_array(array: Array, right: int, down: int, fill: Fill) -> Array:
     return padded[:, :, bottom : height - top, end : width - left]
 
 
-def _list_array_changes(contract: InputContract) -> Mapping[str, ChangeArray]:
-    mean, std = (np.array(each, np.float32).reshape(1, -1, 1, 1) for each in (contract.mean, contract.std))
-    return {
+def _list_array_changes(spec: ModelSpec, contract: InputContract) -> Mapping[str, ChangeArray]:
+    changes: dict[str, ChangeArray] = {
         "the image were mirrored": lambda array: array[..., ::-1],
         "a channels-last image were read as channels first": last_as_first,
         "height and width of the image were exchanged": exchange_height_and_width,
-        "the image were normalized twice": lambda array: (array - mean) / std,
     }
+    pixels = normalize_by(contract, mean=0.0, std=1.0)
+    if takes_scaled_values(spec) and not have_same_scale(contract, pixels):
+        form = find_input_form(pixels)
+        normalized = replace(contract, color_order=form.color_order)
+        if form.color_order != contract.color_order:
+            normalized = replace(normalized, mean=contract.mean[::-1], std=contract.std[::-1])
+        changes["the image were normalized twice"] = partial(renormalize, form, normalized)
+    return changes
 
 
 def list_joint_changes(spec: ModelSpec) -> dict[str, ChangeArray]:
@@ -145,41 +160,10 @@ def list_joint_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
     yield InputMistake("the joints were not normalized", _without_normalization)
 
 
-def _swap_colors(contract: InputContract) -> InputContract:
-    return replace(contract, color_order="RGB" if contract.color_order == "BGR" else "BGR")
-
-
-def _scale(contract: InputContract, factor: float) -> InputContract:
-    """Return the contract with which pixels are divided by ``factor`` before the published steps."""
-    mean, std = ((x * factor, y * factor, z * factor) for x, y, z in (contract.mean, contract.std))
-    return replace(contract, mean=mean, std=std)
-
-
-def _normalize(contract: InputContract, mean: float, std: float) -> InputContract:
-    return replace(contract, mean=(mean,) * 3, std=(std,) * 3)
-
-
 def _with_contract(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
     assert spec.contract is not None and network_input.image is not None, "input mistakes are for images"
     changed = replace(spec, contract=change(spec.contract))
     return build_image_input(changed, network_input.name, network_input.image, network_input.box)
-
-
-def _renormalized(change: ChangeContract, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
-    """Return the input with its values normalized as in the changed contract."""
-    assert spec.contract is not None, "input mistakes are for images"
-    return change_arrays(partial(renormalize, spec.contract, change(spec.contract)), network_input, spec)
-
-
-def renormalize(before: InputContract, after: InputContract, array: Array) -> Array:
-    """Return a channels-first input of one contract with the colors and the normalization of another."""
-    mean, std, new_mean, new_std = (
-        np.array(each).reshape(1, -1, 1, 1) for each in (before.mean, before.std, after.mean, after.std)
-    )
-    pixels = array * std + mean
-    is_swapped = after.color_order != before.color_order
-    normalized: Array = ((pixels[:, ::-1] if is_swapped else pixels) - new_mean) / new_std
-    return normalized
 
 
 def change_arrays(change: ChangeArray, network_input: NetworkInput, spec: ModelSpec) -> NetworkInput:
@@ -239,8 +223,9 @@ def _pad_at_end(image: Array, spec: ModelSpec) -> Array:
     assert spec.contract is not None, "input mistakes are for images"
     height, width = map(int, spec.inputs[0].image_size)
     order = -1 if spec.contract.color_order == "RGB" else 1
+    padding = spec.contract.padding
     canvas = np.empty((height, width, 3), np.uint8)
-    canvas[...] = np.rint(spec.contract.mean[::order]).clip(0, 255)
+    canvas[...] = np.rint(spec.contract.mean[::order]).clip(0, 255) if padding is None else padding
     scaled = _scaled(image, spec, cv2.INTER_LINEAR)[:height, :width]
     canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
     return canvas

@@ -8,23 +8,29 @@ reference once its input undoes the mistake, the candidate has that mistake, in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
+from posedeploy.benchmarks.contract_mistakes import (
+    change_values,
+    find_input_form,
+    have_same_scale,
+    have_same_values,
+    list_contract_changes,
+    normalize_by,
+    renormalize,
+    takes_scaled_values,
+)
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.known_mistakes import (
     change_arrays,
     describe_shift,
-    list_contract_changes,
     list_joint_changes,
-    renormalize,
     shift_array,
 )
 from posedeploy.benchmarks.output_mistakes import SHIFTS
 from posedeploy.benchmarks.stage_parity import StageName
-from posedeploy.types import Array, InputContract, ModelSpec
+from posedeploy.types import Array, ModelSpec
 
 ChangeArray = Callable[[Array], Array]
 
@@ -59,41 +65,20 @@ def list_undone_mistakes(spec: ModelSpec) -> Iterator[UndoneMistake]:
         yield from (UndoneMistake(name, undo) for name, undo in list_joint_changes(spec).items())
     if contract is None or len(tensor.shape) != 4:
         return
-    is_float = np.issubdtype(np.dtype(tensor.dtype), np.floating)
-    is_embedded = "normalization" in contract.embedded
-    pixels = replace(contract, mean=(0.0,) * 3, std=(1.0,) * 3)
-    form = pixels if is_embedded else contract
-    if "color" in contract.embedded:
-        form = replace(form, color_order="BGR")
-    if is_float and not is_embedded:
+    is_float, form = takes_scaled_values(spec), find_input_form(contract)
+    if is_float and "normalization" not in contract.embedded:
+        pixels = normalize_by(contract, mean=0.0, std=1.0)
         yield UndoneMistake("the image were normalized twice", partial(renormalize, contract, pixels))
     for name, change in list_contract_changes(contract).items():
         changed = change(contract)
-        if not _have_same_values(changed, contract) and (is_float or _have_same_scale(changed, contract)):
-            yield UndoneMistake(name, partial(_undo_contract, contract, changed, form))
+        if not have_same_values(changed, contract) and (is_float or have_same_scale(changed, contract)):
+            yield UndoneMistake(name, partial(change_values, changed, contract, form))
     yield UndoneMistake("the image were mirrored", lambda array: array[..., ::-1])
     yield UndoneMistake("a channels-last image were read as channels first", _undo_channels_last)
     yield UndoneMistake("height and width of the image were exchanged", _undo_exchange)
     for right, down in SHIFTS:
         undo = partial(shift_array, right=-right, down=-down, fill="wrap")
         yield UndoneMistake(describe_shift(right, down), undo, is_complete=False)
-
-
-def _have_same_values(first: InputContract, second: InputContract) -> bool:
-    return first.color_order == second.color_order and _have_same_scale(first, second)
-
-
-def _have_same_scale(first: InputContract, second: InputContract) -> bool:
-    return (first.mean, first.std) == (second.mean, second.std)
-
-
-def _undo_contract(
-    contract: InputContract, changed: InputContract, form: InputContract, array: Array
-) -> Array:
-    """Return the input that a file of a changed contract needs, if inputs have the values of ``form``."""
-    values = renormalize(form, contract, array)
-    undone = renormalize(contract, form, renormalize(changed, contract, values))
-    return np.rint(undone) if np.issubdtype(array.dtype, np.integer) else undone
 
 
 def _undo_channels_last(array: Array) -> Array:

@@ -175,8 +175,8 @@ def test_a_limit_in_mm_holds_for_the_distance_from_the_camera(budget: Budget, li
     """The vertices do not move with the distance."""
     assert budget.failures(in_3d(limit - 1)) == []
     assert budget.failures(in_3d(limit + 1)) == [
-        f"distances from the camera differ by {limit + 1} mm at the 95th percentile ({limit + 1} mm at worst, "
-        f"on a.jpg), budget {limit} mm"
+        f"distances from the camera differ by {limit + 1} mm at the 95th percentile "
+        f"({limit + 1} mm at worst, on a.jpg), budget {limit} mm"
     ]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
+from posedeploy.benchmarks.contract_mistakes import list_contract_changes, renormalize
 from posedeploy.benchmarks.diagnosis import Cause, DifferingRun, find_non_finite
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, build_people_inputs
@@ -18,7 +21,17 @@ from posedeploy.benchmarks.mistake_ranking import MistakeRanking, list_reference
 from posedeploy.benchmarks.output_mistakes import swap_sides
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.runtimes.pytorch import PyTorchRunner
-from posedeploy.types import Array, InputContract, Model, ModelSpec, PlacedJoints, RunOptions, Tensors
+from posedeploy.types import (
+    Array,
+    Embedded,
+    Fit,
+    InputContract,
+    Model,
+    ModelSpec,
+    PlacedJoints,
+    RunOptions,
+    Tensors,
+)
 from tests.support.lifting import small_gtrs, write
 
 HEIGHT, WIDTH = 64, 96
@@ -82,6 +95,13 @@ INPUTS: dict[str, FaultyInput] = {
     "a channels-last image were read as channels first": lambda x, spec: np.ascontiguousarray(
         x.transpose(0, 2, 3, 1)
     ).reshape(x.shape),
+    "height and width of the image were exchanged": lambda x, spec: np.ascontiguousarray(
+        x.swapaxes(2, 3)
+    ).reshape(x.shape),
+    "the image were not normalized": lambda x, spec: _pixels(x, spec),
+    "the image were normalized twice": lambda x, spec: _normalized(x, spec),
+    "the pixels were scaled to 0 to 1": lambda x, spec: _pixels(x, spec) / 255,
+    "the pixels were scaled to -1 to 1": lambda x, spec: _pixels(x, spec) / 127.5 - 1,
 }
 
 
@@ -135,6 +155,77 @@ def test_a_mistake_in_preprocessing_is_named(
     assert cause.explained > 0.98
 
 
+class Normalizing(nn.Module):
+    """A network that embeds the normalization, and the order of the colors if ``flips``."""
+
+    def __init__(self, network: nn.Module, contract: InputContract, *, flips: bool) -> None:
+        super().__init__()
+        self.network, self.flips = network, flips
+        self.mean, self.std = (
+            torch.tensor(each).reshape(1, 3, 1, 1) for each in (contract.mean, contract.std)
+        )
+
+    def forward(self, image: Tensor) -> object:
+        pixels = image.float()
+        return self.network(((pixels.flip(1) if self.flips else pixels) - self.mean) / self.std)
+
+
+OF_VALUES = [name for name in INPUTS if "channels-last" not in name]
+"""The mistakes that are the same before and after the normalization."""
+
+
+@pytest.mark.parametrize("embedded", [("normalization",), ("normalization", "color")], ids=len)
+@pytest.mark.parametrize("name", OF_VALUES)
+def test_a_mistake_is_named_if_the_reference_normalizes_its_input(
+    name: str, embedded: tuple[Embedded, ...], tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
+) -> None:
+    wrong = {key: INPUTS[name](array, spec) for key, array in given.tensors.items()}
+    cause = _cause_of_embedded(tiny, spec, embedded, "float32", photo, wrong)
+    assert cause is not None
+    assert (cause.stage, cause.name) == ("preprocessing", name)
+    assert cause.explained > 0.98
+
+
+def _cause_of_embedded(
+    tiny: Model, spec: ModelSpec, embedded: tuple[Embedded, ...], dtype: str, photo: Array, wrong: Tensors
+) -> Cause | None:
+    """Return the cause of the outputs for a wrong normalized input, if the reference takes pixels."""
+    assert spec.contract is not None
+    image = replace(spec.inputs[0], dtype=dtype)
+    described = replace(spec, inputs=(image,), contract=replace(spec.contract, embedded=embedded))
+    source = build_image_inputs(described, [("photo", photo)])[0]
+    network = Normalizing(tiny.module, spec.contract, flips="color" in embedded) if embedded else tiny.module
+    options = RunOptions(threads=1)
+    with (
+        PyTorchRunner(replace(tiny, spec=spec), options) as plain,
+        PyTorchRunner(replace(tiny, module=network.eval(), spec=described), options) as runner,
+    ):
+        run = DifferingRun(described, source, source, runner.run(source.tensors), plain.run(wrong))
+        return _rank(runner, run)
+
+
+@pytest.mark.parametrize("name", ["the image were BGR instead of RGB", "the image were mirrored"])
+def test_a_mistake_is_named_if_the_reference_takes_bytes(
+    name: str, tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
+) -> None:
+    wrong = {key: INPUTS[name](array, spec) for key, array in given.tensors.items()}
+    cause = _cause_of_embedded(tiny, spec, ("normalization", "color"), "uint8", photo, wrong)
+    assert cause is not None and cause.name == name
+
+
+def test_pixels_that_no_contract_normalizes_have_one_name_for_each_mistake(spec: ModelSpec) -> None:
+    """The presets rtmo and movenet describe no mean and no std."""
+    pixels = InputContract(HEIGHT, WIDTH, (0.0,) * 3, (1.0,) * 3, embedded=("normalization",))
+    source = np.random.default_rng(2).uniform(0, 255, (1, 3, 8, 8))
+    changed = {
+        name: renormalize(pixels, change(pixels), source).tobytes()
+        for name, change in list_contract_changes(pixels).items()
+        if not name.startswith("the padding")
+    }
+    assert {"the image were RGB instead of BGR", "the pixels were scaled to 0 to 1"} <= changed.keys()
+    assert len(set(changed.values())) == len(changed)
+
+
 @pytest.mark.parametrize("shift", [(1, 0), (0, -1)])
 def test_a_shifted_image_is_named(
     shift: tuple[int, int], tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
@@ -154,30 +245,62 @@ def _resized(photo: Array, interpolation: int) -> Array:
     return cv2.resize(photo, None, fx=HEIGHT / 80, fy=HEIGHT / 80, interpolation=interpolation)
 
 
-RESIZED: dict[str, tuple[Callable[[Array], Array], int]] = {
-    "the image were stretched to the input size": (lambda photo: cv2.resize(photo, (WIDTH, HEIGHT)), 0),
-    "the padding were on the right and at the bottom": (lambda photo: _resized(photo, cv2.INTER_LINEAR), 0),
-    "the image were resized with nearest neighbor interpolation": (
-        lambda photo: _resized(photo, cv2.INTER_NEAREST),
-        9,
+Resize = Callable[[Array], Array]
+LINEAR, NEAREST, AREA, CUBIC = (
+    partial(_resized, interpolation=each)
+    for each in (cv2.INTER_LINEAR, cv2.INTER_NEAREST, cv2.INTER_AREA, cv2.INTER_CUBIC)
+)
+STRETCHED = partial(cv2.resize, dsize=(WIDTH, HEIGHT))
+AT_END, ON_BOTH_SIDES = "the padding were on the right and at the bottom", "the padding were on both sides"
+MEAN = (120, 110, 100)
+RESIZED: list[tuple[str, Fit, int | None, Resize, int, int | tuple[int, int, int]]] = [
+    (
+        "the image were stretched to the input size",
+        "pad",
+        None,
+        lambda x: cv2.resize(x, (WIDTH, HEIGHT)),
+        0,
+        0,
     ),
-    "the image were resized with area interpolation": (lambda photo: _resized(photo, cv2.INTER_AREA), 9),
-    "the image were resized with cubic interpolation": (lambda photo: _resized(photo, cv2.INTER_CUBIC), 9),
-}
-"""The resized image, and its distance from the left side of the input."""
+    ("the image were resized with nearest neighbor interpolation", "pad", None, NEAREST, 9, MEAN),
+    ("the image were resized with area interpolation", "pad", None, AREA, 9, MEAN),
+    ("the image were resized with cubic interpolation", "pad", None, CUBIC, 9, MEAN),
+    ("the padding had the value 0", "pad", None, LINEAR, 9, 0),
+    ("the padding had the value 114", "pad", None, LINEAR, 9, 114),
+    ("the padding had the value 128", "letterbox", 114, LINEAR, 9, 128),
+    ("the padding had the value 255", "letterbox-corner", 114, LINEAR, 0, 255),
+    (AT_END, "pad", None, LINEAR, 0, MEAN),
+    (AT_END, "pad", 114, LINEAR, 0, 114),
+    (AT_END, "letterbox", None, LINEAR, 0, MEAN),
+    (AT_END, "letterbox", 114, LINEAR, 0, 114),
+    (ON_BOTH_SIDES, "letterbox-corner", 114, LINEAR, 9, 114),
+]
+"""The mistake, the right fit and padding, the resized image, its distance from the left side of the input,
+and the color of its background in RGB."""
 
 
-@pytest.mark.parametrize("name", RESIZED)
+@pytest.mark.parametrize("embedded", [(), ("normalization",)], ids=len)
+@pytest.mark.parametrize(("name", "fit", "padding", "resize", "left", "background"), RESIZED)
 def test_a_mistake_in_resizing_or_padding_is_named(
-    name: str, tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
+    name: str,
+    fit: Fit,
+    padding: int | None,
+    resize: Resize,
+    left: int,
+    background: int | tuple[int, int, int],
+    embedded: tuple[Embedded, ...],
+    tiny: Model,
+    spec: ModelSpec,
+    photo: Array,
 ) -> None:
-    resize, left = RESIZED[name]
+    assert spec.contract is not None
+    described = replace(spec, contract=replace(spec.contract, fit=fit, padding=padding))
     image = resize(photo)
     canvas = np.empty((HEIGHT, WIDTH, 3), np.float32)
-    canvas[...] = (120, 110, 100)
+    canvas[...] = background
     canvas[:, left : left + image.shape[1]] = image[..., ::-1]
     wrong = {"data": _normalized(canvas.transpose(2, 0, 1)[None], spec)}
-    cause = _cause(tiny, spec, given, lambda runner: runner.run(wrong))
+    cause = _cause_of_embedded(tiny, described, embedded, "float32", photo, wrong)
     assert cause is not None
     assert (cause.stage, cause.name) == ("preprocessing", name)
 
@@ -241,6 +364,52 @@ def test_joints_in_pixels_are_named(lifter: Model) -> None:
     wrong = {lifter.spec.inputs[0].name: placed.joints[..., :2].astype(np.float32)}
     cause = _cause(lifter, lifter.spec, people, lambda runner: runner.run(wrong))
     assert cause is not None and cause.name == "the joints were not normalized"
+
+
+LIFTED: dict[str, tuple[str, FaultyOutputs]] = {
+    "the values of pose3d were truncated to whole numbers": (
+        "decoding",
+        lambda outputs: outputs | {"pose3d": outputs["pose3d"].astype(int).astype(np.float32)},
+    ),
+    "the values of pose3d were rounded down to whole numbers": (
+        "decoding",
+        lambda outputs: outputs | {"pose3d": np.floor(outputs["pose3d"])},
+    ),
+    "the values of pose3d were rounded to whole numbers": (
+        "decoding",
+        lambda outputs: outputs | {"pose3d": np.round(outputs["pose3d"])},
+    ),
+    "the axes x and z were exchanged in pose3d": (
+        "decoding",
+        lambda outputs: outputs | {"pose3d": np.ascontiguousarray(outputs["pose3d"][..., ::-1])},
+    ),
+    "the people of a batch were in another order": (
+        "network",
+        lambda outputs: {name: array[[2, 0, 1]] for name, array in outputs.items()},
+    ),
+}
+"""Mistakes in the outputs of a network on joints, with their stage."""
+
+
+@pytest.mark.parametrize("name", LIFTED)
+def test_a_mistake_in_the_coordinates_of_people_is_named(name: str, lifter: Model) -> None:
+    people = build_people_inputs(lifter.spec, 2, seed=3)[1]
+    stage, change = LIFTED[name]
+    cause = _cause(lifter, lifter.spec, people, lambda runner: change(runner.run(people.tensors)))
+    assert cause is not None
+    assert (cause.stage, cause.name) == (stage, name)
+
+
+def test_channels_in_another_order_are_named(tiny: Model, spec: ModelSpec, given: NetworkInput) -> None:
+    name = next(each.name for each in spec.outputs if each.shape[1] not in (len(NAMES), len(NAMES) + 1))
+
+    def reversed_channels(runner: PyTorchRunner) -> Tensors:
+        outputs = runner.run(given.tensors)
+        return outputs | {name: np.ascontiguousarray(outputs[name][:, ::-1])}
+
+    cause = _cause(tiny, spec, given, reversed_channels)
+    assert cause is not None
+    assert (cause.stage, cause.name) == ("decoding", f"the channels of {name} were in another order")
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
