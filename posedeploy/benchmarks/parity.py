@@ -152,7 +152,7 @@ class Parity:
     @property
     def doubt(self) -> str:
         """Why a comparison that passed proves nothing, such as ``the inputs prove nothing``; else empty."""
-        if self.sensitivity is None or not self.sensitivity.trials:
+        if self.sensitivity is None:
             return ""
         if self.sensitivity.proves_nothing:
             return "the inputs prove nothing"

@@ -40,10 +40,11 @@ class Sensitivity:
 
     @property
     def proves_nothing(self) -> bool:
-        """Whether no mistake would show on any input."""
-        return len(self.hidden) == len(self.trials)
+        """Whether mistakes were tried, and none would show on any input."""
+        return bool(self.trials) and len(self.hidden) == len(self.trials)
 
     @property
     def images_prove_nothing(self) -> bool:
-        """Whether the user passed images, and no mistake would show on them."""
-        return bool(self.images) and not any(trial.shown_on in self.images for trial in self.trials)
+        """Whether mistakes were tried on images that the user passed, and none would show on them."""
+        is_tried = bool(self.trials and self.images)
+        return is_tried and not any(trial.shown_on in self.images for trial in self.trials)

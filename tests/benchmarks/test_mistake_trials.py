@@ -145,3 +145,9 @@ def test_mistakes_that_the_network_cannot_have_are_left_out() -> None:
     """It has neither maps nor a batch, nor a std to forget."""
     names = " ".join(shown(trials("two spots")))
     assert "maps" not in names and "batch" not in names and "std" not in names
+
+
+def test_inputs_without_trials_prove_neither() -> None:
+    """As of outputs that cannot be decoded on any input."""
+    untried = Sensitivity((), ("photo.jpg",), ("photo.jpg",))
+    assert not untried.proves_nothing and not untried.images_prove_nothing
