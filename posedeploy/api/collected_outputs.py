@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy.api.stored_inputs import StoredPairs
-from posedeploy.benchmarks.reference_file import digest_of, load_arrays
+from posedeploy.benchmarks.reference_file import digest_of, has_dtype_of, load_arrays
 from posedeploy.convert.export_options import QUANTIZED
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
 from posedeploy.printable import listed
+from posedeploy.runtimes.adapted import adapt_tensor
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import TO_CHANNELS_FIRST, Array, Artifact, RuntimeInfo, Tensors, TensorSpec
@@ -39,7 +40,7 @@ class CollectedRunner(Runner):
             digest_of(candidate.tensors): number
             for number, (_, candidate) in zip(pairs.numbers, pairs, strict=True)
         }
-        self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
+        self.inputs, self.outputs = artifact.spec.inputs, tuple(map(adapt_tensor, artifact.spec.outputs))
         precision = "int8" if artifact.precision in QUANTIZED else required_precision(artifact)
         self.runtime_info = RuntimeInfo(artifact.target, "unknown version", "another device", precision, None)
         self._check()
@@ -65,15 +66,16 @@ class CollectedRunner(Runner):
     def _run(self, tensors: Tensors) -> Tensors:
         number = self._numbers[digest_of(tensors)]
         return {
-            tensor.name: self._arrays[f"{number}/output/{tensor.name}"].astype("float32")
+            tensor.name: self._arrays[f"{number}/output/{tensor.name}"].astype(tensor.dtype)
             for tensor in self.outputs
         }
 
 
 def _explain_mismatch(array: Array, tensor: TensorSpec) -> str:
     """Return why an array is not this output; empty if it is."""
-    if array.dtype.kind != "f":
-        return f"has the dtype {array.dtype.name}, expected float32; dequantize the outputs"
+    if not has_dtype_of(array, tensor):
+        fix = "; dequantize the outputs" if tensor.dtype.startswith("float") else ""
+        return f"has the dtype {array.dtype.name}, expected {tensor.dtype}{fix}"
     if tensor.accepts(array.shape):
         return ""
     actual, expected = ("x".join(map(str, shape)) for shape in (array.shape, tensor.shape))

@@ -22,6 +22,7 @@ from posedeploy.benchmarks.reference_file import (
 )
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.convert.export_options import ignore_progress
+from posedeploy.runtimes.adapted import adapt_tensor
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import (
     Artifact,
@@ -93,7 +94,7 @@ class StoredRunner(Runner):
         document = reference.document
         self._reference = reference
         self._numbers = {digest_of(stored.inputs): number for number, stored in enumerate(reference)}
-        self.inputs, self.outputs = document.spec.inputs, document.spec.outputs
+        self.inputs, self.outputs = document.spec.inputs, tuple(map(adapt_tensor, document.spec.outputs))
         version = document.packages.get("torch", "unknown")
         self.runtime_info = RuntimeInfo("pytorch", version, "as saved", document.precision, None)
 

@@ -50,7 +50,7 @@ def select_inputs(
     accepted, others = list[int](), list[str]()
     overlap = OverlapCheck(artifact.calibration)
     for number, stored in enumerate(reference):
-        if not _accepts(spec, ranges, stored):
+        if not _accepts(spec, ranges, stored, reference.document.spec):
             others.append(_describe_shapes(stored))
             continue
         accepted.append(number)
@@ -72,10 +72,11 @@ def select_inputs(
     return StoredPairs(reference, tuple(accepted), spec)
 
 
-def _shape(spec: ModelSpec, stored: StoredInput) -> tuple[int, ...]:
+def _shape(spec: ModelSpec, stored: StoredInput, reference: ModelSpec) -> tuple[int, ...]:
     """Return the shape of a candidate's image input that has the batch and size of a stored input."""
     (array,) = stored.inputs.values()
-    batch, _, height, width = array.shape
+    batch = array.shape[0]
+    height, width = map(int, replace(reference.inputs[0], shape=array.shape).image_size)
     return (batch, height, width, 3) if spec.inputs[0].layout == "NHWC" else (batch, 3, height, width)
 
 
@@ -88,12 +89,12 @@ def _takes_boxes(spec: ModelSpec) -> bool:
     return spec.contract is not None and spec.contract.fit in BOX_FITS
 
 
-def _accepts(spec: ModelSpec, ranges: Ranges, stored: StoredInput) -> bool:
+def _accepts(spec: ModelSpec, ranges: Ranges, stored: StoredInput, reference: ModelSpec) -> bool:
     """Return whether a candidate accepts a stored input, or its image in that batch and size."""
     if _is_image(spec, stored):
         if stored.box is not None and not _takes_boxes(spec):
             return False
-        shapes = {spec.inputs[0].name: _shape(spec, stored)}
+        shapes = {spec.inputs[0].name: _shape(spec, stored, reference)}
     else:
         shapes = {name: array.shape for name, array in _renamed(spec, stored).items()}
     if shapes.keys() != {tensor.name for tensor in spec.inputs}:
@@ -124,7 +125,7 @@ def _describe_shapes(stored: StoredInput) -> str:
 def _candidate_input(stored: StoredInput, spec: ModelSpec, reference: ModelSpec) -> NetworkInput:
     if _is_image(spec, stored):
         assert stored.image is not None, "checked above"
-        fixed = replace(spec, inputs=(replace(spec.inputs[0], shape=_shape(spec, stored)),))
+        fixed = replace(spec, inputs=(replace(spec.inputs[0], shape=_shape(spec, stored, reference)),))
         own = build_image_input(fixed, stored.name, stored.image, stored.box)
         return add_reference_form(reference, fixed, own)
     joints = stored.joints

@@ -27,7 +27,7 @@ from posedeploy.input_files import check_regular
 from posedeploy.limits import MAX_TEXT_BYTES
 from posedeploy.spec_checks import find_invalid_value
 from posedeploy.text_files import convert, parse_json
-from posedeploy.types import Array, ModelSpec, Tensors
+from posedeploy.types import Array, ModelSpec, Tensors, TensorSpec
 
 KEY = FORMAT = "posedeploy.reference"
 VERSION = 1
@@ -140,9 +140,16 @@ def _find_invalid_array(stored: StoredInput, spec: ModelSpec) -> str:
         return "its inputs are missing or empty"
     for tensor in spec.outputs:
         array = stored.outputs.get(tensor.name)
-        if array is None or array.ndim != len(tensor.shape) or array.dtype.kind != "f":
+        if array is None or array.ndim != len(tensor.shape) or not has_dtype_of(array, tensor):
             return f"the output {tensor.name} is missing, or has another number of axes or another dtype"
     return ""
+
+
+def has_dtype_of(array: Array, tensor: TensorSpec) -> bool:
+    """Return whether an array has real numbers, integers or booleans as the output does, in any precision."""
+    dtype = tensor.dtype if tensor.quantization is None else "float32"
+    kinds = "b" if dtype == "bool" else "iu" if "int" in dtype else "f"
+    return array.dtype.kind in kinds
 
 
 def _find_invalid_image(stored: StoredInput) -> str:

@@ -51,7 +51,7 @@ class AdaptedRunner(Runner):
         self._converted = {tensor.name: tensor for tensor in spec.outputs if _needs_conversion(tensor)}
         self.inputs = runner.inputs
         self.outputs = tuple(
-            _convert_spec(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs
+            adapt_tensor(self._converted.get(tensor.name, tensor)) for tensor in runner.outputs
         )
         self.runtime_info = runner.runtime_info
 
@@ -97,8 +97,8 @@ def _convert(array: Array, tensor: TensorSpec) -> Array:
     return dequantize(array, tensor.quantization) if tensor.quantization is not None else array
 
 
-def _convert_spec(tensor: TensorSpec) -> TensorSpec:
-    """Return the spec of a converted tensor."""
+def adapt_tensor(tensor: TensorSpec) -> TensorSpec:
+    """Return the spec of an output as decoding gets it: channels first and dequantized."""
     if _is_channels_last(tensor):
         shape = tuple(tensor.shape[axis] for axis in TO_CHANNELS_FIRST)
         tensor = replace(tensor, shape=shape, layout="NCHW")

@@ -100,6 +100,64 @@ def test_a_network_on_joints_is_compared(done: Invoke, tmp_path: Path) -> None:
     assert entry["poses"]["people"] == 6 and entry["poses"]["error_mm"] < 1
 
 
+LABELING = """
+from torch import nn
+
+
+class LabelingNetwork(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 5, 3, 4, 1)
+
+    def forward(self, image):
+        maps = self.body(image.permute(0, 3, 1, 2))
+        return maps.permute(0, 2, 3, 1), maps.flatten(2).argmax(2), maps.amax((2, 3)) > 0.5
+
+
+def build():
+    return LabelingNetwork()
+"""
+CHANNELS_LAST = """
+[input]
+layout = "NHWC"
+height = 48
+width = 32
+mean = [103.53, 116.28, 123.675]
+std = [57.375, 57.12, 58.395]
+
+[outputs]
+maps = { name = "maps", layout = "NHWC" }
+labels = "labels"
+mask = "mask"
+"""
+
+
+def test_channels_last_tensors_integers_and_booleans_are_compared(
+    done: Invoke, refused: Refused, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(3, 5, 3, 4, 1)
+    weights = {f"body.{name}": tensor for name, tensor in convolution.state_dict().items()}
+    torch.save(weights, tmp_path / "n.pth")
+    (tmp_path / "n.py").write_text(LABELING)
+    (tmp_path / "n.toml").write_text(CHANNELS_LAST)
+    own, reference = ("--network", "n.py:build"), ("--reference", "r.safetensors")
+    done("export", "n.pth", "--to", "torchscript", "-o", ".", *own)
+    done("parity", "n.torchscript", "--save-reference", "r.safetensors", *own)
+    arrays = load_file("r.safetensors")
+    assert arrays["0/input/data"].shape == (1, 48, 32, 3)
+    assert [arrays[f"0/output/{name}"].dtype.kind for name in ("maps", "labels", "mask")] == list("fib")
+    outputs = {name: array for name, array in arrays.items() if "/output/" in name}
+    save_file(outputs, "c.safetensors")
+    for collected in ((), ("--collected-outputs", "c.safetensors")):
+        done("parity", "n.torchscript", *reference, *collected, "--json", "r.json")
+        (entry,) = json.loads(Path("r.json").read_text())["results"]
+        assert len(entry["outputs"][0]["inputs"]) == len(open_reference(Path("r.safetensors")))
+    save_file(outputs | {"0/output/labels": outputs["0/output/maps"]}, "c.safetensors")
+    line = refused("parity", "n.torchscript", *reference, "--collected-outputs", "c.safetensors")
+    assert line.endswith("0/output/labels has the dtype float32, expected int64")
+
+
 def test_the_users_images_are_part_of_the_file(
     human: Path, network: tuple[str, str], photo: Array, done: Invoke, tmp_path: Path
 ) -> None:
