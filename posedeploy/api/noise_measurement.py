@@ -109,7 +109,7 @@ class NoiseMeasurement:
 
 
 class UnmeasurableError(Exception):
-    """The user's own network does not run in another precision."""
+    """PyTorch has no such precision, or the user's own network does not run in it."""
 
 
 @contextmanager

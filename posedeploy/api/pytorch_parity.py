@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -126,7 +127,10 @@ class _NoiseCase:
         runtime_info = case.candidate.runtime_info
         is_plain = (runtime_info.device, runtime_info.precision) == ("CPU", "fp32")
         if (is_plain or case.budget is not None) and not self.settings.noise_floor:
-            result = add_stages(case, self.model.spec, reference, case.compare(reference, None))
+            result = case.compare(reference, None)
+            if not is_plain:
+                result = self._add_bounds(reference, options, result)
+            result = add_stages(case, self.model.spec, reference, result)
             is_decided = case.tolerance.is_fixed or case.budget is not None
             if result.passed or is_decided or not result.differs_in_network:
                 return self.finish(reference, result)
@@ -134,17 +138,9 @@ class _NoiseCase:
 
     def compare(self, reference: CachingRunner, options: RunOptions) -> Parity:
         """Measure the noise floor with these options in the candidate's precision, and compare."""
-        precision = to_torch_precision(self.case.precision)
-        if precision is None:
-            reported = self.case.precision
-            note = f"no noise floor: PyTorch has no counterpart to the reported precision {reported!r}"
-            return self._compare(reference, note)
         try:
-            with self.runners.open(in_float64(self.model), options, "fp64") as exact:
-                largest = find_largest(reference.run(ours.tensors) for ours, _ in self.case.pairs)
-                measurement = NoiseMeasurement(
-                    self.case, self.model, self.runners, options, precision, exact, largest
-                )
+            with self._open_measurement(reference, options) as measurement:
+                exact = measurement.exact
                 floor = measurement.measure_all(self.inputs, 1 if not self.settings.noise_floor else None)
                 floor = replace(floor, jpeg=measurement.compare_poses(reference, self.inputs.jpegs))
                 result, judge = self._judge(reference, exact, floor)
@@ -157,7 +153,42 @@ class _NoiseCase:
                         result, judge = self._judge(reference, exact, floor)
                 return self.finish(judge, result)
         except (DeviceError, UnmeasurableError) as error:
-            return self._compare(reference, f"no noise floor: {first_line(error)}")
+            return self.finish(reference, _without_floor(self.case.compare(reference, None), error))
+
+    def _add_bounds(self, reference: CachingRunner, options: RunOptions, result: Parity) -> Parity:
+        """Compare again with the noise at peaks where it can make keypoints ambiguous: a budget counts them
+        by the same rule as a tolerance, with FP32 as the reference."""
+        case, poses = self.case, result.poses
+        has_counterpart = to_torch_precision(case.precision) is not None
+        if (
+            not has_counterpart
+            or not case.decodings.peaks
+            or poses is None
+            or not poses.differ(case.tolerance)
+        ):
+            return result
+        try:
+            with self._open_measurement(reference, options) as measurement:
+                sources = [each.tensors for each in self.inputs.noise_floor_inputs]
+                return case.compare(reference, measurement.measure(sources, 1))
+        except (DeviceError, UnmeasurableError) as error:
+            return _without_floor(result, error)
+
+    @contextmanager
+    def _open_measurement(self, reference: CachingRunner, options: RunOptions) -> Iterator[NoiseMeasurement]:
+        """Open PyTorch in FP64, to measure PyTorch in the candidate's precision.
+
+        Raises:
+            UnmeasurableError: PyTorch has no such precision.
+            DeviceError: PyTorch does not run there.
+        """
+        precision = to_torch_precision(self.case.precision)
+        if precision is None:
+            reported = self.case.precision
+            raise UnmeasurableError(f"PyTorch has no counterpart to the reported precision {reported!r}")
+        with self.runners.open(in_float64(self.model), options, "fp64") as exact:
+            largest = find_largest(reference.run(ours.tensors) for ours, _ in self.case.pairs)
+            yield NoiseMeasurement(self.case, self.model, self.runners, options, precision, exact, largest)
 
     def _judge(
         self, reference: CachingRunner, exact: CachingRunner, floor: NoiseFloor
@@ -183,6 +214,7 @@ class _NoiseCase:
     def _list_tensors(self, numbers: Collection[int]) -> list[Tensors]:
         return [ours.tensors for number, (ours, _) in enumerate(self.case.pairs) if number in numbers]
 
-    def _compare(self, reference: CachingRunner, note: str) -> Parity:
-        """Compare without a noise floor, and note why there is none."""
-        return self.finish(reference, replace(self.case.compare(reference, None), floor_note=note))
+
+def _without_floor(result: Parity, error: Exception) -> Parity:
+    """Return the result with a note that states why there is no noise floor."""
+    return replace(result, floor_note=f"no noise floor: {first_line(error)}")

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from posedeploy.poses.crops import BOX_FITS
 from posedeploy.types import Array, Fit, InputContract, ModelSpec
 
 ChangeContract: TypeAlias = Callable[[InputContract], InputContract]
@@ -31,8 +32,10 @@ def list_contract_changes(contract: InputContract) -> Mapping[str, ChangeContrac
         "the image were not normalized": partial(normalize_by, mean=0.0, std=1.0),
         "the pixels were scaled to 0 to 1": partial(normalize_by, mean=0.0, std=255.0),
         "the pixels were scaled to -1 to 1": partial(normalize_by, mean=127.5, std=127.5),
-        **{f"the padding had the value {value}": partial(replace, padding=value) for value in PADDING_VALUES},
     }
+    if contract.fit not in BOX_FITS:
+        for value in PADDING_VALUES:
+            changes[f"the padding had the value {value}"] = partial(replace, padding=value)
     if have_same_scale(contract, normalize_by(contract, mean=0.0, std=1.0)):
         del changes["the pixels were divided by 255 twice"]  # they are not divided; see "scaled to 0 to 1"
     return {name: change for name, change in changes.items() if change(contract) != contract}

@@ -83,6 +83,14 @@ class PoseParity(PoseCounts):
         distances = [image.distances_vertices_mm for image in self.images]
         return _percentile(distances, 50) if any(len(part) for part in distances) else None
 
+    def differ(self, tolerance: Tolerance) -> bool:
+        """Return whether any point differs, so that ambiguous ones matter."""
+        return self.unmatched_keypoints > 0 or any(
+            bool((distances > limit).any())
+            for image in self.images
+            for distances, limit in ((image.distances_px, tolerance.px), (image.distances_mm, tolerance.mm))
+        )
+
     def failures(self, tolerance: Tolerance) -> list[str]:
         """Return a message for each exceeded tolerance. One in a hundred people may be missed or extra."""
         messages = []

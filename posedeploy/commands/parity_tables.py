@@ -125,6 +125,7 @@ def noise_lines(result: Parity) -> list[str]:
         return []
     factor = f"{FLOAT64_FACTOR:g}x"
     use = "not used with --rtol" if result.tolerance.is_fixed else f"differences up to {factor} pass"
+    use = use if result.budget is None else "decides which keypoints are ambiguous"
     lines = [f"floor: {floor} against fp64, {floor.runs} runs on {floor.inputs} inputs; {use}"]
     if floor.poses is not None:
         lines.append(f"{floor} itself {_format_movement(floor.poses)}")

@@ -55,6 +55,18 @@ def test_a_correct_export_passes_with_the_noise_floor_of_the_device(network: Pat
         assert 1e-4 < output["max_relative"] < output["max_relative_tolerance"]
 
 
+def test_a_budget_ignores_keypoints_that_noise_decides(network: Path, invoke: Invoke) -> None:
+    """Without training, many peaks are nearly equal: without the noise at peaks, keypoints differ by 100
+    px."""
+    budget = ("--budget", "1px", "--budget", "5mm", "--budget", "0%")
+    result = invoke("parity", network, "--device", "cuda", *budget, "--json", "p.json")
+    assert result.exit_code == 0, result.output
+    assert "11 runs on 11 inputs; decides which keypoints are ambiguous" in words(result.stdout)
+    assert not lines_wider_than(80, result.stdout)
+    (entry,) = json.loads(Path("p.json").read_text())["results"]
+    assert (entry["noise_floor"]["runs"], entry["reference_precision"]) == (11, "fp32")
+
+
 def test_a_wrong_export_fails(network: Path, invoke: Invoke) -> None:
     checkpoint = torch.load("a.pth", weights_only=True)
     weights = checkpoint["state_dict"]
