@@ -11,11 +11,14 @@ from typing import Any, Literal, TypeAlias
 from posedeploy.api.readable_images import list_files
 from posedeploy.errors import PoseDeployError
 from posedeploy.file_states import FileState, state_of
+from posedeploy.input_files import path_exists
+from posedeploy.presets import list_presets, preset_path
 from posedeploy.types import Artifact
 
 Role: TypeAlias = Literal[
-    "artifact", "image", "checkpoint", "network", "contract", "mesh", "reference", "collected_outputs"
-]
+    "artifact", "image", "checkpoint", "network", "network_contract", "contract", "mesh", "reference",
+    "collected_outputs",
+]  # fmt: skip
 FILE_ARGUMENTS: tuple[Role, ...] = (
     "checkpoint", "network", "contract", "mesh", "reference", "collected_outputs",
 )  # fmt: skip
@@ -58,9 +61,25 @@ def record_inputs(images: Sequence[Path], arguments: Mapping[str, Any]) -> Compa
         for name, value in arguments.items()
         if name not in NOT_RECORDED
     } | {"images": [*map(str, images)] or None}
-    named = [(role, file_of(role, plain[role])) for role in FILE_ARGUMENTS if plain.get(role) is not None]
-    files = [*_examine([(role, path, "") for role, path in named]), *_examine(_list_images(images))]
-    return Comparison(plain, tuple(files))
+    named = [(role, path, "") for role, path in _list_named(plain)]
+    return Comparison(plain, (*_examine(named), *_examine(_list_images(images))))
+
+
+def _list_named(arguments: Mapping[str, Any]) -> Iterator[tuple[Role, Path]]:
+    """Yield the files that the arguments name, the TOML file of a network, and the file of a preset."""
+    for role in FILE_ARGUMENTS:
+        if arguments.get(role) is None:
+            continue
+        path = file_of(role, arguments[role])
+        is_preset = role == "contract" and str(path) in list_presets() and not path_exists(path)
+        yield role, preset_path(str(path)) if is_preset else path
+        if role == "network":
+            yield "network_contract", contract_of(path)
+
+
+def contract_of(network: Path) -> Path:
+    """Return the TOML file that describes the network in a Python file."""
+    return network.with_suffix(".toml")
 
 
 def file_of(argument: str, value: str) -> Path:

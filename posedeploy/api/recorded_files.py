@@ -18,8 +18,8 @@ MAX_CHECKPOINTS = 50
 def find_recorded(artifact: Artifact, path: str) -> Path | None:
     """Return a file that the manifest names, or None if it is missing.
 
-    It is searched for at its path, in the artifact's folder, and at its new path if a folder that contains
-    both was moved.
+    It is searched for at its path, and below each folder that contains the artifact, where it is if a folder
+    that contains both was moved.
     """
     return next(_candidates(artifact, path), None)
 
@@ -36,14 +36,13 @@ def find_recorded_checkpoint(artifact: Artifact, path: str, sha256: str) -> Path
 
 
 def _candidates(artifact: Artifact, path: str) -> Iterator[Path]:
-    recorded, folder = Path(path), artifact.path.absolute().parent
-    candidates = (
-        recorded,
-        artifact.path.with_name(recorded.name),
-        folder.parent / recorded.name,
-        folder.parent / recorded.parent.name / recorded.name,
+    recorded, names = Path(path), Path(path).parts
+    below = (
+        folder.joinpath(*names[start:])
+        for folder in artifact.path.absolute().parents
+        for start in range(len(names) - 1, 0, -1)
     )
-    return (candidate for candidate in candidates if path_exists(candidate))
+    return (candidate for candidate in (recorded, *below) if path_exists(candidate))
 
 
 def _checkpoints(folder: Path) -> Iterator[Path]:

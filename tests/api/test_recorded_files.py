@@ -18,3 +18,17 @@ def test_a_path_that_cannot_be_examined_counts_as_missing(tmp_path: Path) -> Non
     recorded = str(tmp_path / ("x" * 300) / ("y" * 300))
     assert find_recorded(artifact, recorded) is None
     assert find_recorded_checkpoint(artifact, recorded, sha256) == tmp_path / "renamed.pth"
+
+
+def test_a_checkpoint_is_found_if_a_folder_that_contains_it_was_moved(tmp_path: Path) -> None:
+    for folder in ("weights/v1", "out/onnx"):
+        (tmp_path / "new" / folder).mkdir(parents=True)
+    moved = tmp_path / "new" / "weights" / "v1" / "net.pth"
+    moved.write_bytes(b"weights")
+    (tmp_path / "net.pth").write_bytes(b"others")
+    artifact = Artifact(
+        tmp_path / "new/out/onnx/net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32"
+    )
+    recorded = str(tmp_path / "old" / "weights" / "v1" / "net.pth")
+    assert find_recorded(artifact, recorded) == moved
+    assert find_recorded_checkpoint(artifact, recorded, files.sha256(moved)) == moved

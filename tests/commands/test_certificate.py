@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from posedeploy.api.certificate.document import digest_of
+from posedeploy.manifest_document import seal
 from tests.commands.conftest import Invoke, words
 from tests.predict.conftest import write_image
 from tests.support.shared_folders import shared_folder
@@ -46,8 +47,12 @@ def certified(own: Path, done: Invoke, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def copied(certified: Path, tmp_path: Path) -> Path:
-    """A copy of it in the current folder."""
+    """A copy of it in the current folder, whose manifest has a path of the checkpoint that does not exist."""
     shutil.copytree(certified, tmp_path, dirs_exist_ok=True)
+    manifest = tmp_path / "out" / "human.onnx.posedeploy.json"
+    document = json.loads(manifest.read_text())
+    document["provenance"]["checkpoint"] = str(tmp_path / "old" / "human.pth")
+    manifest.write_bytes(seal(document))
     return tmp_path
 
 
@@ -105,10 +110,36 @@ def test_a_moved_certificate_is_verified_with_equal_numbers(copied: Path, done: 
     name = copied.name
     result = done("verify", f"{name}/c.json", "--network", f"{name}/net.py:build", "--json", f"{name}/v.json")
     assert "the certificate holds" in result.stdout
-    assert "files: the hashes of 3 files were compared" in words(result.stdout)
+    assert "files: the hashes of 4 files were compared" in words(result.stdout)
     assert ", 0 values changed" in words(result.stdout)
     document = json.loads((copied / "v.json").read_text())
     assert (document["passed"], document["largest_change_percent"]) == (True, 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["moved", "in another folder"])
+def test_a_checkpoint_far_from_its_artifact_is_found(copied: Path, done: Invoke, where: str) -> None:
+    """Neither in the artifact's folder nor in one next to it, and not where the manifest has it."""
+    folder = copied / ("weights/v1" if where == "moved" else "elsewhere")
+    folder.mkdir(parents=True)
+    (copied / "human.pth").rename(folder / "human.pth")
+    content = json.loads((copied / "c.json").read_text())
+    (checkpoint,) = (each for each in content["files"] if each["role"] == "checkpoint")
+    checkpoint["path"] = "weights/v1/human.pth"
+    rewrite(copied, lambda document: document.update(files=content["files"]))
+    result = done("verify", "c.json", *NETWORK, *(("--folder", folder) if where != "moved" else ()))
+    assert "the certificate holds" in result.stdout
+
+
+def test_each_missing_file_is_reported(copied: Path, invoke: Invoke) -> None:
+    for name in ("human.pth", "photos", "out/human.onnx"):
+        (copied / name).rename(copied.parent / f"moved-{Path(name).name}")
+    (copied / "net.py").write_text("")
+    errors = words(invoke("verify", "c.json", *NETWORK).stderr)
+    assert "human.pth: the checkpoint of the certificate does not exist; pass --checkpoint" in errors
+    assert "photos: the images of the certificate do not exist; pass the image or the folder" in errors
+    assert "out/human.onnx: the artifact of the certificate does not exist; pass --folder" in errors
+    assert "net.py: changed: its SHA-256 is" in errors
 
 
 def swap_artifact(folder: Path) -> None:
@@ -133,6 +164,10 @@ def change_network(folder: Path) -> None:
         stream.write("\n# edited\n")
 
 
+def swap_checkpoint(folder: Path) -> None:
+    (folder / "human.pth").write_bytes(b"other")
+
+
 def remove_artifact(folder: Path) -> None:
     (folder / "out" / "human.onnx").rename(folder / "human.bin")
 
@@ -146,6 +181,7 @@ def remove_artifact(folder: Path) -> None:
         (add_image, "photos: 1 images are not in the certificate: new.jpg"),
         (remove_image, "photos: 1 of 1 recorded images missing: día <script>1.jpg"),
         (change_network, "net.py: changed: its SHA-256 is"),
+        (swap_checkpoint, "human.pth: changed: its SHA-256 is"),
     ],
 )
 def test_a_file_that_differs_is_named_and_nothing_is_run(
@@ -186,6 +222,10 @@ def test_other_numbers_and_versions_are_told_apart(copied: Path, invoke: Invoke)
         (("missing.json", *NETWORK), "missing.json: no such file"),
         (("out", *NETWORK), "out: a folder"),
         (("out/human.onnx.posedeploy.json", *NETWORK), "not a certificate: its format is"),
+        (
+            ("c.json", *NETWORK, "--contract", "a.toml"),
+            "a.toml: the certificate has no contract; leave it out",
+        ),
         (("c.json", *NETWORK, "--max-change", "-1"), "--max-change -1: expected a percentage of at least 0"),
     ],
 )

@@ -10,8 +10,8 @@ import posedeploy
 from posedeploy import plugins
 from posedeploy.api.certificate.document import CodeVersion
 
-SUFFIXES = frozenset({".py", ".html", ".css", ".safetensors"})
-"""The files that are hashed: the code, the templates of the page and the built-in sample."""
+SUFFIXES = frozenset({".py", ".toml", ".html", ".css", ".safetensors"})
+"""The files that are hashed: the code, the presets, the templates of the page and the built-in sample."""
 BASE_PACKAGES = ("numpy", "cv2", "msgspec")
 
 

@@ -11,7 +11,9 @@ from posedeploy.api.certificate.document import RecordedFile
 from posedeploy.api.compared_files import Role
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.readable_images import list_files
-from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.errors import PoseDeployError
+from posedeploy.input_files import path_exists
+from posedeploy.presets import list_presets, preset_path
 from posedeploy.printable import listed
 
 MAX_NAMES = 5
@@ -40,28 +42,33 @@ class FileSearch:
         for folder in (self.other, self.folder) if self.other is not None else (self.folder,):
             yield folder / recorded.path
             yield folder / name
+        if recorded.role == "contract" and recorded.path in list_presets():
+            yield preset_path(recorded.path)
 
     def find(self, recorded: RecordedFile) -> Path | None:
         """Return the path of a file, or None if it is missing."""
         return next((each for each in self.candidates(recorded) if _is_file(each)), None)
 
+    def find_all(self, recorded: RecordedFile) -> list[Path]:
+        """Return all paths of a file or folder."""
+        return [*filter(path_exists, self.candidates(recorded))]
+
     def find_images(self, recorded: Sequence[str]) -> tuple[Path, ...]:
-        """Return the paths of the images or folders with these recorded paths.
+        """Return the paths of the images or folders with these recorded paths, without the missing ones."""
+        return self.images or tuple(filter(None, map(self._find_image, recorded)))
 
-        Raises:
-            InputError: one is missing.
-        """
-        return self.images or tuple(map(self._find_image, recorded))
+    def list_missing_images(self, recorded: Sequence[str]) -> list[str]:
+        """Return a message for each image or folder that is missing."""
+        missing = [] if self.images else [each for each in recorded if self._find_image(each) is None]
+        return [
+            f"{self.folder / each}: the images of the certificate do not exist; pass the image or the folder "
+            "of the images as `images`"
+            for each in missing
+        ]
 
-    def _find_image(self, recorded: str) -> Path:
+    def _find_image(self, recorded: str) -> Path | None:
         entry = RecordedFile(role="image", path=recorded)
-        path = next((each for each in self.candidates(entry) if each.exists()), None)
-        if path is None:
-            raise InputError(
-                f"{self.folder / recorded}: the images of the certificate do not exist; pass the image or "
-                "the folder of the images as `images`"
-            )
-        return path
+        return next((each for each in self.candidates(entry) if path_exists(each)), None)
 
 
 def _is_file(path: Path) -> bool:
@@ -75,7 +82,7 @@ def check_artifact(recorded: RecordedFile, search: FileSearch) -> tuple[Path | N
     """Return the path of an artifact, None if it is missing, and a message for each file that differs."""
     path = search.find(recorded)
     if path is None:
-        return None, [_describe_missing(recorded, search)]
+        return None, [describe_missing(recorded, search)]
     problems = []
     for name, digest in recorded.files.items():
         each = path.with_name(name) if name != PurePosixPath(recorded.path).name else path
@@ -83,7 +90,7 @@ def check_artifact(recorded: RecordedFile, search: FileSearch) -> tuple[Path | N
             problems.append(
                 f"{each}: this file of the artifact {path.name} does not exist; copy it next to it"
             )
-        elif reason := _describe_difference(each, digest):
+        elif reason := describe_difference(each, digest):
             problems.append(reason)
     return path, problems
 
@@ -92,24 +99,29 @@ def check_file(recorded: RecordedFile, search: FileSearch) -> tuple[Path | None,
     """Return the path of a file that is no artifact, None if it is missing, and a message if it differs."""
     path = search.find(recorded)
     if path is None:
-        return None, [_describe_missing(recorded, search)]
-    reason = _describe_difference(path, recorded.sha256)
+        return None, [describe_missing(recorded, search)]
+    reason = describe_difference(path, recorded.sha256)
     return path, [reason] if reason else []
 
 
-def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> list[str]:
-    """Return messages about images that are missing, that differ, and that are not in the certificate."""
+def check_images(recorded: Iterable[RecordedFile], paths: Sequence[str], search: FileSearch) -> list[str]:
+    """Return messages about images that are missing, that differ, and that are not in the certificate.
+
+    Args:
+        paths: the recorded paths of the images or of their folders.
+    """
+    images, problems = search.find_images(paths), search.list_missing_images(paths)
     try:
-        present = dict(list_files(images))
+        present = dict(list_files(images)) if images else {}
     except PoseDeployError as error:
-        return [str(error)]
+        return [*problems, str(error)]
     expected = {each.name: each.sha256 for each in recorded}
-    missing = [name for name in expected if name not in present]
-    extra = [name for name in present if name not in expected]
-    problems = [
+    missing = [] if problems else [name for name in expected if name not in present]
+    extra = [] if problems else [name for name in present if name not in expected]
+    problems += [
         reason
         for name, path in present.items()
-        if name in expected and (reason := _describe_difference(path, expected[name]))
+        if name in expected and (reason := describe_difference(path, expected[name]))
     ]
     if missing:
         problems.append(
@@ -124,7 +136,7 @@ def check_images(recorded: Iterable[RecordedFile], images: Sequence[Path]) -> li
     return problems
 
 
-def _describe_difference(path: Path, recorded: str) -> str:
+def describe_difference(path: Path, recorded: str) -> str:
     """Return a message if a file is not the recorded one; '' if it is."""
     try:
         digest = files.sha256(path)
@@ -138,7 +150,7 @@ def _describe_difference(path: Path, recorded: str) -> str:
     )
 
 
-def _describe_missing(recorded: RecordedFile, search: FileSearch) -> str:
+def describe_missing(recorded: RecordedFile, search: FileSearch) -> str:
     role = recorded.role.replace("_", " ")
     parameter = "folder" if recorded.role == "artifact" else recorded.role
     wanted = next(iter(search.candidates(recorded)))

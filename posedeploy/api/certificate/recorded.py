@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from posedeploy import artifact_files
+from posedeploy import artifact_files, presets
 from posedeploy.api.certificate.document import RecordedFile
 from posedeploy.api.compared_files import FILE_ARGUMENTS, Comparison, InputFile, file_of, function_of
 from posedeploy.api.parity_report import ParityReport
@@ -85,5 +85,6 @@ def _record_input(file: InputFile, folder: Path) -> RecordedFile:
         raise InputError(f"{file.path}: cannot be read ({error.strerror}); compare again") from error
     if state != file.state:
         raise InputError(f"{file.path}: the file changed after it was compared; compare again")
-    path = printable(relative_path(file.path, folder))
+    is_preset = file.path.parent == presets.FOLDER
+    path = file.path.stem if is_preset else printable(relative_path(file.path, folder))
     return RecordedFile(role=file.role, path=path, name=file.name, sha256=digest)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from posedeploy.api.certificate.document import CertificateDocument, RecordedFile, read_certificate
 from posedeploy.api.certificate.judging import judge, list_differences
 from posedeploy.api.certificate.locate import FileSearch, check_artifact, check_file, check_images
+from posedeploy.api.certificate.located_checkpoints import (
+    check_checkpoint,
+    find_checkpoint,
+    open_artifacts,
+    with_checkpoint,
+)
 from posedeploy.api.certificate.repeat import parse_arguments
 from posedeploy.api.certificate.verification import Finding, Verification
-from posedeploy.api.compared_files import FILE_ARGUMENTS, Role, file_of
+from posedeploy.api.compared_files import FILE_ARGUMENTS, Role, contract_of, file_of
 from posedeploy.api.comparing import compare
-from posedeploy.api.model_args import list_paths, optional_path
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, list_paths, optional_path
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
-from posedeploy.types import OnProgress, StrPath
+from posedeploy.types import Artifact, OnProgress, StrPath
 
 MAX_CHANGE = 10.0
 """The default of ``max_change``, in percent. It covers rounding on other processors in FP32, whose noise is
@@ -68,25 +75,34 @@ def verify(
     passed = {
         "checkpoint": checkpoint, "contract": contract, "mesh": mesh,
         "reference": reference, "collected_outputs": collected_outputs,
-        "network": file_of("network", network) if network is not None else None,
     }  # fmt: skip
+    if network is not None:
+        source = file_of("network", network)
+        passed |= {"network": source, "network_contract": contract_of(source)}
     chosen = {cast(Role, role): Path(value) for role, value in passed.items() if value is not None}
     search = FileSearch(path.parent, optional_path(folder), chosen, list_paths(images))
     arguments = parse_arguments(document.arguments, str(path))
-    _check_network(document, arguments, network)
+    _check_network(arguments, network)
+    _check_roles(document, search)
     findings = list(list_differences(document))
-    paths, problems, checked = _locate(document, arguments, search)
-    findings += [Finding("file", problem, is_failure=True) for problem in problems]
+    located = _locate(document, arguments, search)
+    findings += [Finding("file", problem, is_failure=True) for problem in located.problems]
     verification = Verification(
-        certificate=path, document=document, findings=tuple(findings), files=checked, max_change=max_change
+        certificate=path,
+        document=document,
+        findings=tuple(findings),
+        files=located.checked,
+        max_change=max_change,
     )
-    if problems:
+    if located.problems:
         return verification
-    report = compare(paths, **_with_paths(arguments, search, network), on_progress=on_progress)
-    return judge(verification, report, paths)
+    values = _with_paths(document, arguments, search, located, network)
+    sources = [with_checkpoint(artifact, located.checkpoints) for artifact in located.artifacts]
+    report = compare(sources, **values, on_progress=on_progress)
+    return judge(verification, report, [artifact.path for artifact in located.artifacts])
 
 
-def _check_network(document: CertificateDocument, arguments: Mapping[str, Any], network: str | None) -> None:
+def _check_network(arguments: Mapping[str, Any], network: str | None) -> None:
     recorded = arguments.get("network")
     if recorded is not None and network is None:
         raise InputError(
@@ -97,44 +113,88 @@ def _check_network(document: CertificateDocument, arguments: Mapping[str, Any], 
         raise InputError(f"`network={network}`: the certificate has no network of your own; leave it out")
 
 
-def _locate(
-    document: CertificateDocument, arguments: Mapping[str, Any], search: FileSearch
-) -> tuple[list[Path], list[str], int]:
-    """Return the paths of the artifacts, a message for each file that is missing or differs, and the number
-    of files that were compared."""
-    artifacts: list[Path] = []
-    problems: list[str] = []
-    images = [each for each in document.files if each.role == "image"]
-    checked = len(images)
+def _check_roles(document: CertificateDocument, search: FileSearch) -> None:
+    """Check that the certificate has a file for each path that the user passed."""
+    roles = {each.role for each in document.files if each.path}
+    for role, path in search.chosen.items():
+        if role in ("contract", "checkpoint", "reference", "collected_outputs") and role not in roles:
+            what = role.replace("_", " ")
+            raise InputError(f"`{role}={path}`: the certificate has no {what}; leave it out")
+
+
+@dataclass(frozen=True)
+class _Located:
+    """The files of a certificate: the artifacts, the checkpoints by hash, a message for each file that is
+    missing or differs, and the number of files that were compared."""
+
+    artifacts: list[Artifact]
+    checkpoints: dict[str, Path]
+    problems: list[str]
+    checked: int
+
+
+def _locate(document: CertificateDocument, arguments: Mapping[str, Any], search: FileSearch) -> _Located:
+    paths, checkpoints = list[Path](), dict[str, Path]()
+    problems = list[str]()
+    checked = 0
     for recorded in document.files:
         if recorded.role == "artifact":
             path, reasons = check_artifact(recorded, search)
-            artifacts += [path] if path is not None else []
+            paths += [path] if path is not None and not reasons else []
+            problems += reasons
             checked += len(recorded.files)
-        elif recorded.role in ("image", "checkpoint"):  # a checkpoint is hashed when it is loaded
-            continue
-        else:
-            _, reasons = check_file(recorded, search)
+        elif recorded.role not in ("image", "checkpoint"):
+            problems += check_file(recorded, search)[1]
             checked += 1
-        problems += reasons
+    args = ModelArgs.of(_describe_model(arguments, search))
+    artifacts = open_artifacts(paths, args)
+    for recorded in _list_checkpoints(document):
+        path = find_checkpoint(recorded, artifacts, search)
+        problems += check_checkpoint(recorded, path, search)
+        checked += 1
+        if path is not None:
+            checkpoints[recorded.sha256] = path
     if arguments.get("images") is not None:
-        problems += check_images(images, search.find_images(arguments["images"]))
-    return artifacts, problems, checked
+        images = [each for each in document.files if each.role == "image"]
+        problems += check_images(images, arguments["images"], search)
+        checked += len(images)
+    return _Located(artifacts, checkpoints, problems, checked)
 
 
-def _with_paths(arguments: Mapping[str, Any], search: FileSearch, network: str | None) -> dict[str, Any]:
+def _list_checkpoints(document: CertificateDocument) -> list[RecordedFile]:
+    """Return the checkpoints that are files or folders: neither the built-in sample nor a reference file."""
+    return [each for each in document.files if each.role == "checkpoint" and each.path]
+
+
+def _describe_model(arguments: Mapping[str, Any], search: FileSearch) -> ModelKeywords:
+    """Return the arguments that decide how a model file is opened."""
+    contract = arguments.get("contract")
+    path = None if contract is None else search.find(RecordedFile(role="contract", path=contract))
+    return {"family": arguments.get("family"), "contract": path}
+
+
+def _with_paths(
+    document: CertificateDocument,
+    arguments: Mapping[str, Any],
+    search: FileSearch,
+    located: _Located,
+    network: str | None,
+) -> dict[str, Any]:
     """Return the arguments with the paths where the files are now."""
     values = dict(arguments)
     if values.get("images") is not None:
         values["images"] = search.find_images(values["images"])
+    hashes = {each.path: each.sha256 for each in _list_checkpoints(document)}
     for name in FILE_ARGUMENTS:
         recorded = values.get(name)
         if recorded is None or recorded == "sample":
             continue
         if name == "network":
             values[name] = network
+        elif name == "checkpoint":
+            values[name] = located.checkpoints.get(hashes.get(recorded, ""), recorded)
         else:
-            values[name] = search.find(RecordedFile(role=cast(Role, name), path=recorded)) or recorded
-    if "checkpoint" in search.chosen:
-        values["checkpoint"] = search.chosen["checkpoint"]
+            values[name] = search.find(RecordedFile(role=name, path=recorded)) or recorded
+    if "mesh" in search.chosen:  # recorded, or named by the manifest of an artifact
+        values["mesh"] = search.chosen["mesh"]
     return values

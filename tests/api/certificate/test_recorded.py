@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from posedeploy.api.certificate.recorded import describe_arguments
-from posedeploy.api.compared_files import Comparison
+from posedeploy import files
+from posedeploy.api.certificate import code_version
+from posedeploy.api.certificate.locate import FileSearch, check_file
+from posedeploy.api.certificate.recorded import describe_arguments, describe_files
+from posedeploy.api.compared_files import Comparison, record_inputs
+from posedeploy.api.parity_report import ParityReport
 
 
 @pytest.mark.parametrize(
@@ -29,3 +34,34 @@ def test_paths_are_recorded_relative_to_the_certificate(
     for name in ("net.py", "c.toml"):
         Path(name).write_text("")
     assert describe_arguments(Comparison({argument: value}, ()), Path("out")) == {argument: recorded}
+
+
+def test_the_toml_files_of_a_network_and_of_a_preset_are_recorded(tmp_path: Path) -> None:
+    for name in ("net.py", "net.toml"):
+        (tmp_path / name).write_text(name)
+    compared = record_inputs((), {"network": f"{tmp_path / 'net.py'}:build", "contract": "rtmpose"})
+    report = ParityReport((), compared=compared)
+    recorded = {each.role: each for each in describe_files(report, compared, tmp_path)}
+    assert {role: each.path for role, each in recorded.items()} == {
+        "network": "net.py", "network_contract": "net.toml", "contract": "rtmpose",
+    }  # fmt: skip
+    assert recorded["network_contract"].sha256 == files.sha256(tmp_path / "net.toml")
+    search = FileSearch(tmp_path)
+    assert [check_file(each, search)[1] for each in recorded.values()] == [[], [], []]
+    (tmp_path / "net.toml").write_text("changed")
+    (problem,) = check_file(recorded["network_contract"], search)[1]
+    assert "net.toml: changed: its SHA-256 is" in problem
+    other = replace(recorded["contract"], sha256="0" * 64)
+    (problem,) = check_file(other, search)[1]
+    assert "rtmpose.toml: changed" in problem
+
+
+def test_the_presets_are_part_of_the_hash_of_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "a.toml").write_text("")
+    monkeypatch.setattr(code_version.posedeploy, "__file__", str(tmp_path / "__init__.py"))
+    before = code_version.describe_code.__wrapped__()
+    (tmp_path / "a.toml").write_text("b = 1")
+    assert code_version.describe_code.__wrapped__() != before
