@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from posedeploy.api.bisect_report import OutputDifference
 from posedeploy.api.decoding_pair import build_decode, build_pairing, list_peak_outputs
@@ -17,6 +19,7 @@ from posedeploy.benchmarks.array_differences import absolute_differences, bound_
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.pose_comparison import POINT_UNITS, PoseComparison
+from posedeploy.benchmarks.row_pairing import find_row_axes, have_same_shape, pair_rows
 from posedeploy.benchmarks.tolerances import default_tolerance
 from posedeploy.bisection.reference_graph import run_network
 from posedeploy.convert.prepare import ExportWrapper
@@ -37,18 +40,18 @@ class Measure:
     """
 
     def __init__(self, spec: ModelSpec, largest: Mapping[str, float]) -> None:
-        self._largest = largest
+        self._largest, self._row_axes = largest, find_row_axes(spec)
         self._decode: Decode | None = build_decode(spec)
         self._pairing: Pairing | None = build_pairing(spec) if self._decode is not None else None
         self._bounds = bound_noise(list_peak_outputs(spec), None)
 
     def __call__(self, source: NetworkInput, expected: Tensors, actual: Tensors) -> OutputDifference:
-        """Return the difference of ``actual`` from ``expected``, the outputs for one input."""
-        differences = [
-            absolute_differences(expected[name], actual[name])
-            / bound_scale(max_absolute(expected[name]), self._largest[name])
-            for name in expected
-        ]
+        """Return the difference of ``actual`` from ``expected``, the outputs for one input.
+
+        Rows whose number depends on the input are paired. A row without a counterpart counts as a difference
+        from zero.
+        """
+        differences = self._list_differences(expected, actual)
         size = max((rms(each) for each in differences), default=0.0)
         largest = max((float(each.max(initial=0.0)) for each in differences), default=0.0)
         poses = self._compare_poses(source, expected, actual) if math.isfinite(size) else None
@@ -59,6 +62,17 @@ class Measure:
             return OutputDifference(size, largest, unmatched=poses.unmatched_keypoints)
         p95 = poses.summaries[measure].p95.value
         return OutputDifference(size, largest, p95, POINT_UNITS[measure], poses.unmatched_keypoints)
+
+    def _list_differences(self, expected: Tensors, actual: Tensors) -> list[Array]:
+        """Return the differences of each output, relative to its scale."""
+        paired = pair_rows(expected, actual, self._row_axes)
+        differences = []
+        for name, array in expected.items():
+            both = absolute_differences(paired.expected[name], paired.actual[name]).ravel()
+            rest = paired.unpaired.get(name, np.zeros(0))
+            both = np.concatenate([both, absolute_differences(np.zeros(rest.shape), rest)])
+            differences.append(both / bound_scale(max_absolute(array), self._largest[name]))
+        return differences
 
     def _compare_poses(
         self, source: NetworkInput, expected: Tensors, actual: Tensors
@@ -116,12 +130,14 @@ def select_input(
         adapted = adapt_runner(runner, spec)
         pairs = build_parity_inputs(model.spec, spec, images, adapted.ranges, artifact.calibration).pairs
         network, is_embedded = _build_network(artifact, model, spec)
-        sources = [candidate if is_embedded else reference for reference, candidate in pairs]
+        sources = (candidate if is_embedded else reference for reference, candidate in pairs)
         measure = Measure(spec, _find_largest(network, spec, sources))
-        for number, (source, (_, candidate)) in enumerate(zip(sources, pairs, strict=True)):
+        axes = find_row_axes(spec)
+        for number, (reference, candidate) in enumerate(pairs):
+            source = candidate if is_embedded else reference
             inputs = list(source.tensors.values())
             expected, actual = _run(network, spec, source), adapted.run(candidate.tensors)
-            _check_shapes(artifact, expected, actual)
+            _check_shapes(artifact, expected, actual, axes)
             difference = measure(candidate, expected, actual)
             has_people = difference.poses is not None
             if has_people not in worst or _size(difference) > _size(worst[has_people].difference):
@@ -142,7 +158,7 @@ def _run(network: ExportWrapper, spec: ModelSpec, source: NetworkInput) -> Tenso
 
 
 def _find_largest(
-    network: ExportWrapper, spec: ModelSpec, sources: Sequence[NetworkInput]
+    network: ExportWrapper, spec: ModelSpec, sources: Iterable[NetworkInput]
 ) -> dict[str, float]:
     """Return the largest absolute value of each output on any input."""
     largest = {output.name: 0.0 for output in spec.outputs}
@@ -183,9 +199,10 @@ def _build_network(artifact: Artifact, model: Model, spec: ModelSpec) -> tuple[E
     return network.eval(), is_embedded
 
 
-def _check_shapes(artifact: Artifact, expected: Tensors, actual: Tensors) -> None:
+def _check_shapes(artifact: Artifact, expected: Tensors, actual: Tensors, axes: Mapping[str, int]) -> None:
+    """Check that outputs have equal shapes, apart from the axes whose length depends on the input."""
     for name, array in expected.items():
-        if actual[name].shape != array.shape:
+        if not have_same_shape(array, actual[name], axes.get(name)):
             raise ArtifactError(
                 f"{artifact.path}: {name} has shape {actual[name].shape}, but {array.shape} in PyTorch on "
                 "the same input; export it again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from posedeploy.api.stored_inputs import StoredPairs
-from posedeploy.benchmarks.reference_file import digest_of, has_dtype_of, load_arrays
+from posedeploy.benchmarks.reference_file import digest_of, has_dtype_of, list_arrays, load_arrays
 from posedeploy.convert.export_options import QUANTIZED
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular
@@ -21,8 +21,8 @@ WHAT = "a file of collected outputs"
 class CollectedRunner(Runner):
     """Returns the outputs in a safetensors file for the inputs of a reference file.
 
-    The outputs for the input number N are named ``N/output/NAME``. They have the layout of the manifest:
-    maps are channels first.
+    The outputs for the input number N are named ``N/output/NAME``; maps are channels first. They are read
+    when they are used.
 
     Raises:
         InputError: the file cannot be read, or lacks an output, or has one of another shape or dtype.
@@ -35,7 +35,7 @@ class CollectedRunner(Runner):
                 "`collected_outputs`"
             )
         check_regular(path, WHAT)
-        self._path, self._arrays = path, load_arrays(path, WHAT)
+        self._path = path
         self._numbers = {
             digest_of(candidate.tensors): number
             for number, (_, candidate) in zip(pairs.numbers, pairs, strict=True)
@@ -46,29 +46,34 @@ class CollectedRunner(Runner):
         self._check()
 
     def _check(self) -> None:
-        expected = {
-            f"{number}/output/{tensor.name}": tensor
-            for number in self._numbers.values()
-            for tensor in self.outputs
-        }
-        missing = [name for name in expected if name not in self._arrays]
+        present_names = list_arrays(self._path, WHAT)
+        expected = [name for number in self._numbers.values() for name in self._names(number).values()]
+        missing = [name for name in expected if name not in present_names]
         if missing:
             matches_none = len(missing) == len(expected)
-            present = f", and has {listed([*self._arrays]) or 'no arrays'}" if matches_none else ""
+            present = f", and has {listed(sorted(present_names)) or 'no arrays'}" if matches_none else ""
             raise InputError(
                 f"{self._path}: not {WHAT} of this reference file: it lacks {listed(missing)}{present}; name "
                 "each array as in the reference file, N/output/NAME"
             )
-        for name, tensor in expected.items():
-            if reason := _explain_mismatch(self._arrays[name], tensor):
-                raise InputError(f"{self._path}: {name} {reason}")
+        for number in self._numbers.values():
+            self._read(number)
 
     def _run(self, tensors: Tensors) -> Tensors:
-        number = self._numbers[digest_of(tensors)]
-        return {
-            tensor.name: self._arrays[f"{number}/output/{tensor.name}"].astype(tensor.dtype)
-            for tensor in self.outputs
-        }
+        return self._read(self._numbers[digest_of(tensors)])
+
+    def _names(self, number: int) -> dict[str, str]:
+        """Return the name in the file of each output for an input."""
+        return {tensor.name: f"{number}/output/{tensor.name}" for tensor in self.outputs}
+
+    def _read(self, number: int) -> Tensors:
+        names = self._names(number)
+        arrays = load_arrays(self._path, WHAT, names.values())
+        for tensor in self.outputs:
+            name = names[tensor.name]
+            if reason := _explain_mismatch(arrays[name], tensor):
+                raise InputError(f"{self._path}: {name} {reason}")
+        return {tensor.name: arrays[names[tensor.name]].astype(tensor.dtype) for tensor in self.outputs}
 
 
 def _explain_mismatch(array: Array, tensor: TensorSpec) -> str:

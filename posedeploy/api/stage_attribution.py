@@ -61,7 +61,7 @@ def add_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pari
     runs = case.rerun_worst(spec, reference, result)
     if not runs:
         return result
-    non_finite = find_non_finite(runs[0])
+    non_finite = find_non_finite(runs[0], case.precision)
     if non_finite is not None:
         return replace(result, cause=non_finite)
     ranking, advice = MistakeRanking(runs), _advise(case)

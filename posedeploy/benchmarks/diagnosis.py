@@ -11,9 +11,12 @@ import numpy as np
 from posedeploy.benchmarks.array_differences import max_absolute, rms
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.stage_parity import StageName
+from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.types import ModelSpec, Tensors
 
 NON_FINITE = "contains NaN or infinity"
+FULL_RANGE = frozenset({"fp32", "tf32", "bf16"})
+"""The precisions with the range of FP32."""
 
 HINTS: Mapping[str, str] = {
     "the image were normalized twice": "if the file normalizes its input itself, write "
@@ -41,7 +44,7 @@ class Cause:
     as "heatmaps contains NaN or infinity". explained: the share of the RMS difference, 0 to 1, that
     disappears when the reference has this mistake, or when the candidate's input undoes it. input: the name
     of the input it was measured on. alternatives: the mistakes that explain the difference as well, within
-    the noise. advice: what would tell them apart; empty without alternatives.
+    the noise. advice: what would tell them apart, or for NaN and infinity, how to avoid or to locate them.
     """
 
     stage: StageName
@@ -65,7 +68,7 @@ class Cause:
 
     def __str__(self) -> str:
         if self.name.endswith(NON_FINITE):
-            return f"{self.name} on {self.input}, and the other output is finite; export in fp32 or bf16"
+            return f"{self.name} on {self.input}, and the other output is finite; {self.advice}"
         hints = [HINTS[name] for name in self._names if name in HINTS]
         share = min([self.explained, *(each.explained for each in self.alternatives)])
         explains = ", each of which explains at least" if self.alternatives else ": that explains"
@@ -92,11 +95,18 @@ class DifferingRun:
     actual: Tensors
 
 
-def find_non_finite(run: DifferingRun) -> Cause | None:
-    """Return the first output with infinite or NaN values that are finite in the reference as the cause."""
+def find_non_finite(run: DifferingRun, precision: str) -> Cause | None:
+    """Return the first output with infinite or NaN values that are finite in the reference as the cause.
+
+    Args:
+        precision: that of the candidate.
+    """
+    advice = "export in fp32 or bf16, whose range is larger"
+    if to_torch_precision(precision) in FULL_RANGE:
+        advice = "find the first layer that returns them with `posedeploy bisect`"
     for name, array in run.actual.items():
         if np.isfinite(run.expected[name]).all() and not np.isfinite(array).all():
-            return Cause("network", f"{name} {NON_FINITE}", 1.0, run.source.name)
+            return Cause("network", f"{name} {NON_FINITE}", 1.0, run.source.name, advice=advice)
     return None
 
 

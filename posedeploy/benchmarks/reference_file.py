@@ -232,6 +232,19 @@ def _parse(path: Path, text: str) -> ReferenceDocument:
         raise _damaged(path, str(error)) from error
 
 
+def list_arrays(path: Path, what: str) -> frozenset[str]:
+    """Return the names of the arrays in a safetensors file.
+
+    Raises:
+        InputError: as in ``load_arrays``.
+    """
+    try:
+        with safe_open(path, "np") as opened:
+            return frozenset(opened.keys())
+    except (SafetensorError, OSError) as error:
+        raise _not_loaded(path, what, error) from error
+
+
 def load_arrays(path: Path, what: str, keys: Iterable[str] | None = None) -> Tensors:
     """Return the arrays with these names in a safetensors file, or all.
 
@@ -245,7 +258,11 @@ def load_arrays(path: Path, what: str, keys: Iterable[str] | None = None) -> Ten
         with safe_open(path, "np") as opened:
             return {key: opened.get_tensor(key) for key in (opened.keys() if keys is None else keys)}
     except (SafetensorError, OSError, TypeError, AttributeError) as error:  # also for dtypes NumPy lacks
-        raise InputError(f"{path}: not {what}, or a damaged one: {error}; copy or save it again") from error
+        raise _not_loaded(path, what, error) from error
+
+
+def _not_loaded(path: Path, what: str, error: Exception) -> InputError:
+    return InputError(f"{path}: not {what}, or a damaged one: {error}; copy or save it again")
 
 
 def _other_file(path: Path, reason: str) -> InputError:

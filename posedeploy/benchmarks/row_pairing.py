@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 
 from posedeploy.benchmarks.array_differences import max_absolute
 from posedeploy.poses.assignment import assign
-from posedeploy.runtimes.base import Runner
 from posedeploy.types import DATA_DEPENDENT, Array, Tensors, TensorSpec
 
 MAX_ROWS = 1000
@@ -25,23 +25,35 @@ class PairedOutputs:
     """The outputs of two models, with their rows in the order with the smallest differences.
 
     expected, actual: without the rows that have no counterpart. counts: the numbers of rows of the reference
-    and of the candidate, for outputs in which they differ.
+    and of the candidate, for outputs in which they differ. unpaired: for the same, the values of the rows
+    of both that have no counterpart.
     """
 
     expected: Tensors
     actual: Tensors
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    unpaired: Mapping[str, Array] = field(default_factory=dict)
 
 
-def find_row_axes(*runners: Runner) -> dict[str, int]:
-    """Return, by output, the axis whose length depends on the values of the input in one of the runners.
+class HasTensors(Protocol):
+    """A runner, or the spec of a network."""
 
-    If the inputs of a runner are fixed, each dynamic axis of its outputs is such an axis.
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+
+
+def find_row_axes(*networks: HasTensors) -> dict[str, int]:
+    """Return, by output, the axis whose length depends on the values of the input in one of the networks.
+
+    If the inputs of a network are fixed, each dynamic axis of its outputs is such an axis.
     """
     axes: dict[str, int] = {}
-    for runner in runners:
-        is_fixed = not any(tensor.is_dynamic for tensor in runner.inputs)
-        for tensor in runner.outputs:
+    for network in networks:
+        is_fixed = not any(tensor.is_dynamic for tensor in network.inputs)
+        for tensor in network.outputs:
             axes.update((tensor.name, axis) for axis in _list_row_axes(tensor, is_fixed=is_fixed))
     return axes
 
@@ -74,7 +86,7 @@ def pair_rows(expected: Tensors, actual: Tensors, axes: Mapping[str, int]) -> Pa
         name: (expected[name].shape[axis], actual[name].shape[axis])
         for name, axis in axes.items() if name in actual and actual[name].ndim > axis
     }  # fmt: skip
-    ours, theirs = dict(expected), dict(actual)
+    ours, theirs, unpaired = dict(expected), dict(actual), dict[str, Array]()
     for both, names in groupby(sorted(counts, key=counts.__getitem__), key=counts.__getitem__):
         group = list(names)
         rows = [
@@ -85,7 +97,11 @@ def pair_rows(expected: Tensors, actual: Tensors, axes: Mapping[str, int]) -> Pa
         for name in group:
             ours[name] = np.take(expected[name], kept[0], axis=axes[name])
             theirs[name] = np.take(actual[name], kept[1], axis=axes[name])
-    return PairedOutputs(ours, theirs, {name: both for name, both in counts.items() if both[0] != both[1]})
+            if both[0] != both[1]:
+                sides = zip((expected[name], actual[name]), kept, strict=True)
+                rest = [np.delete(array, rows, axis=axes[name]).ravel() for array, rows in sides]
+                unpaired[name] = np.concatenate(rest)
+    return PairedOutputs(ours, theirs, {name: counts[name] for name in unpaired}, unpaired)
 
 
 def _pair(tables: Sequence[tuple[Array, Array]], first: int, second: int) -> tuple[Array, Array]:

@@ -25,8 +25,9 @@ WRAPPER = "network"
 class ReferenceGraph:
     """A network traced for one input.
 
-    operations: in the order of their execution. outputs: the operation of each output; an input that the
-    network returns has the name of no operation.
+    operations: in the order of their execution, without those whose number of elements depends on the values
+    of the input, such as the rows of detected people: rounding can add one, and their order has no meaning.
+    outputs: the operation of each output; an input that the network returns has the name of no operation.
     """
 
     def __init__(self, network: nn.Module, arrays: Iterable[Array]) -> None:
@@ -47,7 +48,7 @@ class ReferenceGraph:
             raise ExportError(
                 f"torch.export cannot trace this network, so its layers are unknown: {first_line(error)}"
             ) from error
-        nodes = [node for node in self._program.graph.nodes if _has_float_result(node)]
+        nodes = [node for node in self._program.graph.nodes if _has_comparable_result(node)]
         names = {node.name for node in nodes}
         self.operations = tuple(_operation(node, names, calls) for node in nodes)
         results = next(node for node in self._program.graph.nodes if node.op == "output").args[0]
@@ -90,9 +91,12 @@ class _Interpreter(fx.Interpreter):
         return self._arithmetic(target, args, kwargs)
 
 
-def _has_float_result(node: fx.Node) -> bool:
+def _has_comparable_result(node: fx.Node) -> bool:
+    """Return whether the result of a node has real numbers and a known shape."""
     value = node.meta.get("val")
-    return node.op == "call_function" and isinstance(value, Tensor) and value.is_floating_point()
+    if node.op != "call_function" or not isinstance(value, Tensor) or not value.is_floating_point():
+        return False
+    return all(isinstance(length, int) for length in value.shape)
 
 
 def _operation(node: fx.Node, names: set[str], calls: Mapping[str, SourceLine]) -> Operation:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import posedeploy as pd
-from posedeploy.api.bisect_inputs import Measure
-from posedeploy.api.bisect_report import BisectReport
+from posedeploy.api.bisect_inputs import Measure, select_input
+from posedeploy.api.bisect_report import BisectReport, OutputDifference
 from posedeploy.api.load_checkpoint import load_checkpoint
+from posedeploy.api.parity_inputs import InputPairs
 from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import ArtifactError, InputError
-from posedeploy.types import ModelSpec, TensorSpec
+from posedeploy.types import DATA_DEPENDENT, Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.support.faulty_networks import leave_stale_statistics, overflow, perturb_layer
 from tests.support.layered_network import (
     Damage,
@@ -162,3 +167,42 @@ def test_differences_are_relative_to_a_tenth_of_the_largest_value_at_least() -> 
     difference = Measure(spec, {"maps": 10.0})(source, {"maps": dark}, {"maps": 2 * dark})
     assert difference.largest == pytest.approx(1e-3)
     assert difference.rms == pytest.approx(1e-3)
+
+
+def test_the_users_images_do_not_stay_in_memory(
+    tiny: Model, exported: dict[str, Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, prepare = 12, InputPairs._prepare
+    for index in range(count):
+        image = np.random.default_rng(index).integers(0, 256, (48, 64, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / f"{index}.png"), image)
+    prepared = list[weakref.ref[NetworkInput]]()
+    alive = list[int]()
+
+    def watch(pairs: InputPairs, *arguments: Any) -> tuple[NetworkInput, NetworkInput]:
+        alive.append(sum(each() is not None for each in prepared))
+        both = prepare(pairs, *arguments)
+        prepared.extend(map(weakref.ref, both))
+        return both
+
+    monkeypatch.setattr(InputPairs, "_prepare", watch)
+    options = RunOptions(threads=1)
+    select_input(exported["torchscript"], tiny, options, None, (tmp_path,), ignore_progress)
+    assert len(alive) >= count
+    assert max(alive) <= 6, "both forms of the current input and of the two worst"
+
+
+def test_rows_of_people_are_paired_and_a_missing_one_differs_from_zero() -> None:
+    outputs = (TensorSpec("boxes", (DATA_DEPENDENT, 2)),)
+    measure = Measure(ModelSpec("unknown", "", (TensorSpec("image", (1, 3)),), outputs), {"boxes": 8.0})
+    rows = np.array([[8.0, 2], [4, 0], [-2, 6]], np.float32)
+    source = NetworkInput("a.jpg", {"image": np.zeros((1, 3), np.float32)})
+
+    def compare(*order: int) -> OutputDifference:
+        return measure(source, {"boxes": rows}, {"boxes": rows[list(order)]})
+
+    assert compare(2, 0, 1).rms == 0
+    fewer = compare(2, 0)
+    assert fewer.largest == pytest.approx(4 / 8)
+    assert fewer.rms == pytest.approx(np.sqrt((4 / 8) ** 2 / 6))
+    assert compare().largest == pytest.approx(1)

@@ -97,6 +97,17 @@ def test_a_different_number_of_rows_fails_with_the_name_of_the_output(export: Ex
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_bisect_pairs_the_people_that_rounding_adds(precision: str, export: Export, network: str) -> None:
+    """FP16 moves scores across the threshold of the network on some inputs and in some layers."""
+    report = posedeploy.bisect(export("onnx", precision), network=network)
+    assert report.passed, report.verdict
+    assert report.matched > report.operations / 2
+    unmatched = [each.caused.unmatched for each in report.ranking]
+    assert (max(unmatched, default=0) > 0) == (precision == "fp16")
+
+
+@pytest.mark.slow
 def test_tflite_is_refused_with_the_name_of_the_operator(export: Export) -> None:
     with pytest.raises(ExportError, match=r"it fails at the operator aten\.nonzero\.default"):
         export("tflite")

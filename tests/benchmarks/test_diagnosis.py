@@ -135,7 +135,7 @@ def _cause(
 ) -> Cause | None:
     with PyTorchRunner(replace(model, spec=spec), RunOptions(threads=1)) as runner:
         run = DifferingRun(spec, given, given, runner.run(given.tensors), actual(runner))
-        return find_non_finite(run) or _rank(runner, run)
+        return find_non_finite(run, "fp16") or _rank(runner, run)
 
 
 def _rank(runner: PyTorchRunner, run: DifferingRun) -> Cause | None:
@@ -424,10 +424,25 @@ def test_an_output_with_nan_or_infinity_is_named(
         return outputs
 
     cause = _cause(tiny, spec, given, replaced)
-    assert cause == Cause("network", f"{name} contains NaN or infinity", 1.0, given.name)
+    advice = "export in fp32 or bf16, whose range is larger"
+    assert cause == Cause("network", f"{name} contains NaN or infinity", 1.0, given.name, advice=advice)
     assert str(cause) == (
-        f"{name} contains NaN or infinity on {given.name}, and the other output is finite; export in fp32 or "
-        "bf16"
+        f"{name} contains NaN or infinity on {given.name}, and the other output is finite; {advice}"
+    )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp32+bf16", "fp16", "int8", "fp32+int8"])
+def test_a_precision_with_a_larger_range_is_suggested_only_where_there_is_one(
+    precision: str, given: NetworkInput, spec: ModelSpec
+) -> None:
+    right = {"maps": np.zeros((1, 2), np.float32)}
+    run = DifferingRun(spec, given, given, right, {"maps": right["maps"] + np.nan})
+    cause = find_non_finite(run, precision)
+    assert cause is not None
+    has_full_range = precision in ("fp32", "tf32", "bf16", "fp32+bf16")
+    assert ("posedeploy bisect" in str(cause), "export in" in str(cause)) == (
+        has_full_range,
+        not has_full_range,
     )
 
 
@@ -453,7 +468,7 @@ def test_outputs_that_are_nan_on_both_sides_have_no_cause(
     with PyTorchRunner(replace(tiny, spec=spec), RunOptions(threads=1)) as runner:
         expected = {name: np.full_like(array, np.nan) for name, array in runner.run(given.tensors).items()}
         run = DifferingRun(spec, given, given, expected, expected)
-        assert find_non_finite(run) is None and _rank(runner, run) is None
+        assert find_non_finite(run, "fp32") is None and _rank(runner, run) is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from posedeploy.api import collected_outputs
 from posedeploy.api.stored_inputs import select_inputs
 from posedeploy.benchmarks.reference_file import KEY, load_arrays, open_reference
 from posedeploy.calibration.image_hashes import pixel_hash
@@ -212,14 +213,22 @@ def _collect(model: Path, reference: Path) -> Tensors:
 
 
 def test_outputs_of_another_device_are_compared_without_running_the_model(
-    saved: Saved, done: Invoke, tmp_path: Path
+    saved: Saved, done: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loaded = list[int]()
+
+    def load(path: Path, what: str, keys: Collection[str]) -> Tensors:
+        loaded.append(len(keys))
+        return load_arrays(path, what, keys)
+
+    monkeypatch.setattr(collected_outputs, "load_arrays", load)
     save_file(_collect(saved.model, saved.reference), tmp_path / "phone.safetensors")
     collected = ("--collected-outputs", "phone.safetensors")
     result = done("parity", saved.model, "--reference", saved.reference, *collected, "--json", "r.json")
     (entry,) = json.loads(Path("r.json").read_text())["results"]
     assert entry["passed"] and entry["runtime_info"]["device"] == "another device"
     assert "another device" in words(result.stdout)
+    assert set(loaded) == {2}, "the outputs of one input at a time"
 
 
 def _exchange_names(spec: dict[str, Any]) -> None:
