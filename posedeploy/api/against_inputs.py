@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from posedeploy.api.parity_inputs import InputPairs, build_parity_inputs
+from posedeploy.api.parity_inputs import MAX_BATCH, InputPairs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
-from posedeploy.benchmarks.inputs import NetworkInput, build_noise_input
+from posedeploy.benchmarks.input_shapes import with_common_batch
+from posedeploy.benchmarks.inputs import NetworkInput, build_noise_inputs
 from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import InputError
@@ -71,8 +72,8 @@ def build_against_inputs(
     if candidate.joints is not None and reference.joints is not None:
         people = build_parity_inputs(candidate, candidate, (), ranges).pairs.generated
         return InputPairs(tuple((_convert(each, candidate, reference), each) for each, _ in people))
-    noise = build_noise_input(candidate, ranges=ranges)
-    return InputPairs(((_convert(noise, candidate, reference), noise),))
+    noise = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
+    return InputPairs(tuple((_convert(each, candidate, reference), each) for each in noise))
 
 
 def _common_size(reference: TensorSpec, candidate: TensorSpec) -> TensorSpec:

@@ -18,6 +18,7 @@ from posedeploy.benchmarks.input_shapes import (
     get_image_size,
     match_candidate,
     with_batch,
+    with_common_batch,
     with_end_of_ranges,
     with_fixed_size,
 )
@@ -26,7 +27,7 @@ from posedeploy.benchmarks.inputs import (
     VideoFrame,
     build_image_input,
     build_image_inputs,
-    build_noise_input,
+    build_noise_inputs,
 )
 from posedeploy.benchmarks.reference_form import add_reference_form
 from posedeploy.errors import InputError
@@ -36,7 +37,7 @@ from posedeploy.synthetic.jpeg import round_trip_jpeg
 from posedeploy.types import Array, Calibration, ModelSpec, Ranges
 
 MAX_BATCH = 3
-"""The largest batch of images where the batch is dynamic and has no range."""
+"""The largest batch of images or of noise where the batch is dynamic and has no range."""
 JPEG_QUALITY = 95
 """The quality of the images that show the effect of JPEG compression alone."""
 MAX_JPEGS = 3
@@ -115,7 +116,8 @@ def build_parity_inputs(
     if candidate.contract is None:
         _reject_images(images, "has no image contract")
         check_inputs_fit(reference, candidate)
-        return _without_images([build_noise_input(candidate)], 1)
+        noise = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
+        return _without_images(noise, 1)
     pictures, videos = (images, ()) if frames is None else split_videos(images)
     files = list_readable(pictures, calibration) if pictures else readable
     played = list_videos(videos, frames, calibration, has_images=bool(files)) if frames is not None else ()

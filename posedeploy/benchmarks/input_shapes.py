@@ -134,6 +134,19 @@ def match_candidate(reference: ModelSpec, candidate: ModelSpec) -> ModelSpec:
     return replace(reference, inputs=(tensor,), contract=contract)
 
 
+def with_common_batch(candidate: ModelSpec, reference: ModelSpec) -> ModelSpec:
+    """Return the candidate's spec with the fixed batches of a reference whose inputs have the same names, or
+    which has one input too."""
+    others = {tensor.name: tensor for tensor in reference.inputs}
+    if len(candidate.inputs) == len(reference.inputs) == 1:
+        others = {candidate.inputs[0].name: reference.inputs[0]}
+    inputs = []
+    for tensor in candidate.inputs:
+        batch = next(iter(others[tensor.name].shape), "") if tensor.name in others else ""
+        inputs.append(fill_axes(tensor, {0: batch}) if isinstance(batch, int) else tensor)
+    return replace(candidate, inputs=tuple(inputs))
+
+
 def check_inputs_fit(reference: ModelSpec, candidate: ModelSpec) -> None:
     """Check that a candidate without a contract takes the same noise as a reference with one.
 

@@ -12,6 +12,7 @@ from posedeploy.benchmarks.input_shapes import (
     check_batch_and_size,
     clamp_shape,
     fill_axes,
+    find_batches,
     get_image_size,
     with_batch_of_one,
 )
@@ -173,7 +174,6 @@ def build_noise_input(
     Raises:
         InputError: the length of a dynamic axis is unknown, or the input has another batch or size.
     """
-    stream = np.random.RandomState(SEED)
     height_and_width = dict(zip((2, 3), size, strict=True)) if size else {}
     minimum = {name: lows[0] for name, (lows, _) in ranges.items()}
     tensors = [
@@ -181,11 +181,53 @@ def build_noise_input(
         for tensor in spec.inputs
     ]
     check_batch_and_size(tensors, batch, size)
+    return _fill_with_noise("random", tensors, "pass `input_size=HxW`")
+
+
+def build_noise_inputs(spec: ModelSpec, max_batch: int, ranges: Ranges = NO_RANGES) -> list[NetworkInput]:
+    """Return seeded noise for a comparison of a network without an image contract, which differs in each
+    place of a batch: one input for each end of the dynamic axes, or a single one without dynamic axes.
+
+    As for images, the largest batch has the smallest other axes, and the reverse, to bound memory.
+
+    Args:
+        max_batch: the largest batch where it is dynamic and has no range.
+
+    Raises:
+        InputError: the length of another dynamic axis is unknown.
+    """
+    smallest, largest = (_list_ends(spec, max_batch, ranges, at) for at in (0, 1))
+    hint = "describe it with `contract=FILE.toml`, or export it with fixed shapes"
+    if smallest == largest:
+        return [_fill_with_noise("random", smallest, hint)]
+    changed = [
+        number for number, pair in enumerate(zip(smallest, largest, strict=True)) if pair[0] != pair[1]
+    ]
+    inputs = []
+    for tensors in (smallest, largest):
+        shapes = ["x".join(map(str, tensors[number].shape)) for number in changed]
+        inputs.append(_fill_with_noise(f"random {' and '.join(shapes)}", tensors, hint))
+    return inputs
+
+
+def _list_ends(spec: ModelSpec, max_batch: int, ranges: Ranges, at: int) -> list[TensorSpec]:
+    """Return the tensors with the smallest (``at`` 0) or the largest batch, and the other end of the other
+    axes."""
+    tensors = []
+    for tensor in spec.inputs:
+        others = ranges[tensor.name][1 - at] if tensor.name in ranges else ()
+        batch = find_batches(tensor, ranges, max_batch)[at] if tensor.shape else 1
+        tensors.append(fill_axes(tensor, dict(enumerate(others)) | {0: batch}))
+    return tensors
+
+
+def _fill_with_noise(name: str, tensors: Sequence[TensorSpec], hint: str) -> NetworkInput:
+    stream = np.random.RandomState(SEED)
     for tensor in tensors:
         if tensor.is_dynamic:
-            hint = "pass `input_size=HxW`" if len(tensor.shape) == 4 else "export it with fixed shapes"
-            raise InputError(f"the lengths of the dynamic axes of the input {tensor} are unknown; {hint}")
-    return NetworkInput("random", {tensor.name: _generate_noise(tensor, stream) for tensor in tensors})
+            advice = hint if len(tensor.shape) == 4 else "export it with fixed shapes"
+            raise InputError(f"the lengths of the dynamic axes of the input {tensor} are unknown; {advice}")
+    return NetworkInput(name, {tensor.name: _generate_noise(tensor, stream) for tensor in tensors})
 
 
 def _generate_noise(tensor: TensorSpec, stream: np.random.RandomState) -> Array:

@@ -10,17 +10,19 @@ from posedeploy.benchmarks.input_shapes import (
     get_image_size,
     match_candidate,
     with_batch,
+    with_common_batch,
     with_end_of_ranges,
     with_fixed_size,
 )
 from posedeploy.benchmarks.inputs import (
     build_image_inputs,
     build_noise_input,
+    build_noise_inputs,
     generate_noise_images,
     generate_synthetic_images,
 )
 from posedeploy.errors import InputError
-from posedeploy.types import Model, ModelSpec, TensorSpec
+from posedeploy.types import Model, ModelSpec, Ranges, TensorSpec
 from tests.support.networks import two_input_model
 
 
@@ -116,6 +118,42 @@ def test_both_sides_receive_the_same_picture_in_their_own_format(spec: ModelSpec
     assert np.allclose(normal.tensors["data"], by_hand.transpose(0, 3, 1, 2), atol=1e-5)
     assert raw.placements == normal.placements
     assert len(raw.placements) == 2
+
+
+@pytest.mark.parametrize(
+    ("ranges", "shapes"),
+    [
+        ({}, ["1x5x2", "3x5x2"]),
+        ({"joints": ((2, 5, 2), (8, 5, 2)), "scale": ((1,), (1,))}, ["2x5x2", "8x5x2"]),
+        ({"joints": ((4, 5, 2), (4, 5, 2))}, [""]),
+    ],
+)
+def test_noise_has_both_ends_of_the_batch(ranges: Ranges, shapes: list[str]) -> None:
+    inputs = build_noise_inputs(two_input_model("frames").spec, 3, ranges)
+    assert [each.name for each in inputs] == [f"random {shape}".strip() for shape in shapes]
+    joints = inputs[-1].tensors["joints"]
+    assert len({item.tobytes() for item in joints}) == len(joints), "items of a batch can be told apart"
+
+
+def test_noise_has_both_ends_of_other_axes_if_their_range_is_known() -> None:
+    spec = ModelSpec("unknown", "", (TensorSpec("x", ("n", 3, "h", "w")),), ())
+    ranges = {"x": ((1, 3, 8, 16), (4, 3, 32, 64))}
+    inputs = build_noise_inputs(spec, 3, ranges)
+    assert [each.tensors["x"].shape for each in inputs] == [(1, 3, 32, 64), (4, 3, 8, 16)]
+    with pytest.raises(InputError) as caught:
+        build_noise_inputs(spec, 3)
+    assert str(caught.value).endswith(
+        "are unknown; describe it with `contract=FILE.toml`, or export it with fixed shapes"
+    )
+
+
+@pytest.mark.parametrize(("name", "batch"), [("x", 2), ("other", 2)])
+def test_noise_has_the_fixed_batch_of_the_reference(name: str, batch: int) -> None:
+    spec = ModelSpec("unknown", "", (TensorSpec("x", ("n", 3)),), ())
+    fixed = replace(spec, inputs=(TensorSpec(name, (batch, 3)),))
+    (only,) = build_noise_inputs(with_common_batch(spec, fixed), 3)
+    assert only.tensors["x"].shape == (2, 3)
+    assert with_common_batch(spec, spec) == spec
 
 
 def test_inputs_that_are_not_images_are_seeded_noise() -> None:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from posedeploy.types import Array
 from tests.commands.conftest import Invoke, words
@@ -76,6 +77,22 @@ def test_outputs_are_compared_without_any_description(done: Invoke) -> None:
     change("float.onnx", "renamed.onnx", rename_outputs)
     shown = words(done("parity", "renamed.onnx", "--against", "float.onnx").stdout)
     assert "keypoints: not compared" in shown and "renamed.onnx: within tolerance of float.onnx" in shown
+
+
+def test_mixed_up_items_of_a_batch_are_named_without_any_description(invoke: Invoke) -> None:
+    """The batch is dynamic, and the second file reverses it."""
+    shape = ("n", 3)
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("points", "out")]
+    for name, numbers in (("straight", (0, 2**31, 0, 1)), ("reversed", (-1, -(2**31), 0, -1))):
+        inputs = [numpy_helper.from_array(np.array([number]), f"c{at}") for at, number in enumerate(numbers)]
+        node = helper.make_node("Slice", ["points", *(each.name for each in inputs)], ["out"])
+        graph = helper.make_graph([node], name, tensors[:1], tensors[1:], inputs)
+        opset = helper.make_opsetid("", 17)
+        onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), f"{name}.onnx")
+    result = invoke("parity", "reversed.onnx", "--against", "straight.onnx", "--threads", 1)
+    assert result.exit_code == 1
+    cause = "as if the images of a batch were in another order: that explains 100.0% of the difference"
+    assert f"{cause} on random 3x3" in words(result.stderr)
 
 
 @pytest.mark.slow
