@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Callable, Collection
+import textwrap
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,55 @@ def test_a_network_on_joints_is_compared(done: Invoke, tmp_path: Path) -> None:
     done("parity", "out/g.onnx", "--reference", "g.safetensors", "--json", "r.json")
     (entry,) = json.loads(Path("r.json").read_text())["results"]
     assert entry["poses"]["people"] == 6 and entry["poses"]["error_mm"] < 1
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "parity-without-pytorch.md"
+
+
+def _run_on_phone(model: Path, pattern: str, channels_last: Sequence[str]) -> None:
+    """Run a model as the Kotlin code of the documentation does, in a file with these channels-last tensors.
+
+    Args:
+        pattern: the regular expression of the Kotlin code for the names of the inputs.
+    """
+    with open_runner(open_artifact(model), RunOptions(threads=1)) as runner:
+        (tensor,) = runner.inputs
+        batch, channels, height, width = map(int, tensor.shape)
+        for file in Path().glob("*.bin"):
+            match = re.fullmatch(pattern, file.name)
+            if match is None or file.stat().st_size != 4 * batch * channels * height * width:
+                continue
+            assert match[2] == tensor.name
+            array = np.fromfile(file, "<f4")
+            if tensor.name in channels_last:
+                array = array.reshape(batch, height, width, channels).transpose(0, 3, 1, 2)
+            outputs = runner.run(
+                {tensor.name: np.ascontiguousarray(array.reshape(batch, channels, height, width))}
+            )
+            for name, output in outputs.items():
+                last = output.transpose(0, 2, 3, 1) if name in channels_last else output
+                last.astype("<f4").tofile(f"{match[1]}-output-{name}.bin")
+
+
+@pytest.mark.parametrize("channels_last", [[], ["data", "heatmaps", "pafs"]], ids=["nchw", "nhwc"])
+def test_the_documented_code_collects_outputs_that_pass(
+    channels_last: list[str], saved: Saved, done: Invoke
+) -> None:
+    text = textwrap.dedent(GUIDE.read_text(encoding="utf-8").partition("## Outputs of a phone")[2])
+    blocks = [textwrap.dedent(each) for each in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    assert len(blocks) == 2
+    (pattern,) = re.findall(r'INPUT_FILE = Regex\("(.*?)"\)', text)
+    assert '"$number-output-$name.bin"' in text
+    Path("out").mkdir()
+    manifest = {"details": {"channels_last": channels_last}}
+    Path("out/human.tflite.posedeploy.json").write_text(json.dumps(manifest))
+    shutil.copy(saved.reference, "human.safetensors")
+    exec(blocks[0], {})
+    assert len([*Path().glob("*-input-data.bin")]) == len(open_reference(saved.reference))
+    _run_on_phone(saved.model, pattern.replace("\\\\", "\\"), channels_last)
+    exec(blocks[1], {})
+    collected = ("--collected-outputs", "phone.safetensors")
+    done("parity", saved.model, "--reference", saved.reference, *collected)
 
 
 LABELING = """

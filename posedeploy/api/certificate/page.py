@@ -19,10 +19,9 @@ from posedeploy.pages.rendering import render
 
 SHOWN = frozenset(
     {
-        "label", "runtime_info", "input_specs", "output_specs", "model_sha256", "tolerance", "passed",
-        "reference_precision", "reference", "noise_floor", "noise_floor_note", "failures", "outputs", "poses",
-        "budget", "paired", "cause", "videos",
-        "sensitivity", "stages",
+        "label", "runtime_info", "model_sha256", "tolerance", "passed", "reference_precision", "noise_floor",
+        "noise_floor_note", "failures", "outputs", "poses", "budget", "paired", "videos", "sensitivity",
+        "stages",
     }
 )  # fmt: skip
 """The fields of a result that a section of the page shows. The others are listed after the sections."""

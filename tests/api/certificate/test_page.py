@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,41 @@ def test_equal_maps_are_named_and_not_drawn() -> None:
 def test_new_fields_of_the_document_are_shown(value: Any, text: str) -> None:
     page = page_of(report_of(people(), people()), new_field=value)
     assert "<summary>New field</summary>" in page and text in page
+
+
+POSES = {
+    "people": 2, "missed": 0, "extra": 0, "keypoints": 36, "unmatched_keypoints": 1, "ambiguous": 5,
+    "median_px": 0.111, "error_px": 0.222, "median_mm": None, "error_mm": None, "median_vertices_mm": None,
+    "error_vertices_mm": None,
+}  # fmt: skip
+FLOOR = {
+    "device": "CUDA", "precision": "fp16", "inputs": 7, "runs": 21,
+    "outputs": {"heatmaps": {"largest": 1.5e-3, "rms": 2.5e-4, "at_peaks": 3.5e-4}},
+    "poses": POSES | {"error_px": 0.333}, "jpeg_poses": POSES | {"error_px": None},
+}  # fmt: skip
+
+
+def test_the_errors_that_decide_are_shown_with_the_noise_of_pytorch() -> None:
+    page = re.sub(r"\s+", " ", page_of(report_of(people(), people()), poses=POSES, noise_floor=FLOOR))
+    for name, error in (
+        ("This artifact", "0.222"),
+        ("Noise of PyTorch fp16 on CUDA", "0.333"),
+        ("For comparison, JPEG at quality 95", "unmatched"),
+        ("Tolerance", "0.1"),
+    ):
+        row = re.search(rf"<td>{name}</td>.*?</tr>", page)
+        assert row is not None and f">{error}</td>" in row[0]
+    assert "<td>1 of 37</td>" in page.replace(' class="number"', "")
+    assert "21 runs on 7 inputs" in page
+    assert all(text in page for text in ("1.5e-03", "2.5e-04", "3.5e-04"))
+    assert "3D joints: median" not in page
+
+
+def test_3d_joints_and_vertices_have_their_own_columns() -> None:
+    in_3d = POSES | {"median_mm": 0.5, "error_mm": 1.5, "median_vertices_mm": 2.5, "error_vertices_mm": 3.5}
+    page = page_of(report_of(people(), people()), poses=in_3d)
+    assert "3D joints: median, mm" in page and "Vertices: median, mm" in page
+    assert all(f">{value}</td>" in page for value in (0.5, 1.5, 2.5, 3.5))
 
 
 def test_artifacts_that_did_not_run_are_shown() -> None:
