@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.machine_info import Machine
+from posedeploy.benchmarks.measure_summaries import describe_place
 from posedeploy.types import RuntimeInfo
 
 
@@ -29,6 +30,19 @@ class ShownValue:
     image: str = ""
 
 
+@dataclass(frozen=True)
+class WorstValue(ShownValue):
+    """The worst value, with the number of the person and the name of the point, where they are known."""
+
+    person: int | None = None
+    point: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the value is."""
+        return describe_place(self.image, self.person, self.point)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MeasureSummary:
     """The distribution of one measure of ``paired``."""
@@ -36,7 +50,7 @@ class MeasureSummary:
     count: int
     median: ShownValue
     p95: ShownValue
-    worst: ShownValue
+    worst: WorstValue
 
 
 @dataclass(frozen=True, kw_only=True)

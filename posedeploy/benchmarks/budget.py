@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from posedeploy.benchmarks.pose_comparison import PoseComparison, Summary
+from posedeploy.benchmarks.measure_summaries import Summary
+from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import InputError
 from posedeploy.printable import counted
@@ -117,7 +118,7 @@ class Budget:
         if self.oks is not None and summary is not None and not summary.p95.value >= self.oks:
             sentences.append(
                 f"5% of the people have an OKS of {summary.p95.value:.3g} or less (the lowest is "
-                f"{summary.worst.value:.3g} on {summary.worst.image}), budget {self.oks:g}"
+                f"{summary.worst.value:.3g} on {summary.worst.place}), budget {self.oks:g}"
             )
         return sentences or self.list_undecided(poses)
 
@@ -197,5 +198,5 @@ def _number(text: str) -> float | None:
 
 
 def _format_excess(summary: Summary, unit: str) -> str:
-    worst = f"{summary.worst.value:.3g} {unit} at worst, on {summary.worst.image}"
+    worst = f"{summary.worst.value:.3g} {unit} at worst, on {summary.worst.place}"
     return f"{summary.p95.value:.3g} {unit} at the 95th percentile ({worst})"

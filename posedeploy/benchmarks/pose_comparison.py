@@ -8,14 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
+from posedeploy.benchmarks.joint_comparison import compare_joints
 from posedeploy.benchmarks.keypoints import count_joints, find_visible
+from posedeploy.benchmarks.measure_summaries import Summary, WorstPoint, find_worst, summarize
 from posedeploy.benchmarks.pose_counts import PoseCounts
 from posedeploy.benchmarks.pose_errors import (
     MIN_SIZE_PX,
-    aligned_distances,
     box_areas,
     box_diagonals,
-    relative_to_root,
+    distance_norms,
     root_joints,
     similarity,
 )
@@ -49,7 +50,8 @@ class ImagePairs:
     those of missed and extra people included. ambiguous: keypoints and 3D joints that are not counted
     elsewhere. values: by measure, an array of one number for each keypoint, joint, vertex or person; without
     the measures that do not apply. uncompared_joints: the 3D joints of matched people without a distance,
-    because only one of the models found the joint or the root of its person.
+    because only one of the models found the joint or the root of its person. worst: by measure, the point of
+    the worst value, where there is one.
     """
 
     image: str
@@ -61,27 +63,7 @@ class ImagePairs:
     ambiguous: int
     values: Mapping[str, Array] = field(repr=False)
     uncompared_joints: int = 0
-
-
-@dataclass(frozen=True)
-class ShownValue:
-    """A value, and the image that shows it."""
-
-    value: float
-    image: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The distribution of one measure over all images.
-
-    count: the number of values. p95: the value that 95% do not exceed (of ``oks``: are not below).
-    """
-
-    count: int
-    median: ShownValue
-    p95: ShownValue
-    worst: ShownValue
+    worst: Mapping[str, WorstPoint] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -121,31 +103,8 @@ class PoseComparison(PoseCounts):
             [image.values.get(measure, np.zeros(0)) for image in self.images],
             [image.image for image in self.images],
             lowest_is_worst=measure in LOWEST_IS_WORST,
+            points=[image.worst.get(measure) for image in self.images],
         )
-
-
-def summarize(
-    values: Sequence[Array], images: Sequence[str], *, lowest_is_worst: bool = False
-) -> Summary | None:
-    """Return the distribution of the values, each with its image; None without values.
-
-    Median and percentile are values that occur, the higher one (``lowest_is_worst``: the lower one) where the
-    rank lies between two, so that each belongs to an image.
-
-    Args:
-        values: an array of each image. images: their names.
-    """
-    pooled = np.concatenate([np.zeros(0), *values])
-    if not len(pooled):
-        return None
-    image_of = np.repeat(np.arange(len(values)), [len(array) for array in values])
-    order = np.argsort(-pooled if lowest_is_worst else pooled, kind="stable")
-
-    def shown(share: float) -> ShownValue:
-        at = order[int(np.ceil(share * (len(order) - 1)))]
-        return ShownValue(float(pooled[at]), images[image_of[at]])
-
-    return Summary(len(pooled), shown(0.5), shown(0.95), shown(1.0))
 
 
 def pair_people(
@@ -181,10 +140,20 @@ def pair_people(
     ours, theirs = find_visible(reference)[a], find_visible(candidate)[b]
     clear = ~skipped[b, :count]
     both = ours & theirs & clear
-    distances = _norms(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2])
+    distances = distance_norms(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2])
     size, area = _sizes(reference.keypoints[a], candidate.keypoints[b])
     oks = similarity(distances, both, (ours | theirs) & clear, area, np.array(sigmas_of(names)))
-    in_mm, uncompared = _in_mm(reference, candidate, pairs, root_joints(names), ~skipped[b, count:])
+    joints = compare_joints(reference, candidate, pairs, root_joints(names), ~skipped[b, count:])
+    vertices = _vertex_distances(reference.vertices, candidate.vertices, pairs)
+    values = {
+        "px": distances[both],
+        "relative": (distances / size[:, None])[both],
+        "oks": oks,
+        **joints.values,
+        "vertex_mm": vertices.ravel(),
+    }
+    sources = {"px": both, "relative": both, "oks": np.ones(len(oks), np.bool_)}
+    sources |= {"vertex_mm": np.ones(vertices.shape, np.bool_), **joints.sources}
     return ImagePairs(
         image,
         people=len(pairs),
@@ -193,27 +162,46 @@ def pair_people(
         keypoints=int(both.sum()),
         unmatched_keypoints=int(((ours != theirs) & clear).sum() + missed.sum() + extra.sum()),
         ambiguous=int(skipped.sum() + skipped_missed.sum()),
-        values={
-            "px": distances[both],
-            "relative": (distances / size[:, None])[both],
-            "oks": oks,
-            **in_mm,
-            "vertex_mm": _vertex_distances(reference.vertices, candidate.vertices, pairs),
-        },
-        uncompared_joints=uncompared,
+        values=values,
+        uncompared_joints=joints.uncompared,
+        worst=_name_worst(values, sources, a if len(reference) > 1 else None, names),
     )
+
+
+def _name_worst(
+    values: Mapping[str, Array],
+    sources: Mapping[str, Array],
+    numbers: Array | None,
+    names: Sequence[str],
+) -> dict[str, WorstPoint]:
+    """Return the point of the worst value of each measure that has values.
+
+    Args:
+        sources: by measure, which elements of an array of pairs, or of pairs and points, are its values.
+        numbers: (pairs,) of the reference's people; None if it finds only one.
+    """
+    worst = {}
+    for measure, array in values.items():
+        is_lowest = measure in LOWEST_IS_WORST
+        place = find_worst(array, sources[measure], lowest_is_worst=is_lowest)
+        if place is not None:
+            person = None if numbers is None else int(numbers[place[0]]) + 1
+            worst[measure] = WorstPoint(person, _name_point(measure, place[1:], names))
+    return worst
+
+
+def _name_point(measure: str, place: tuple[int, ...], names: Sequence[str]) -> str:
+    if not place:
+        return ""
+    if measure == "vertex_mm":
+        return f"vertex {place[0]}"
+    return names[place[0]] if place[0] < len(names) else f"keypoint {place[0]}"
 
 
 def _points_of_others(points: Array, chosen: Array) -> Array:
     """Return the number of points of each person who is not chosen."""
     numbers: Array = np.delete(points, chosen, axis=0).sum(axis=1)
     return numbers
-
-
-def _norms(differences: Array) -> Array:
-    """Return lengths along the last axis, infinite where a side is not finite."""
-    lengths = np.linalg.norm(differences, axis=-1)
-    return np.where(np.isnan(lengths), np.inf, lengths)
 
 
 def _sizes(*sides: Array) -> tuple[Array, Array]:
@@ -223,39 +211,8 @@ def _sizes(*sides: Array) -> tuple[Array, Array]:
     return np.maximum(sizes, MIN_SIZE_PX), np.min([box_areas(*each) for each in places], axis=0)
 
 
-def _in_mm(
-    reference: Poses, candidate: Poses, pairs: Array, root: Sequence[int], is_clear: Array
-) -> tuple[dict[str, Array], int]:
-    """Return the measures of 3D joints, and the number of joints that cannot be compared.
-
-    A joint that only one of the models finds in the image is read at another position of the maps, so it
-    counts as unmatched and not as a distance. A person whose root is ambiguous is left out.
-
-    Args:
-        is_clear: (pairs, joints) whether the joint is not ambiguous.
-    """
-    measures = ("joint_mm", "mpjpe_mm", "pa_mpjpe_mm", "depth_mm")
-    if reference.keypoints_3d is None or candidate.keypoints_3d is None or not len(pairs):
-        return dict.fromkeys(measures, np.zeros(0)), 0
-    a, b = reference.keypoints_3d[pairs[:, 0]], candidate.keypoints_3d[pairs[:, 1]]
-    is_compared = is_clear & ((a[..., 3] >= 0) == (b[..., 3] >= 0))
-    a, b = a[..., :3], b[..., :3]
-    distances = _norms(relative_to_root(a, root) - relative_to_root(b, root))
-    chosen = [person for person, row in enumerate(is_compared) if row.any() and row[root].all()]
-    apart = np.abs((a - b)[:, root, 2].mean(axis=1))
-    aligned = [aligned_distances(a[each][is_compared[each]], b[each][is_compared[each]]) for each in chosen]
-    uncompared = is_clear[is_clear[:, root].all(axis=1)].sum() - is_compared[chosen].sum()
-    values = {
-        "joint_mm": distances[chosen][is_compared[chosen]],
-        "mpjpe_mm": np.array([distances[each][is_compared[each]].mean() for each in chosen]),
-        "pa_mpjpe_mm": np.array([each.mean() for each in aligned]),
-        "depth_mm": np.zeros(0) if reference.root_relative else apart[chosen],
-    }
-    return values, int(uncompared)
-
-
 def _vertex_distances(reference: Array | None, candidate: Array | None, pairs: Array) -> Array:
+    """Return (pairs, vertices)."""
     if reference is None or candidate is None:
-        return np.zeros(0)
-    distances: Array = _norms(reference[pairs[:, 0]] - candidate[pairs[:, 1]]).ravel()
-    return distances
+        return np.zeros((len(pairs), 0))
+    return distance_norms(reference[pairs[:, 0]] - candidate[pairs[:, 1]])

@@ -18,6 +18,12 @@ MIN_AREA_SHARE = 0.1
 on a line has no area."""
 
 
+def distance_norms(differences: Array) -> Array:
+    """Return lengths along the last axis, infinite where a side is not finite."""
+    lengths = np.linalg.norm(differences, axis=-1)
+    return np.where(np.isnan(lengths), np.inf, lengths)
+
+
 def box_diagonals(points: Array, is_present: Array) -> Array:
     """Return (people,) the diagonals in px of the tight boxes around the present points.
 

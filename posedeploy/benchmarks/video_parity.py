@@ -13,7 +13,7 @@ from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.identity_history import IdentityHistory
 from posedeploy.benchmarks.inputs import VideoFrame
 from posedeploy.benchmarks.keypoints import count_joints, find_visible
-from posedeploy.benchmarks.pose_comparison import Summary, summarize
+from posedeploy.benchmarks.measure_summaries import Summary, summarize
 from posedeploy.benchmarks.pose_errors import relative_to_root, root_joints
 from posedeploy.benchmarks.video_errors import added_jitter
 from posedeploy.joint_sets import sigmas_of

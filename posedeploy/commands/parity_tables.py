@@ -93,7 +93,7 @@ def paired_table(result: Parity) -> Table | None:
         heading, factor = PAIRED_ROWS[measure]
         values = (summary.median.value, summary.p95.value, summary.worst.value)
         table.add_row(
-            heading, *(f"{factor * value:.3f}" for value in values), escape(printable(summary.worst.image))
+            heading, *(f"{factor * value:.3f}" for value in values), escape(printable(summary.worst.place))
         )
     return table
 

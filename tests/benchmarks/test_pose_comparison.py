@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from posedeploy.benchmarks.pose_comparison import MEASURES, ImagePairs, PoseComparison, pair_people, summarize
+from posedeploy.benchmarks.measure_summaries import WorstPoint, summarize
+from posedeploy.benchmarks.pose_comparison import MEASURES, ImagePairs, PoseComparison, pair_people
 from posedeploy.benchmarks.pose_errors import aligned_distances, root_joints
 from posedeploy.families import FAMILIES, joint_set
 from posedeploy.joint_sets import JOINT_SETS
@@ -241,6 +242,34 @@ def test_the_worst_image_is_reported() -> None:
     assert comparison.summaries["oks"].worst.image == "b.jpg"
     assert (comparison.people, comparison.keypoints, comparison.unmatched_share) == (6, 6 * KEYPOINTS, 0)
     assert list(comparison.summaries) == list(MEASURES)
+
+
+@given(seed=SEEDS, person=st.integers(0, 2), point=st.integers(0, KEYPOINTS - 1), vertex=st.integers(0, 29))
+@checked
+def test_the_worst_person_and_point_are_named(seed: int, person: int, point: int, vertex: int) -> None:
+    """The people of the candidate are in another order; the hips, the root, are not moved."""
+    random = np.random.default_rng(seed)
+    poses = people(random, 3, missing=0.3)
+    by_px, by_mm, by_vertex = np.zeros((3, KEYPOINTS, 2)), np.zeros((3, KEYPOINTS, 3)), np.zeros((3, 30, 3))
+    by_px[person, 0], by_mm[person, point], by_vertex[person, vertex] = 9, 99, 99
+    candidate = shuffled(moved(poses, by_px, by_mm, by_vertex), seed)
+    assume(compared(poses, candidate).people == 3 and point not in (11, 12))
+    worst = PoseComparison((compared(poses, candidate),)).summaries
+    assert (worst["px"].worst.person, worst["px"].worst.point) == (person + 1, "nose")
+    assert worst["px"].worst.place == f"image, nose of person {person + 1}"
+    assert worst["oks"].worst.place == worst["mpjpe_mm"].worst.place == f"image, person {person + 1}"
+    assert worst["joint_mm"].worst.point == NAMES[point]
+    assert worst["vertex_mm"].worst.place == f"image, vertex {vertex} of person {person + 1}"
+
+
+def test_a_single_person_has_no_number() -> None:
+    other = SQUARE + np.array([[0, 0], [0, 0], [0, 1], [0, 0]])
+    image = pair_people("a.jpg", some_poses([SQUARE]), some_poses([other]), CORNERS)
+    assert image.worst == {
+        "px": WorstPoint(None, "right_hip"),
+        "relative": WorstPoint(None, "right_hip"),
+        "oks": WorstPoint(),
+    }
 
 
 def test_images_without_people_have_no_statistics() -> None:
