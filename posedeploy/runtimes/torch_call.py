@@ -62,6 +62,12 @@ def open_call(
     return graphed, graphed.report
 
 
+def _to_array(tensor: torch.Tensor) -> Array:
+    """Return a tensor on the CPU as an array; BF16, which NumPy does not have, as FP32."""
+    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array
+
+
 class _OnCpu:
     """A call of a program on the CPU."""
 
@@ -77,7 +83,7 @@ class _OnCpu:
             results = flat(self._program(*(_tensor(array) for array in arrays)))
             # A network may return its input or a weight, but the caller owns the results.
             copies = [result.to("cpu", copy=True) for result in results]
-            return {name: copy.numpy() for name, copy in zip(self._names, copies, strict=True)}
+            return {name: _to_array(copy) for name, copy in zip(self._names, copies, strict=True)}
 
 
 class _OnGpu:
@@ -94,7 +100,7 @@ class _OnGpu:
             for copy, result in zip(copies, results, strict=True):
                 copy.copy_(result, non_blocking=True)
             torch.cuda.current_stream(self._device).synchronize()
-            return {name: copy.numpy() for name, copy in zip(self._names, copies, strict=True)}
+            return {name: _to_array(copy) for name, copy in zip(self._names, copies, strict=True)}
 
 
 class GraphedProgram:

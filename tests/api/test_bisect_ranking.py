@@ -86,6 +86,8 @@ def test_only_the_damaged_layer_is_ranked(layer: str, change: str, tmp_path: Pat
         ("openvino", "int8"),
         pytest.param("openvino", "bf16", marks=NEEDS_BF16),
         ("tflite", "int8"),
+        ("torchscript", "bf16"),
+        ("torchscript", "fp16"),
     ],
 )
 def test_the_damaged_layer_ranks_first_among_rounded_layers(

@@ -107,9 +107,12 @@ def _cut(graph: Any, values: Mapping[str, Any], cuts: Tensors) -> dict[str, str]
         if uses:
             names[tensor] = f"replaced_{len(names)}"
             replacement = graph.addInput(names[tensor])
-            replacement.setType(values[tensor].type())
+            replacement.setType(torch._C.TensorType.get())
+            # BF16, which NumPy does not have, is passed as FP32.
+            typed = graph.create("aten::type_as", [replacement, values[tensor]])
+            typed.insertAfter(values[tensor].node())
             for use in uses:
-                use.user.replaceInput(use.offset, replacement)
+                use.user.replaceInput(use.offset, typed.output())
     return names
 
 
