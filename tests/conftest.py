@@ -89,6 +89,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
+def three_branches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let GTRS have three parallel blocks instead of six, so that it is exported in half the time."""
+    monkeypatch.setattr("posedeploy.checkpoints.gtrs.BRANCHES", 3)
+
+
+@pytest.fixture
 def small() -> None:
     """Skip a test of a small network if the published network is tested."""
     if REFERENCE.path.is_dir():

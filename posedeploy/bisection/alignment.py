@@ -8,21 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from posedeploy.bisection.arithmetic import run_in_fp32
-from posedeploy.bisection.matching import (
-    MAX_DIFFERENCE,
-    Match,
-    find_matches,
-    relative_difference,
-    sample,
-    sample_layouts,
-    select_values,
-)
-from posedeploy.bisection.reference_graph import ReferenceGraph, Visit
+from posedeploy.bisection.matched_runs import MatchedRuns
+from posedeploy.bisection.matching import MAX_DIFFERENCE, Match, Matcher, relative_difference
+from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.bisection.segments import Segment, find_segments, list_first_layer
 from posedeploy.types import Array
 
@@ -41,19 +29,6 @@ CLOSE = 0.1
 NO_MATCHES: Mapping[str, Match] = {}
 
 
-def use_values(matches: Mapping[str, Match], arrays: Sequence[Array] | Mapping[int, Array]) -> Visit:
-    """Return a visit that replaces the results of matched operations with the finite values of the file."""
-
-    def visit(name: str, result: Tensor) -> Tensor:
-        if name not in matches:
-            return result
-        values = select_values(matches[name], arrays, tuple(result.shape))
-        tensor = torch.from_numpy(np.array(values, order="C")).to(result.dtype)
-        return torch.where(torch.isfinite(tensor), tensor, result)
-
-    return visit
-
-
 class Aligner:
     """The search for the matches of one run of a model file.
 
@@ -68,13 +43,12 @@ class Aligner:
         outputs: Mapping[str, Match],
         noise: float,
     ) -> None:
-        self._graph, self._arrays = graph, arrays
-        self._samples = [sample_layouts(array) for array in arrays]
+        self._operations = graph.operations
+        self._runs, self._matcher = MatchedRuns(graph, arrays), Matcher(arrays)
         self._array_sizes = [array.size for array in arrays]
         self._fixed = dict(outputs)
         self._noise = noise
         self._wrong: set[tuple[str, int]] = set()
-        self._sizes: dict[str, int] = {}
 
     def align(self) -> dict[str, Match]:
         """Return the match of each operation whose result the file holds."""
@@ -82,7 +56,7 @@ class Aligner:
         earlier: list[dict[str, Match]] = []
         for _ in range(MAX_ROUNDS):
             earlier.append(matches)
-            results = self._run(matches)
+            results = self._runs.run(matches)
             matches = self._match(results)
             if matches in earlier:  # they settled, or behind a fault, alternate
                 if wrong := self._find_wrong(matches, results):
@@ -95,19 +69,6 @@ class Aligner:
                 matches = {**matches, **hidden}
         return matches
 
-    def _run(self, matches: Mapping[str, Match]) -> dict[str, Array]:
-        """Return the samples of the results, each computed from the values of the file before it."""
-        results: dict[str, Array] = {}
-        replace = use_values(matches, self._arrays)
-
-        def visit(name: str, result: Tensor) -> Tensor:
-            results[name] = sample(result.numpy())
-            self._sizes[name] = result.numel()
-            return replace(name, result)
-
-        self._graph.run(run_in_fp32, visit)
-        return results
-
     def _match(
         self, results: Mapping[str, Array], extra: Mapping[str, Match] = NO_MATCHES
     ) -> dict[str, Match]:
@@ -115,13 +76,12 @@ class Aligner:
         fixed = {**self._fixed, **extra}
         used = {match.index for match in fixed.values()}
         free = {name: values for name, values in results.items() if name not in fixed}
-        samples = [{} if index in used else each for index, each in enumerate(self._samples)]
-        pairs = find_matches(free, self._sizes, samples, self._array_sizes)
+        pairs = self._matcher.match(free, self._runs.sizes, used)
         right = {name: each for name, each in pairs.items() if (name, each.index) not in self._wrong}
         return {**right, **fixed}
 
     def _difference(self, name: str, match: Match, results: Mapping[str, Array]) -> float:
-        return relative_difference(results[name], self._samples[match.index][match.is_transposed])
+        return relative_difference(results[name], self._matcher.samples[match.index][match.is_transposed])
 
     def _agreement(self, matches: Mapping[str, Match], results: Mapping[str, Array]) -> float:
         """Return how well the file agrees with the network: up to 1 for each match."""
@@ -140,7 +100,7 @@ class Aligner:
         }
         suspects = {
             name
-            for segment in find_segments(self._graph.operations, matches)
+            for segment in find_segments(self._operations, matches)
             if segment.result.name in differing
             for name in segment.find_sources(matches) & differing - self._fixed.keys()
         }
@@ -148,7 +108,7 @@ class Aligner:
         wrong = set()
         for suspect in suspects:
             others = {name: match for name, match in matches.items() if name != suspect}
-            if self._agreement(others, self._run(others)) > agreement + CLOSE:
+            if self._agreement(others, self._runs.change(others)) > agreement + CLOSE:
                 wrong.add((suspect, matches[suspect].index))
         return wrong
 
@@ -161,7 +121,7 @@ class Aligner:
         faulty result can be less similar than a later tensor, such as its multiple. None if there is no such
         match.
         """
-        for segment in find_segments(self._graph.operations, matches):
+        for segment in find_segments(self._operations, matches):
             name = segment.result.name
             # If a large bias comes after a layer, the layer hardly changes the result of both.
             limit = min(self._noise, HIDING_DIFFERENCE) if segment.has_several_layers else HIDING_DIFFERENCE
@@ -173,7 +133,7 @@ class Aligner:
         return None
 
     def _try(self, option: Mapping[str, Match], matches: Mapping[str, Match]) -> float:
-        results = self._run({**matches, **option})
+        results = self._runs.change({**matches, **option})
         return self._agreement(self._match(results, option), results)
 
     def _list_options(self, segment: Segment, matches: Mapping[str, Match]) -> list[dict[str, Match]]:
@@ -188,8 +148,8 @@ class Aligner:
             {operation.name: Match(index, layout)}
             for operation in layer
             if operation.name not in self._fixed
-            for index in self._select_size(free, self._sizes[operation.name])
-            for layout in self._samples[index]
+            for index in self._select_size(free, self._runs.sizes[operation.name])
+            for layout in self._matcher.samples[index]
         ]
 
     def _select_size(self, indices: Sequence[int], size: int) -> list[int]:

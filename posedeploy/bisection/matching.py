@@ -7,7 +7,8 @@ at fixed random positions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ MAX_DIFFERENCE = 0.5
 """The RMS difference of a pair, relative to the std of the operation's values."""
 CANCELLATION = 1e-6
 """The largest error of a difference that a matrix product computes."""
+MAX_KNOWN = 4
+"""The results for which the matches of one number of elements are kept."""
+MAX_PAIRS = 1024
+"""The pairs whose differences are computed together."""
 MIN_FINITE = 0.5
 """The least share of finite values of a tensor that is compared."""
 
@@ -71,31 +76,65 @@ def to_file_layout(match: Match, result: Array, shape: tuple[int, ...]) -> Array
     return result.reshape(shape).copy()
 
 
-def find_matches(
-    results: Mapping[str, Array],
-    sizes: Mapping[str, int],
-    samples: Sequence[Mapping[bool, Array]],
-    tensor_sizes: Sequence[int],
-) -> dict[str, Match]:
-    """Return the match of each operation that has one.
+class Matcher:
+    """The search for the matches of results with the tensors of a file.
 
-    Args:
-        results: the samples of the results, by operation. sizes: their numbers of elements.
-        samples: of each tensor, by layout. tensor_sizes: their numbers of elements.
+    Only tensors of the same number of elements are compared. For each number, the matches of the last few
+    results are kept.
     """
-    pairs: dict[str, Match] = {}
-    for size in set(sizes[name] for name in results):
-        names = [name for name in results if sizes[name] == size]
-        matches = [
-            Match(index, is_transposed)
-            for index, layouts in enumerate(samples)
-            if tensor_sizes[index] == size
-            for is_transposed in layouts
-        ]
-        if matches:
-            values = [samples[match.index][match.is_transposed] for match in matches]
-            pairs |= _pair([results[name] for name in names], values, names, matches)
-    return pairs
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self.samples = [sample_layouts(array) for array in arrays]
+        self._indices: dict[int, list[int]] = {}
+        for index, array in enumerate(arrays):
+            self._indices.setdefault(array.size, []).append(index)
+        self._known: dict[int, deque[_Known]] = {}
+
+    def match(
+        self, results: Mapping[str, Array], sizes: Mapping[str, int], used: Collection[int]
+    ) -> dict[str, Match]:
+        """Return the match of each operation that has one.
+
+        Args:
+            results: the samples of the results, by operation. sizes: their numbers of elements.
+            used: the tensors that have another match.
+        """
+        groups: dict[int, dict[str, Array]] = {}
+        for name, values in results.items():
+            groups.setdefault(sizes[name], {})[name] = values
+        pairs: dict[str, Match] = {}
+        for size, group in groups.items():
+            if indices := [index for index in self._indices.get(size, ()) if index not in used]:
+                pairs |= self._match_size(size, group, indices)
+        return pairs
+
+    def _match_size(self, size: int, group: Mapping[str, Array], indices: list[int]) -> Mapping[str, Match]:
+        known = self._known.setdefault(size, deque(maxlen=MAX_KNOWN))
+        for each in known:
+            if each.fits(group, indices):
+                return each.pairs
+        matches = [Match(index, layout) for index in indices for layout in self.samples[index]]
+        values = [self.samples[match.index][match.is_transposed] for match in matches]
+        pairs = _pair(list(group.values()), values, list(group), matches)
+        known.append(_Known(group, indices, pairs))
+        return pairs
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The matches of a group of results with the tensors of these indices."""
+
+    group: Mapping[str, Array]
+    indices: list[int]
+    pairs: Mapping[str, Match]
+
+    def fits(self, group: Mapping[str, Array], indices: list[int]) -> bool:
+        """Tell whether these are the same objects."""
+        return (
+            self.indices == indices
+            and self.group.keys() == group.keys()
+            and all(values is self.group[name] for name, values in group.items())
+        )
 
 
 def _pair(
@@ -103,12 +142,14 @@ def _pair(
 ) -> dict[str, Match]:
     """Return the pairs of mutually most similar partners."""
     table = _compute_table(np.stack(results), np.stack(values))
+    columns: dict[int, list[int]] = {}
+    for column, match in enumerate(matches):
+        columns.setdefault(match.index, []).append(column)
+    best_rows = {index: int(np.argmin(table[:, same].min(axis=1))) for index, same in columns.items()}
     pairs = {}
     for row, name in enumerate(names):
         column = int(np.argmin(table[row]))
-        same = [other for other, match in enumerate(matches) if match.index == matches[column].index]
-        best = int(np.argmin(table[:, same].min(axis=1)))
-        if table[row, column] <= MAX_DIFFERENCE and best == row:
+        if table[row, column] <= MAX_DIFFERENCE and best_rows[matches[column].index] == row:
             pairs[name] = matches[column]
     return pairs
 
@@ -130,10 +171,13 @@ def _compute_table(results: Array, values: Array) -> Array:
     table: Array = np.full(squares.shape, np.inf)
     np.divide(np.sqrt(np.maximum(squares, 0)), stds, out=table, where=stds > 0)
     limit = np.maximum(table.min(axis=1, keepdims=True), table.min(axis=0)) + CANCELLATION
-    close = np.isfinite(table) & (table <= limit)
-    close |= ~rows[:, None] | ~columns
-    for row, column in np.argwhere(close):
+    are_finite = rows[:, None] & columns
+    for row, column in np.argwhere(~are_finite):
         table[row, column] = relative_difference(results[row], values[column])
+    close = np.argwhere(np.isfinite(table) & (table <= limit) & are_finite)
+    for some in np.array_split(close, range(MAX_PAIRS, len(close), MAX_PAIRS)):
+        differences = values[some[:, 1]] - results[some[:, 0]]
+        table[some[:, 0], some[:, 1]] = np.sqrt((differences**2).mean(axis=1)) / stds[some[:, 0], 0]
     return table
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from posedeploy.bisection.alignment import use_values
 from posedeploy.bisection.arithmetic import arithmetic_of, run_in_fp32
+from posedeploy.bisection.matched_runs import use_values
 from posedeploy.bisection.matching import Match, select_values, to_file_layout
 from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.bisection.segments import Segment, find_segments

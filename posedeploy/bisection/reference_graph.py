@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,8 @@ from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import suppress_python_output
 from posedeploy.types import Array
 
+NodeValues: TypeAlias = Mapping[fx.Node, Any]
+"""The value of each node of a graph after a run."""
 Visit: TypeAlias = Callable[[str, Tensor], Tensor]
 """Gets the name and the result of an operation, and returns the result that the next operations use."""
 WRAPPER = "network"
@@ -64,6 +66,41 @@ class ReferenceGraph:
             outputs = runner.run(*self._inputs)
         return tuple(outputs) if isinstance(outputs, Sequence) else (outputs,)
 
+    def run_and_keep(self, arithmetic: Arithmetic, visit: Visit) -> NodeValues:
+        """Run, and return all values, for ``run_changed``."""
+        runner = _Interpreter(self._program, self._names, arithmetic, visit, keep=True)
+        with torch.inference_mode():
+            runner.run(*self._inputs)
+        return runner.env
+
+    def run_changed(
+        self,
+        arithmetic: Arithmetic,
+        visit: Visit,
+        values: NodeValues,
+        changed: Collection[str],
+        replaced: Collection[str],
+    ) -> None:
+        """Compute the operations for which ``visit`` is another than in ``run_and_keep``, and those that
+        depend on them.
+
+        Args:
+            values: those of ``run_and_keep``.
+            changed: the operations with another replacement.
+            replaced: the operations whose result ``visit`` replaces with a value that does not depend on it.
+        """
+        affected: set[fx.Node] = set()  # their users get other values
+        computed: set[fx.Node] = set()
+        for node in self._program.graph.nodes:
+            if node.name in changed or not affected.isdisjoint(node.all_input_nodes):
+                computed.add(node)
+                if node.name in changed or node.name not in replaced:
+                    affected.add(node)
+        known = {node: value for node, value in values.items() if node not in computed}
+        runner = _Interpreter(self._program, self._names, arithmetic, visit, keep=True)
+        with torch.inference_mode():
+            runner.run(*self._inputs, initial_env=known)
+
 
 def to_tensors(arrays: Iterable[Array]) -> tuple[Tensor, ...]:
     """Return copies of arrays as tensors."""
@@ -78,9 +115,14 @@ def run_network(network: nn.Module, arrays: Iterable[Array]) -> list[Array]:
 
 class _Interpreter(fx.Interpreter):
     def __init__(
-        self, program: fx.GraphModule, names: frozenset[str], arithmetic: Arithmetic, visit: Visit
+        self,
+        program: fx.GraphModule,
+        names: frozenset[str],
+        arithmetic: Arithmetic,
+        visit: Visit,
+        keep: bool = False,
     ) -> None:
-        super().__init__(program)
+        super().__init__(program, garbage_collect_values=not keep)
         self._operations, self._arithmetic, self._visit = names, arithmetic, visit
 
     def run_node(self, n: fx.Node) -> Any:

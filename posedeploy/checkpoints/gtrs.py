@@ -14,9 +14,11 @@ from posedeploy.specs import joints_spec
 from posedeploy.types import ModelSpec
 
 FAMILY = "gtrs"
-WIDTH, HEADS, MLP_RATIO, CONV_WIDTH, BRANCHES, TOKENS, VERTICES = 128, 8, 4, 32, 6, 15, 6890
+WIDTH, HEADS, MLP_RATIO, CONV_WIDTH, TOKENS, VERTICES = 128, 8, 4, 32, 15, 6890
 """Channels, attention heads, the hidden width of an MLP over its channels, the hidden width of the
-convolutions over joints, parallel blocks, tokens of the mean mesh, vertices of SMPL's mesh."""
+convolutions over joints, tokens of the mean mesh, vertices of SMPL's mesh."""
+BRANCHES, GRAPH_BRANCHES = 6, 2
+"""Parallel blocks, and how many of them are on the graph of the joints; the others learn a graph."""
 
 
 class GraphConvolution(nn.Module):
@@ -119,18 +121,19 @@ class PoseBlock(nn.Module):
 
 
 class ParallelBlocks(nn.Module):
-    """A weighted sum of six parallel blocks: two on the graph of the joints, four on learned graphs."""
+    """A weighted sum of parallel blocks: two on the graph of the joints, the others on learned graphs."""
 
     def __init__(self, joints: int, width: int) -> None:
         super().__init__()
         for number in range(1, BRANCHES + 1):
-            self.add_module(f"Block{number}", PoseBlock(joints, width, learned=number > 2))
+            block = PoseBlock(joints, width, learned=number > GRAPH_BRANCHES)
+            self.add_module(f"Block{number}", block)
         self.conv1 = nn.Conv2d(BRANCHES, 1, 1)
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        graphs = (adjacency, adjacency, None, None, None, None)
         branches = [
-            self.get_submodule(f"Block{number}")(x, graph) for number, graph in enumerate(graphs, start=1)
+            self.get_submodule(f"Block{number}")(x, adjacency if number <= GRAPH_BRANCHES else None)
+            for number in range(1, BRANCHES + 1)
         ]
         result: Tensor = self.conv1(torch.stack(branches, dim=1))
         return result.squeeze(1)

@@ -15,6 +15,7 @@ from tests.support.lifting import small_gtrs, small_pose2mesh, write
 from tests.support.networks import write_crop_network
 from tests.support.reference_cases import BUNDLED, Case
 
+pytestmark = pytest.mark.usefixtures("three_branches")
 TARGETS = ("torchscript", "onnx", "openvino", "tflite")
 Size: TypeAlias = tuple[int, int] | None
 Load: TypeAlias = Callable[[Path], Model]

@@ -13,20 +13,21 @@ from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.benchmarks.inputs import build_noise_input
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import RunOptions
 from tests.convert.test_quantized_families import NETWORKS, model_of
 from tests.support.lifting import small_pose2mesh, write
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("three_branches")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_in_fp16_runs_on_a_cpu(name: str, tmp_path: Path) -> None:
     model = model_of(name, tmp_path)
-    (whole,) = export(model, "onnx", tmp_path, "whole")
     (artifact,) = export(model, "onnx", tmp_path, "half", ExportOptions(precision="fp16"))
     tensors = build_noise_input(artifact.spec).tensors
     with (
-        open_runner(whole, RunOptions(threads=1)) as reference,
+        PyTorchRunner(model, RunOptions()) as reference,
         open_runner(artifact, RunOptions(precision="fp16", threads=1)) as runner,
     ):
         outputs = runner.run(tensors)
