@@ -131,6 +131,8 @@ def fit_budget(
         before, after, pytorch_ms = _time(trials.kept[frozenset()], chosen, runner, inputs, prepared.spec)
         if choice.float_layers is None:
             raise _budget_error(chosen, before, after, prepared)
+        if names and len(names) == len(network.layers):
+            raise _nothing_in_int8_error(len(names), choice.is_complete, prepared)
         record = BudgetRecord(
             budget=str(budget),
             held_out=held_out,
@@ -145,6 +147,20 @@ def fit_budget(
         )
         move_trial(chosen.artifact.path, path)
     return replace(chosen.conversion, budget=record)
+
+
+def _nothing_in_int8_error(layers: int, is_complete: bool, prepared: Prepared) -> ExportError:
+    options = prepared.options
+    if is_complete:
+        reason = (
+            f"with any of the {layers} layers in INT8, the poses are outside it; allow larger differences"
+        )
+    else:
+        reason = (
+            f"`budget_minutes={options.budget_minutes:g}` was not enough to find INT8 layers that meet it; "
+            "allow more minutes or larger differences"
+        )
+    return ExportError(f"`budget={options.budget[0]}`: {reason}, or use `precision=fp32`")
 
 
 def _time(

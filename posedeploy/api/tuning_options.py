@@ -19,12 +19,8 @@ from posedeploy.runtimes.run_options import physical_cores
 from posedeploy.tuning.configurations import ImageSize, Objective, SearchSpace
 from posedeploy.types import Hint, Model, ModelSpec, RunOptions
 
-HINTS: dict[Objective, tuple[Hint, ...]] = {
-    "latency": ("latency",),
-    "throughput": ("throughput", "latency"),
-    "size": ("latency",),
-}
-"""The hints to try, by objective."""
+HINTS: dict[Objective, Hint] = {"latency": "latency", "throughput": "throughput", "size": "latency"}
+"""The hint of all candidates, by objective: that of ``bench`` in the same scenario."""
 BATCHES: dict[Objective, tuple[int, ...]] = {"latency": (1,), "throughput": (1, 4), "size": (1,)}
 """The default batches to try, by objective."""
 SECOND_SIZE_FACTOR = 0.75
@@ -102,7 +98,7 @@ def build_space(spec: ModelSpec, options: TuneOptions) -> tuple[SearchSpace, lis
         input_sizes=_input_sizes(spec, options),
         batches=options.batches or BATCHES[options.objective],
         threads=_thread_counts(options),
-        hints=HINTS[options.objective],
+        hint=HINTS[options.objective],
     )
     return space, left_out
 

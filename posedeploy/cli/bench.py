@@ -42,7 +42,7 @@ def bench(
         typer.Option(
             metavar="N",
             help="Load each model N times, and divide the runs among the loads.",
-            show_default="1; 3 with --compare",
+            show_default="1; 8 with --compare",
         ),
     ] = None,
     compare: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -22,12 +23,13 @@ from posedeploy.convert.export_options import (
 )
 from posedeploy.convert.layer_choice import QuantizableNetwork
 from posedeploy.convert.prepare import Prepared, prepare
-from posedeploy.errors import ExportError, IsolatedProgramError
+from posedeploy.errors import ExportError, IsolatedProgramError, PoseDeployError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
 from posedeploy.printable import printable
 from posedeploy.types import Artifact, CalibrationSet, Model, ModelSpec, OnProgress, Provenance, StrPath
 
+logger = logging.getLogger(__name__)
 Calibrate: TypeAlias = Callable[[ModelSpec, ExportOptions], CalibrationSet]
 """A function that collects the calibration inputs of a network with the spec of its export."""
 
@@ -82,7 +84,12 @@ def export(
     for row in rows:
         try:
             artifacts.append(_export(model, prepared, row, folder, stems[row], options, fit_budget, recover))
-        except IsolatedProgramError as error:
+        except PoseDeployError as error:
+            if artifacts:
+                names = ", ".join(str(artifact.path) for artifact in artifacts)
+                logger.warning(f"{names}: written before the export to {row.name} failed")
+            if not isinstance(error, IsolatedProgramError):
+                raise
             log = _log(folder, stems[row], error.environment)
             files.write_text(log, error.log)
             raise ExportError(f"{error}; the log is {log}") from error

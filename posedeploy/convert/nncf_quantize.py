@@ -10,6 +10,7 @@ from posedeploy import openvino_telemetry  # noqa: F401
 # isort: split
 
 import nncf
+import numpy as np
 import openvino
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
@@ -30,8 +31,9 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
         precision: the precision of the export, for messages.
 
     Raises:
-        ExportError: NNCF cannot quantize the graph.
+        ExportError: NNCF cannot quantize the graph, or an output is NaN or infinite on a calibration input.
     """
+    _check_finite(model, calibration, precision)
     sensitive = float_layers.find_sensitive_operators(model)
     attention = float_layers.has_attention(model)
     with redirect_stdout(io.StringIO()), only_errors("nncf"):  # progress bars
@@ -54,3 +56,15 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
                 f"`precision={precision}`: NNCF cannot quantize this network: {first_line(error)}; use "
                 "`precision=fp32`"
             ) from error
+
+
+def _check_finite(model: openvino.Model, calibration: CalibrationSet, precision: str) -> None:
+    """Raise an ExportError if an output is NaN or infinite; NNCF would ignore such values."""
+    compiled = openvino.Core().compile_model(model, "CPU")
+    for tensors in calibration.inputs:
+        for output, values in compiled(tensors).items():
+            if not np.isfinite(values).all():
+                raise ExportError(
+                    f"`precision={precision}`: values of the output {output.any_name} are NaN or infinite on "
+                    "the calibration inputs; check the weights of the checkpoint"
+                )

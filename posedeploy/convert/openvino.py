@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from posedeploy import openvino_telemetry  # noqa: F401
@@ -61,11 +62,13 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
 def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
     """Calibrate once, and write the network with the float layers of ``prepared.write_quantized``.
 
-    Under a budget, these are chosen among all layers, in ``mixed`` too, and run in BF16 where the CPU of this
-    machine supports it, otherwise in FP32.
+    Under a budget, these are chosen among all layers, in ``mixed`` too. In ``int8``, layers that are put back
+    run in BF16 where the CPU of this machine supports it, otherwise in FP32.
     """
     precision, under_budget = prepared.options.precision, bool(prepared.options.budget)
     quantize = plugins.load(QUANTIZE)
+    if precision == "mixed" and under_budget and not _has_bf16():
+        raise _budget_in_mixed_error("this CPU has no bf16 instructions")
     calibration = prepared.calibrate()  # first, so that bad images fail at once
     original = _build(prepared, path)
     is_chosen = precision == "int8" or under_budget
@@ -78,11 +81,10 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
         )
     prepared.on_progress("quantizing", None)
     quantized = quantize(original, calibration, precision)
+    put_back_precision = _budget_precision(quantized, precision) if under_budget else None
     conversion = Conversion(
         precision=precision,
-        inference_precision=_budget_precision(quantized)
-        if under_budget
-        else INFERENCE_PRECISIONS.get(precision),
+        inference_precision=INFERENCE_PRECISIONS.get(precision),
         packages=(*TARGETS["openvino"].packages, "nncf"),
         calibration=calibration.record,
     )
@@ -90,14 +92,16 @@ def _convert_quantized(prepared: Prepared, path: Path) -> Conversion:
     def write(float_layers: Collection[str], trial: Path) -> Conversion:
         names = in_float.union(float_layers)
         _save(restore(quantized, original, names, int8) if names else quantized, trial)
+        if float_layers and put_back_precision is not None:
+            return replace(conversion, inference_precision=put_back_precision)
         return conversion
 
     layers = _list_layers(original, int8 - in_float, prepared)
     return prepared.write_quantized(QuantizableNetwork(layers, write), path)
 
 
-def _budget_precision(quantized: openvino.Model) -> Precision:
-    """Return the precision of float layers under a budget, whose trials run on the CPU of this machine."""
+def _budget_precision(quantized: openvino.Model, precision: str) -> Precision:
+    """Return the precision of the layers that are put back, whose trials run on the CPU of this machine."""
     if not _has_bf16():
         return "fp32"
     try:
@@ -105,10 +109,21 @@ def _budget_precision(quantized: openvino.Model) -> Precision:
             quantized, "CPU", {properties.hint.inference_precision: openvino.Type.bf16}
         )
     except RuntimeError as error:
-        reason = first_line(error).rpartition(":")[2].strip()
-        logger.warning(f"OpenVINO cannot compile this network in bf16 ({reason}); float layers run in fp32")
+        reason = (
+            f"OpenVINO cannot compile this network in bf16: {first_line(error).rpartition(':')[2].strip()}"
+        )
+        if precision == "mixed":
+            raise _budget_in_mixed_error(reason) from error
+        logger.warning(f"{reason}; layers that are put back run in fp32")
         return "fp32"
     return "bf16"
+
+
+def _budget_in_mixed_error(reason: str) -> ExportError:
+    return ExportError(
+        f"`precision=mixed`: {reason}, so the poses of a file with bf16 layers cannot be compared with the "
+        "`budget` here; use `precision=int8`, leave `budget` out, or export on a machine with such a CPU"
+    )
 
 
 def _has_bf16() -> bool:

@@ -59,7 +59,7 @@ class Configuration:
 class SearchSpace:
     """The values that a search may try. The first value of each axis is that of the first configurations.
 
-    files: (target, precision), the most promising first. runtimes: those of each target.
+    files: (target, precision), the most promising first. runtimes: those of each target. hint: of all.
     """
 
     files: Sequence[tuple[str, str]]
@@ -67,7 +67,7 @@ class SearchSpace:
     input_sizes: Sequence[ImageSize | None] = (None,)
     batches: Sequence[int] = (1,)
     threads: Sequence[int | None] = (None,)
-    hints: Sequence[Hint] = ("latency",)
+    hint: Hint = "latency"
 
     def first_configurations(self) -> list[Configuration]:
         """Return each target on each of its runtimes in each precision, with the first value of all else."""
@@ -76,7 +76,7 @@ class SearchSpace:
                 ModelFile(target, precision, self.input_sizes[0], self.batches[0]),
                 runtime,
                 self.threads[0],
-                self.hints[0],
+                self.hint,
             )
             for target, precision in self.files
             for runtime in self.runtimes[target]
@@ -87,7 +87,6 @@ class SearchSpace:
         file = configuration.file
         others = (
             *(replace(configuration, threads=threads) for threads in self.threads),
-            *(replace(configuration, hint=hint) for hint in self.hints),
             *(replace(configuration, file=replace(file, input_size=size)) for size in self.input_sizes),
             *(replace(configuration, file=replace(file, batch=batch)) for batch in self.batches),
         )

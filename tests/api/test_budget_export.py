@@ -154,15 +154,13 @@ def test_ctrl_c_leaves_nothing_behind(
     assert not folder.exists() and not list(temporary.iterdir())
 
 
-@pytest.mark.slow
-def test_without_bf16_instructions_float_layers_run_in_fp32(
-    sample: Model, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_mixed_precision_under_a_budget_needs_bf16_instructions(
+    sample: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvino, "_has_bf16", lambda: False)
-    options = replace(INT8, precision="mixed", images=(str(photos),))
-    (artifact,) = export(sample, "openvino", tmp_path, None, options)
-    assert artifact.inference_precision == "fp32" == manifest.read(artifact.path).inference_precision
-    assert "int8" in _count_int8(artifact) and "bf16" not in _count_int8(artifact)
+    with pytest.raises(ExportError, match=r"^`precision=mixed`: this CPU has no bf16 instructions, so "):
+        export(sample, "openvino", tmp_path, None, replace(INT8, precision="mixed"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
@@ -175,6 +173,18 @@ def test_a_lifter_has_a_budget_in_mm(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert artifact.budget is not None
     assert artifact.budget.held_out.source == "random people" and artifact.budget.jpeg is None
     assert artifact.budget.before.errors["vertex_mm"] > 0
+
+
+@pytest.mark.slow
+def test_a_file_without_int8_layers_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "_has_bf16", lambda: False)
+    monkeypatch.setattr("posedeploy.runtimes.run_options.physical_cores", lambda: 2)
+    model = load_checkpoint(write(small_pose2mesh(), tmp_path / "a.pth"), mesh=tmp_path / "faces.npy")
+    options = ExportOptions(precision="int8", calibration_images=16, budget=("0.01mm",), budget_minutes=0.001)
+    message = r"^`budget=0.01mm`: `budget_minutes=0.001` was not enough to find INT8 layers that meet it; "
+    with pytest.raises(ExportError, match=message):
+        export(model, "openvino", tmp_path / "out", None, options)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

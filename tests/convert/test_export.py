@@ -52,6 +52,17 @@ def test_an_unknown_target_is_an_error_before_anything_is_written(tiny: Model, t
     assert not (tmp_path / "out").exists()
 
 
+def test_files_of_other_targets_stay_if_one_fails(
+    tiny: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.onnx").mkdir()
+    with pytest.raises(OutputError):
+        export(tiny, ["torchscript", "onnx"], tmp_path, "a")
+    [warning] = [each.message for each in caplog.records if "written before" in each.message]
+    assert warning == f"{tmp_path / 'a.torchscript'}: written before the export to onnx failed"
+    assert manifest.read(tmp_path / "a.torchscript").target == "torchscript"
+
+
 def test_an_export_writes_only_the_artifact_and_its_manifest(
     exported: dict[str, Artifact],
 ) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import openvino
 import pytest
+import torch
 from openvino import opset13 as ops
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ from posedeploy.errors import ExportError, MissingPackageError
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.synthetic import generate_scene
 from posedeploy.types import Artifact, Model, RunOptions, TensorSpec
-from tests.support.networks import outputs_of, tiny_image
+from tests.support.networks import outputs_of, tiny_image, tiny_model
 from tests.support.openvino_processor import NEEDS_BF16
 
 LAYERS = {"int8": "convolutions: 4 fp32, 2 int8", "mixed": "convolutions: 5 bf16, 1 int8"}
@@ -192,3 +193,15 @@ def test_early_and_depthwise_layers_stay_in_float_in_mixed_precision() -> None:
     depthwise.set_friendly_name("depthwise")
     model = _graph(_convolution(depthwise, 2, 4, "last"), inputs=[data])
     assert float_layers.find_early_and_depthwise_layers(model) == {"0", "1", "depthwise"}
+
+
+def test_a_network_with_infinite_outputs_is_refused(tmp_path: Path) -> None:
+    model = tiny_model()
+    with torch.no_grad():
+        for parameter in model.module.parameters():
+            parameter.mul_(1e25)
+    options = ExportOptions(precision="int8", calibration_images=4)
+    message = r"^`precision=int8`: values of the output \w+ are NaN or infinite on the "
+    with pytest.raises(ExportError, match=message):
+        export(model, "openvino", tmp_path, None, options)
+    assert not list(tmp_path.iterdir())

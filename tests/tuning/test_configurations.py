@@ -14,7 +14,7 @@ SPACE = SearchSpace(
     input_sizes=(None, (192, 344)),
     batches=(1, 4),
     threads=(2, 1),
-    hints=("throughput", "latency"),
+    hint="throughput",
 )
 FIRST = Configuration(ModelFile("onnx", "fp32"), "onnxruntime", 2, "throughput")
 
@@ -30,7 +30,6 @@ def test_each_target_runs_on_each_of_its_runtimes_first() -> None:
 def test_a_neighbor_differs_in_one_value() -> None:
     assert list(SPACE.neighbors(FIRST)) == [
         replace(FIRST, threads=1),
-        replace(FIRST, hint="latency"),
         replace(FIRST, file=replace(FIRST.file, input_size=(192, 344))),
         replace(FIRST, file=replace(FIRST.file, batch=4)),
     ]
@@ -52,4 +51,4 @@ def test_every_configuration_has_its_own_label() -> None:
     reached = {each.label: each for each in SPACE.first_configurations()}
     for _ in range(4):
         reached |= {each.label: each for known in [*reached.values()] for each in SPACE.neighbors(known)}
-    assert len(reached) == len(set(reached.values())) == 3 * 2**4
+    assert len(reached) == len(set(reached.values())) == 3 * 2**3
