@@ -23,7 +23,7 @@ from posedeploy.types import Array
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.support.tables import skip_with_gpu
 
-QUICK = ("--budget", "1px", "--threads", 1, "--to", "onnx", "--time", "2h")
+QUICK = ("--budget", "1px", "--threads", 1, "--to", "onnx", "--calibration-images", 30, "--time", "2h")
 
 
 @pytest.mark.parametrize(
