@@ -145,11 +145,40 @@ class Budget:
         """Return a sentence for each unit with a limit of which nothing was compared."""
         limits = {"px": self.px, "mm": self.mm, "oks": self.oks}
         return [
-            f"no {WHAT[unit]} were compared, because all are unmatched or ambiguous, so the budget of "
+            f"no {uncompared[0]} were compared, because {uncompared[1]}, so the budget of "
             f"{limit:g} {unit} decides nothing; pass other photographs as `images`"
             for unit, limit in limits.items()
-            if limit is not None and not any(name.endswith(unit) for name in poses.summaries)
+            if limit is not None and (uncompared := _find_uncompared(unit, poses)) is not None
         ]
+
+
+def _find_uncompared(unit: str, poses: PoseComparison) -> tuple[str, str] | None:
+    """Return what a limit lacks, with the reason; None if it limits a value. Vertices do not stand in for
+    3D joints."""
+    has_lost_joints = not poses.joints and poses.uncompared_joints + poses.ambiguous_joints > 0
+    if unit == "mm" and has_lost_joints:
+        return "3D joints", _explain_joints(poses)
+    if any(name.endswith(unit) for name in poses.summaries):
+        return None
+    return WHAT[unit], _explain_keypoints(unit, poses)
+
+
+def _explain_joints(poses: PoseComparison) -> str:
+    reasons = {
+        "only one of the models finds the joint or the root of its person": poses.uncompared_joints,
+        "the joint or the root of its person is ambiguous": poses.ambiguous_joints,
+    }
+    return " or ".join(reason for reason, count in reasons.items() if count)
+
+
+def _explain_keypoints(unit: str, poses: PoseComparison) -> str:
+    if not poses.people:
+        return "no person is found by both models"
+    if unit == "px" and poses.unmatched_keypoints:
+        return "all are unmatched or ambiguous" if poses.ambiguous else "all are unmatched"
+    if unit in ("px", "oks") and poses.ambiguous:
+        return "all keypoints of the matched people are ambiguous"
+    return "neither model finds any" if unit == "px" else "the matched people have none"
 
 
 def parse_budget(texts: Sequence[str]) -> Budget:

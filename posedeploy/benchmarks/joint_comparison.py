@@ -20,12 +20,13 @@ class ComparedJoints:
 
     values: by measure, an array of one number for each joint or person. sources: by measure, (pairs, joints)
     or (pairs,) whether each has a value. uncompared: joints of which only one of the models found the joint
-    itself or the root of its person.
+    itself or the root of its person. ambiguous: joints that are ambiguous, or whose root is.
     """
 
     values: Mapping[str, Array]
     sources: Mapping[str, Array]
     uncompared: int = 0
+    ambiguous: int = 0
 
 
 def compare_joints(
@@ -58,6 +59,6 @@ def compare_joints(
         "pa_mpjpe_mm": np.array([each.mean() for each in aligned]),
         "depth_mm": np.zeros(0) if reference.root_relative else apart[chosen],
     }
-    uncompared = is_clear[is_clear[:, root].all(axis=1)].sum() - is_compared.sum()
+    clear = int(is_clear[is_clear[:, root].all(axis=1)].sum())
     sources = dict.fromkeys(MEASURES, is_chosen) | {"joint_mm": is_compared}
-    return ComparedJoints(values, sources, int(uncompared))
+    return ComparedJoints(values, sources, clear - int(is_compared.sum()), is_clear.size - clear)

@@ -27,7 +27,7 @@ from posedeploy.types import Array, Poses
 MEASURES: Mapping[str, str] = {
     "px": "distance of a keypoint that both models found, in px of the image",
     "relative": "the same over the diagonal of the person's box",
-    "oks": "object keypoint similarity of a pair of people; the lowest is the worst",
+    "oks": "object keypoint similarity of a pair of people with clear keypoints; the lowest is the worst",
     "joint_mm": "distance of a 3D joint, relative to the root of each person",
     "mpjpe_mm": "the mean of these over a person: root-relative MPJPE",
     "pa_mpjpe_mm": "the same after Procrustes alignment: PA-MPJPE",
@@ -50,8 +50,9 @@ class ImagePairs:
     those of missed and extra people included. ambiguous: keypoints and 3D joints that are not counted
     elsewhere. values: by measure, an array of one number for each keypoint, joint, vertex or person; without
     the measures that do not apply. uncompared_joints: the 3D joints of matched people without a distance,
-    because only one of the models found the joint or the root of its person. worst: by measure, the point of
-    the worst value, where there is one.
+    because only one of the models found the joint or the root of its person. ambiguous_joints: those without
+    one, because the joint or the root is ambiguous. worst: by measure, the point of the worst value, where
+    there is one.
     """
 
     image: str
@@ -63,6 +64,7 @@ class ImagePairs:
     ambiguous: int
     values: Mapping[str, Array] = field(repr=False)
     uncompared_joints: int = 0
+    ambiguous_joints: int = 0
     worst: Mapping[str, WorstPoint] = field(default_factory=dict, repr=False)
 
 
@@ -86,6 +88,11 @@ class PoseComparison(PoseCounts):
     def uncompared_joints(self) -> int:
         """The number of 3D joints of matched people that only one of the models allows to compare."""
         return sum(image.uncompared_joints for image in self.images)
+
+    @property
+    def ambiguous_joints(self) -> int:
+        """The number of 3D joints of matched people that are ambiguous, or whose root is."""
+        return sum(image.ambiguous_joints for image in self.images)
 
     @property
     def uncompared_share(self) -> float:
@@ -142,17 +149,19 @@ def pair_people(
     both = ours & theirs & clear
     distances = distance_norms(reference.keypoints[a, :, :2] - candidate.keypoints[b, :, :2])
     size, area = _sizes(reference.keypoints[a], candidate.keypoints[b])
-    oks = similarity(distances, both, (ours | theirs) & clear, area, np.array(sigmas_of(names)))
+    either = (ours | theirs) & clear
+    oks = similarity(distances, both, either, area, np.array(sigmas_of(names)))
+    has_oks = either.any(axis=1)
     joints = compare_joints(reference, candidate, pairs, root_joints(names), ~skipped[b, count:])
     vertices = _vertex_distances(reference.vertices, candidate.vertices, pairs)
     values = {
         "px": distances[both],
         "relative": (distances / size[:, None])[both],
-        "oks": oks,
+        "oks": oks[has_oks],
         **joints.values,
         "vertex_mm": vertices.ravel(),
     }
-    sources = {"px": both, "relative": both, "oks": np.ones(len(oks), np.bool_)}
+    sources = {"px": both, "relative": both, "oks": has_oks}
     sources |= {"vertex_mm": np.ones(vertices.shape, np.bool_), **joints.sources}
     return ImagePairs(
         image,
@@ -164,6 +173,7 @@ def pair_people(
         ambiguous=int(skipped.sum() + skipped_missed.sum()),
         values=values,
         uncompared_joints=joints.uncompared,
+        ambiguous_joints=joints.ambiguous,
         worst=_name_worst(values, sources, a if len(reference) > 1 else None, names),
     )
 
@@ -195,7 +205,8 @@ def _name_point(measure: str, place: tuple[int, ...], names: Sequence[str]) -> s
         return ""
     if measure == "vertex_mm":
         return f"vertex {place[0]}"
-    return names[place[0]] if place[0] < len(names) else f"keypoint {place[0]}"
+    kind = "joint" if measure == "joint_mm" else "keypoint"
+    return names[place[0]] if place[0] < len(names) else f"{kind} {place[0]}"
 
 
 def _points_of_others(points: Array, chosen: Array) -> Array:

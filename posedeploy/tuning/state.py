@@ -33,11 +33,12 @@ class FileRecord(msgspec.Struct):
 
 
 class PairsRecord(msgspec.Struct):
-    """``ImagePairs`` with its arrays as the bytes of float32."""
+    """``ImagePairs`` with its arrays as the bytes of float32. joints: the numbers not compared."""
 
     image: str
     counts: tuple[int, int, int, int, int, int]
     values: dict[str, bytes]
+    joints: tuple[int, int] = (0, 0)
 
 
 class CandidateRecord(msgspec.Struct):
@@ -125,10 +126,10 @@ def to_record(pairs: ImagePairs) -> PairsRecord:
         pairs.ambiguous,
     )
     values = {name: array.astype("<f4").tobytes() for name, array in pairs.values.items()}
-    return PairsRecord(pairs.image, counts, values)
+    return PairsRecord(pairs.image, counts, values, (pairs.uncompared_joints, pairs.ambiguous_joints))
 
 
 def to_pairs(record: PairsRecord) -> ImagePairs:
     """Return the comparison in a record."""
     values = {name: np.frombuffer(content, "<f4").astype(float) for name, content in record.values.items()}
-    return ImagePairs(record.image, *record.counts, values)
+    return ImagePairs(record.image, *record.counts, values, *record.joints)

@@ -147,12 +147,12 @@ def test_noise_has_both_ends_of_other_axes_if_their_range_is_known() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "batch"), [("x", 2), ("other", 2)])
+@pytest.mark.parametrize(("name", "batch"), [("x", 2), ("other", 5)])
 def test_noise_has_the_fixed_batch_of_the_reference(name: str, batch: int) -> None:
     spec = ModelSpec("unknown", "", (TensorSpec("x", ("n", 3)),), ())
     fixed = replace(spec, inputs=(TensorSpec(name, (batch, 3)),))
     (only,) = build_noise_inputs(with_common_batch(spec, fixed), 3)
-    assert only.tensors["x"].shape == (2, 3)
+    assert only.tensors["x"].shape == (batch, 3)
     assert with_common_batch(spec, spec) == spec
 
 

@@ -272,6 +272,15 @@ def test_a_single_person_has_no_number() -> None:
     }
 
 
+def test_a_3d_joint_without_a_name_is_numbered() -> None:
+    poses = people(np.random.default_rng(5), 1)
+    joints = np.concatenate([poses.keypoints_3d, np.ones((1, 1, 4))], axis=1)
+    poses = Poses(poses.keypoints, poses.scores, keypoints_3d=joints)
+    other = Poses(poses.keypoints, poses.scores, keypoints_3d=joints.copy())
+    other.keypoints_3d[0, KEYPOINTS, :3] += 99
+    assert pair_people("a.jpg", poses, other, NAMES).worst["joint_mm"].point == f"joint {KEYPOINTS}"
+
+
 def test_images_without_people_have_no_statistics() -> None:
     nobody = Poses(np.zeros((0, KEYPOINTS, 3)), np.zeros(0))
     comparison = PoseComparison((compared(nobody, nobody),))

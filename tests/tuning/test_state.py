@@ -23,7 +23,9 @@ from posedeploy.tuning.state import (
 from posedeploy.types import RuntimeInfo
 
 SETTINGS = {"budget": "1 px", "device": "cpu", "images": ""}
-PAIRS = ImagePairs("día 1.jpg", 2, 0, 1, 30, 17, 0, {"px": np.array([0.25, np.inf]), "oks": np.zeros(0)})
+PAIRS = ImagePairs(
+    "día 1.jpg", 2, 0, 1, 30, 17, 0, {"px": np.array([0.25, np.inf]), "oks": np.zeros(0)}, 3, 4
+)
 
 
 def test_a_state_is_read_back(tmp_path: Path) -> None:
@@ -48,6 +50,7 @@ def test_the_people_of_an_image_are_read_back() -> None:
     assert (pairs.image, pairs.people, pairs.extra, pairs.unmatched_keypoints) == ("día 1.jpg", 2, 1, 17)
     np.testing.assert_array_equal(pairs.values["px"], [0.25, np.inf])
     assert len(pairs.values["oks"]) == 0
+    assert (pairs.uncompared_joints, pairs.ambiguous_joints) == (3, 4)
 
 
 def test_a_folder_without_a_state_starts_a_search(tmp_path: Path) -> None:
