@@ -152,15 +152,13 @@ def fit_budget(
 def _nothing_in_int8_error(layers: int, is_complete: bool, prepared: Prepared) -> ExportError:
     options = prepared.options
     if is_complete:
-        reason = (
-            f"with any of the {layers} layers in INT8, the poses are outside it; allow larger differences"
-        )
+        reason = f"met only with all {layers} layers put back to floating point; allow larger differences"
     else:
         reason = (
             f"`budget_minutes={options.budget_minutes:g}` was not enough to find INT8 layers that meet it; "
             "allow more minutes or larger differences"
         )
-    return ExportError(f"`budget={options.budget[0]}`: {reason}, or use `precision=fp32`")
+    return ExportError(f"`budget={', '.join(options.budget)}`: {reason}, or use `precision=fp32`")
 
 
 def _time(

@@ -39,6 +39,7 @@ class MatchedRuns:
 
     def __init__(self, graph: ReferenceGraph, arrays: Sequence[Array]) -> None:
         self._graph, self._arrays = graph, arrays
+        self._are_finite = [bool(np.isfinite(array).all()) for array in arrays]
         self._matches: Mapping[str, Match] = {}
         self._results: Mapping[str, Array] = {}
         self._values: NodeValues = {}
@@ -58,7 +59,9 @@ class MatchedRuns:
         changed = {name for name in names if self._matches.get(name) != matches.get(name)}
         results: dict[str, Array] = {}
         visit = self._sampling(matches, results)
-        self._graph.run_changed(run_in_fp32, visit, self._values, changed, matches.keys())
+        # Where a tensor of the file is not finite, the results of the network stay.
+        replaced = {name for name, match in matches.items() if self._are_finite[match.index]}
+        self._graph.run_changed(run_in_fp32, visit, self._values, changed, replaced)
         return {**self._results, **results}
 
     def _sampling(self, matches: Mapping[str, Match], results: dict[str, Array]) -> Visit:

@@ -14,6 +14,7 @@ import numpy as np
 import openvino
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+from openvino import properties
 
 from posedeploy.convert import float_layers
 from posedeploy.errors import ExportError, first_line
@@ -60,7 +61,8 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
 
 def _check_finite(model: openvino.Model, calibration: CalibrationSet, precision: str) -> None:
     """Raise an ExportError if an output is NaN or infinite; NNCF would ignore such values."""
-    compiled = openvino.Core().compile_model(model, "CPU")
+    fp32 = {properties.hint.inference_precision: "f32"}  # the default can be lower
+    compiled = openvino.Core().compile_model(model, "CPU", fp32)
     for tensors in calibration.inputs:
         for output, values in compiled(tensors).items():
             if not np.isfinite(values).all():

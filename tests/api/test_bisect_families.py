@@ -70,7 +70,7 @@ FAULTS: Mapping[str, tuple[str, str, Change]] = {
     "a transposed convolution, before a large bias": ("hg", "deconv_layers.3", reverse),
     "a slope": ("mobile", "backbone.inv_residual.5.conv.0.2", exaggerate),
     "attention": ("gtrs", "pose_PAM.G_block2.Block3.attn.qkv", reverse),
-    "a graph convolution": ("gtrs", "pose_PAM.G_block1.Block3.mgcn", negate_neighbors),
+    "a graph convolution": ("gtrs", "pose_PAM.G_block1.Block4.mgcn", negate_neighbors),
     "an epsilon": ("gtrs", "pose_MRM.blocks.0.Fuse_Block.norm1", change_epsilon),
     "a bias": ("gtrs", "pose_MRM.d_conv", remove_bias),
     "a Chebyshev convolution": ("pose2mesh", "pose2mesh.blocks.1.convolutions.0", reverse_neighbors),
@@ -85,7 +85,6 @@ def examine(family: str, path: str, change: Change, target: str, folder: Path) -
     return pd.bisect(artifact, mesh=folder / "faces.npy" if family == "pose2mesh" else None)
 
 
-@pytest.mark.usefixtures("three_branches")
 @pytest.mark.parametrize(
     "fault",
     [
