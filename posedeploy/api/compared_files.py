@@ -11,8 +11,7 @@ from typing import Any, Literal, TypeAlias
 from posedeploy.api.readable_images import list_files
 from posedeploy.errors import PoseDeployError
 from posedeploy.file_states import FileState, state_of
-from posedeploy.input_files import path_exists
-from posedeploy.presets import list_presets, preset_path
+from posedeploy.presets import is_preset, preset_path
 from posedeploy.types import Artifact
 
 Role: TypeAlias = Literal[
@@ -71,8 +70,7 @@ def _list_named(arguments: Mapping[str, Any]) -> Iterator[tuple[Role, Path]]:
         if arguments.get(role) is None:
             continue
         path = file_of(role, arguments[role])
-        is_preset = role == "contract" and str(path) in list_presets() and not path_exists(path)
-        yield role, preset_path(str(path)) if is_preset else path
+        yield role, preset_path(str(path)) if role == "contract" and is_preset(path) else path
         if role == "network":
             yield "network_contract", contract_of(path)
 

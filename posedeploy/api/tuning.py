@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from posedeploy.api.load_checkpoint import open_pytorch_model
-from posedeploy.api.model_args import SAMPLE, ModelArgs, ModelKeywords, ModelSource, list_paths, to_source
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, is_sample, list_paths, to_source
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_candidates import CandidateOpener, open_baseline
 from posedeploy.api.tuning_errors import PoseErrors, check_decodable
@@ -177,8 +177,7 @@ def _open_model(source: ModelSource | None, args: ModelArgs) -> Model:
         return source
     if isinstance(source, Artifact):
         raise InputError(f"{source.path}: an artifact; expected the checkpoint that it was exported from")
-    is_sample = source == SAMPLE and not SAMPLE.exists()
-    return open_pytorch_model(None if is_sample else source, args)
+    return open_pytorch_model(None if is_sample(source) else source, args)
 
 
 def _complete_budget(budget: Budget, model: Model) -> Budget:

@@ -49,13 +49,18 @@ def preset_path(name: str) -> Path:
     return FOLDER / f"{name}.toml"
 
 
+def is_preset(path: Path) -> bool:
+    """Return whether a path is the name of a preset, and no file has the same name."""
+    return str(path) in list_presets() and not path.is_file()
+
+
 def resolve_contract(path: Path) -> Path:
     """Return the file of the preset with this name, if no file has the same name; otherwise the path.
 
     Raises:
         InputError: the path looks like the name of a preset, but neither a file nor a preset has this name.
     """
-    if str(path) in list_presets() and not path.is_file():
+    if is_preset(path):
         return preset_path(str(path))
     if len(path.parts) == 1 and not path.suffix and not path.exists():
         raise InputError(

@@ -10,6 +10,7 @@ from typing import Any
 from posedeploy import artifact_files, presets
 from posedeploy.api.certificate.document import RecordedFile
 from posedeploy.api.compared_files import FILE_ARGUMENTS, Comparison, InputFile, file_of, function_of
+from posedeploy.api.model_args import is_sample
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.backends import target_named
 from posedeploy.errors import InputError
@@ -37,9 +38,14 @@ def describe_arguments(comparison: Comparison, folder: Path) -> dict[str, Any]:
         if value is None:
             continue
         path = file_of(name, value)
-        if path_exists(path):  # else the name of a preset, or of the sample
+        if path_exists(path) and not _is_built_in(name, path):
             arguments[name] = relative_path(path, folder) + function_of(name, value)
     return arguments
+
+
+def _is_built_in(argument: str, path: Path) -> bool:
+    """Return whether an argument is the name of a preset or of the sample; a folder may have this name."""
+    return presets.is_preset(path) if argument == "contract" else argument == "checkpoint" and is_sample(path)
 
 
 def describe_files(report: ParityReport, comparison: Comparison, folder: Path) -> list[RecordedFile]:

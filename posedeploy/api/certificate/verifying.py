@@ -187,7 +187,7 @@ def _with_paths(
     hashes = {each.path: each.sha256 for each in _list_checkpoints(document)}
     for name in FILE_ARGUMENTS:
         recorded = values.get(name)
-        if recorded is None or recorded == "sample":
+        if recorded is None:
             continue
         if name == "network":
             values[name] = network

@@ -13,6 +13,7 @@ from posedeploy.api.certificate.locate import FileSearch, check_file
 from posedeploy.api.certificate.recorded import describe_arguments, describe_files
 from posedeploy.api.compared_files import Comparison, record_inputs
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.presets import preset_path, resolve_contract
 
 
 @pytest.mark.parametrize(
@@ -23,13 +24,16 @@ from posedeploy.api.parity_report import ParityReport
         ("network", "net.py:build", "../net.py:build"),
         ("contract", "./c.toml", "../c.toml"),
         ("contract", "rtmpose", "rtmpose"),
+        ("contract", "yolo-pose", "yolo-pose"),
+        ("checkpoint", "sample", "sample"),
+        ("checkpoint", "sub", "../sub"),
     ],
 )
 def test_paths_are_recorded_relative_to_the_certificate(
     argument: str, value: str, recorded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("sub", "out"):
+    for name in ("sub", "out", "yolo-pose", "sample"):
         Path(name).mkdir()
     for name in ("net.py", "c.toml"):
         Path(name).write_text("")
@@ -54,6 +58,15 @@ def test_the_toml_files_of_a_network_and_of_a_preset_are_recorded(tmp_path: Path
     other = replace(recorded["contract"], sha256="0" * 64)
     (problem,) = check_file(other, search)[1]
     assert "rtmpose.toml: changed" in problem
+
+
+def test_a_preset_is_recorded_although_a_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rtmpose").mkdir()
+    (preset,) = record_inputs((), {"contract": "rtmpose"}).files
+    assert preset.path == preset_path("rtmpose") == resolve_contract(Path("rtmpose"))
 
 
 def test_the_presets_are_part_of_the_hash_of_the_code(
