@@ -16,8 +16,9 @@ UNITS: Mapping[str, str] = {"px": "px", "mm": "mm", "oks": "oks", "%": "unmatche
 """The units of a budget, and the fields of ``Budget`` that they set."""
 _AMOUNT = re.compile(r"\s*(?P<number>[-+]?[\d.]+(e[-+]?\d+)?)\s*(?P<unit>[a-z%]+)\s*", re.IGNORECASE)
 EXPECTED = (
-    "a number and one of the units px (keypoints), mm (3D joints and vertices), oks (similarity of people) "
-    "and % (unmatched keypoints), as in 1px, 0.5mm, 0.99oks or 2%"
+    "a number and one of the units px (keypoints), mm (3D joints, vertices and distances from the camera), "
+    "oks (similarity of people) and % (unmatched keypoints, and 3D joints that cannot be compared), as in "
+    "1px, 0.5mm, 0.99oks or 2%"
 )
 WHAT: Mapping[str, str] = {"px": "keypoints", "mm": "3D positions", "oks": "people"}
 RANGES: Mapping[str, tuple[float, float]] = {"oks": (0.0, 1.0), "%": (0.0, 100.0)}

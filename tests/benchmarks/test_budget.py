@@ -42,9 +42,9 @@ def test_an_invalid_budget_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_budget([text])
     assert str(caught.value) == (
-        f"`budget={text}`: expected a number and one of the units px (keypoints), mm (3D joints and "
-        "vertices), oks (similarity of people) and % (unmatched keypoints), as in 1px, 0.5mm, 0.99oks "
-        "or 2%"
+        f"`budget={text}`: expected a number and one of the units px (keypoints), mm (3D joints, vertices "
+        "and distances from the camera), oks (similarity of people) and % (unmatched keypoints, and 3D "
+        "joints that cannot be compared), as in 1px, 0.5mm, 0.99oks or 2%"
     )
 
 

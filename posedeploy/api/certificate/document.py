@@ -40,7 +40,7 @@ class RecordedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeVersion:
-    """The release of posedeploy, and a hash of its Python files and templates."""
+    """The release of posedeploy, and a hash of its Python files, presets, templates and built-in sample."""
 
     release: str
     sha256: str
