@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from posedeploy.api.recorded_files import find_recorded
+from posedeploy.api.recorded_files import find_recorded_mesh
 from posedeploy.errors import InputError
 from posedeploy.families import mesh_output
 from posedeploy.meshes.topology import read_mesh
@@ -48,7 +48,7 @@ def _recorded_faces(artifact: Artifact, counts: list[int | str]) -> Array | None
     recorded = artifact.provenance
     if recorded is None or recorded.mesh is None:
         return None
-    path = find_recorded(artifact, recorded.mesh)
+    path = find_recorded_mesh(artifact, recorded.mesh, recorded.mesh_sha256)
     if path is None:
         logger.info(f"{recorded.mesh}: no such file; {artifact.path.name} was exported with this mesh")
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posedeploy.api.load_checkpoint import open_pytorch_model
 from posedeploy.api.model_args import ModelArgs, is_sample
-from posedeploy.api.recorded_files import find_recorded, find_recorded_checkpoint
+from posedeploy.api.recorded_files import find_recorded_checkpoint, find_recorded_mesh
 from posedeploy.decoder_families import DECODER_FAMILIES
 from posedeploy.errors import CheckpointError, InputError
 from posedeploy.types import Artifact, Model, Provenance, StageCount
@@ -64,7 +64,7 @@ def _add_recorded(
         return replace(args, stages=stages)
     mesh = args.mesh
     if mesh is None and recorded.mesh is not None:
-        mesh = find_recorded(artifact, recorded.mesh)
+        mesh = find_recorded_mesh(artifact, recorded.mesh, recorded.mesh_sha256)
         if mesh is None:
             raise _missing_file_error(artifact, recorded.mesh, "mesh")
     family = None if artifact.spec.family in DECODER_FAMILIES else artifact.spec.family

@@ -28,6 +28,7 @@ from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.stage_parity import is_in_decoding_only
 from posedeploy.benchmarks.undone_mistakes import UndoneMistake
+from posedeploy.bisection.intermediates.opening import OPENERS
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import ModelSpec, Ranges, Tensors
 
@@ -61,7 +62,7 @@ def add_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pari
     runs = case.rerun_worst(spec, reference, result)
     if not runs:
         return result
-    non_finite = find_non_finite(runs[0], case.precision)
+    non_finite = find_non_finite(runs[0], case.precision, can_bisect=can_bisect(result))
     if non_finite is not None:
         return replace(result, cause=non_finite)
     ranking, advice = MistakeRanking(runs), _advise(case)
@@ -87,6 +88,14 @@ def add_cause(spec: ModelSpec, case: ParityCase, reference: Runner, result: Pari
             remaining = replace(remaining, status="not compared", note=note)
     stages = tuple(attribute(stage, remaining, explanation.cause) for stage in result.stages)
     return replace(result, stages=stages)
+
+
+def can_bisect(result: Parity) -> bool:
+    """Return whether ``bisect`` can find a faulty layer: the reference must be PyTorch, and the runtime
+    must have intermediate tensors."""
+    reference = result.reference
+    is_pytorch = reference is not None and reference.runtime_info is not None
+    return is_pytorch and result.runtime_info.runtime in OPENERS
 
 
 def _advise(case: ParityCase) -> str:

@@ -18,6 +18,12 @@ NON_FINITE = "contains NaN or infinity"
 FULL_RANGE = frozenset({"fp32", "tf32", "bf16"})
 """The precisions with the range of FP32."""
 
+BISECT = "find the first layer that returns them with `posedeploy bisect`"
+BISECT_ELSEWHERE = (
+    "with PyTorch and the checkpoint, `posedeploy bisect` finds the first layer that returns them in an "
+    "ONNX, OpenVINO, TFLite or TorchScript file"
+)
+
 HINTS: Mapping[str, str] = {
     "the image were normalized twice": "if the file normalizes its input itself, write "
     'embedded = ["normalization"] under [input] in its contract',
@@ -95,15 +101,16 @@ class DifferingRun:
     actual: Tensors
 
 
-def find_non_finite(run: DifferingRun, precision: str) -> Cause | None:
+def find_non_finite(run: DifferingRun, precision: str, *, can_bisect: bool) -> Cause | None:
     """Return the first output with infinite or NaN values that are finite in the reference as the cause.
 
     Args:
         precision: that of the candidate.
+        can_bisect: whether ``bisect`` can open the candidate, and the reference is PyTorch.
     """
     advice = "export in fp32 or bf16, whose range is larger"
     if to_torch_precision(precision) in FULL_RANGE:
-        advice = "find the first layer that returns them with `posedeploy bisect`"
+        advice = BISECT if can_bisect else BISECT_ELSEWHERE
     for name, array in run.actual.items():
         if np.isfinite(run.expected[name]).all() and not np.isfinite(array).all():
             return Cause("network", f"{name} {NON_FINITE}", 1.0, run.source.name, advice=advice)

@@ -7,8 +7,8 @@ from pathlib import Path
 from posedeploy import plugins
 from posedeploy.api.certificate.output_paths import check_certificate_path, check_junit_path, page_path
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.api.stage_attribution import can_bisect
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.bisection.intermediates.opening import OPENERS
 from posedeploy.commands.parity_sensitivity import sensitivity_lines
 from posedeploy.commands.parity_tables import (
     noise_lines,
@@ -117,13 +117,5 @@ def _show(result: Parity) -> None:
 
 
 def _is_for_bisect(result: Parity) -> bool:
-    """Return whether ``bisect`` can find the layer: it needs a difference in the network that no known
-    mistake explains, PyTorch on this machine, and a runtime with intermediate tensors."""
-    reference = result.reference
-    return (
-        result.differs_in_network
-        and result.cause is None
-        and reference is not None
-        and reference.runtime_info is not None
-        and result.runtime_info.runtime in OPENERS
-    )
+    """Return whether ``bisect`` can find a layer that no known mistake explains."""
+    return result.differs_in_network and result.cause is None and can_bisect(result)

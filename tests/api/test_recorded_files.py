@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from posedeploy import files
-from posedeploy.api.recorded_files import find_recorded, find_recorded_checkpoint
+from posedeploy.api.recorded_files import find_recorded_checkpoint, find_recorded_mesh
+from posedeploy.meshes.topology import read_mesh
 from posedeploy.types import Artifact
 from tests.predict.conftest import spec_of
 
@@ -16,7 +19,7 @@ def test_a_path_that_cannot_be_examined_counts_as_missing(tmp_path: Path) -> Non
     sha256 = files.sha256(tmp_path / "renamed.pth")
     artifact = Artifact(tmp_path / "net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32")
     recorded = str(tmp_path / ("x" * 300) / ("y" * 300))
-    assert find_recorded(artifact, recorded) is None
+    assert find_recorded_mesh(artifact, recorded, None) is None
     assert find_recorded_checkpoint(artifact, recorded, sha256) == tmp_path / "renamed.pth"
 
 
@@ -30,5 +33,22 @@ def test_a_checkpoint_is_found_if_a_folder_that_contains_it_was_moved(tmp_path: 
         tmp_path / "new/out/onnx/net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32"
     )
     recorded = str(tmp_path / "old" / "weights" / "v1" / "net.pth")
-    assert find_recorded(artifact, recorded) == moved
+    assert find_recorded_mesh(artifact, recorded, None) == moved
     assert find_recorded_checkpoint(artifact, recorded, files.sha256(moved)) == moved
+
+
+def test_a_mesh_is_chosen_by_its_triangles(tmp_path: Path) -> None:
+    """An unrelated file with the same name is closer to the artifact, and one is no mesh at all."""
+    for folder in ("out/onnx", "meshes"):
+        (tmp_path / "new" / folder).mkdir(parents=True)
+    moved, near = tmp_path / "new/meshes/faces.npy", tmp_path / "new/faces.npy"
+    np.save(moved, np.array([[0, 1, 2], [1, 2, 3]]))
+    np.save(near, np.array([[0, 1, 2]]))
+    (tmp_path / "new/out/faces.npy").write_bytes(b"other")
+    artifact = Artifact(
+        tmp_path / "new/out/onnx/net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32"
+    )
+    recorded = str(tmp_path / "old/meshes/faces.npy")
+    for path in (moved, near):
+        assert find_recorded_mesh(artifact, recorded, read_mesh(path).sha256) == path
+    assert find_recorded_mesh(artifact, recorded, "0" * 64) == tmp_path / "new/out/faces.npy"

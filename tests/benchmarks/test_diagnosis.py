@@ -135,7 +135,7 @@ def _cause(
 ) -> Cause | None:
     with PyTorchRunner(replace(model, spec=spec), RunOptions(threads=1)) as runner:
         run = DifferingRun(spec, given, given, runner.run(given.tensors), actual(runner))
-        return find_non_finite(run, "fp16") or _rank(runner, run)
+        return find_non_finite(run, "fp16", can_bisect=True) or _rank(runner, run)
 
 
 def _rank(runner: PyTorchRunner, run: DifferingRun) -> Cause | None:
@@ -437,13 +437,16 @@ def test_a_precision_with_a_larger_range_is_suggested_only_where_there_is_one(
 ) -> None:
     right = {"maps": np.zeros((1, 2), np.float32)}
     run = DifferingRun(spec, given, given, right, {"maps": right["maps"] + np.nan})
-    cause = find_non_finite(run, precision)
+    cause = find_non_finite(run, precision, can_bisect=True)
     assert cause is not None
     has_full_range = precision in ("fp32", "tf32", "bf16", "fp32+bf16")
     assert ("posedeploy bisect" in str(cause), "export in" in str(cause)) == (
         has_full_range,
         not has_full_range,
     )
+    elsewhere = find_non_finite(run, precision, can_bisect=False)
+    assert elsewhere is not None
+    assert ("with PyTorch and the checkpoint, `posedeploy bisect`" in str(elsewhere)) == has_full_range
 
 
 @pytest.mark.parametrize("layer", ["stem", "body", "heatmaps"])
@@ -468,7 +471,7 @@ def test_outputs_that_are_nan_on_both_sides_have_no_cause(
     with PyTorchRunner(replace(tiny, spec=spec), RunOptions(threads=1)) as runner:
         expected = {name: np.full_like(array, np.nan) for name, array in runner.run(given.tensors).items()}
         run = DifferingRun(spec, given, given, expected, expected)
-        assert find_non_finite(run, "fp32") is None and _rank(runner, run) is None
+        assert find_non_finite(run, "fp32", can_bisect=True) is None and _rank(runner, run) is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.api.stage_attribution import can_bisect
 from posedeploy.benchmarks.output_parity import OutputParity, measure_difference
 from posedeploy.benchmarks.parity import Parity, ReferenceInfo
 from posedeploy.benchmarks.stage_parity import StageParity
@@ -47,3 +48,4 @@ def test_bisect_is_named_only_where_it_can_find_the_layer(
     show_parity(ParityReport((result,)), None)
     shown = "find the faulty layer with: posedeploy bisect a.model" in capsys.readouterr().out
     assert shown is is_shown
+    assert can_bisect(result) is (is_shown or result.stages != WRONG.stages)

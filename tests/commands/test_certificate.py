@@ -164,6 +164,10 @@ def change_network(folder: Path) -> None:
         stream.write("\n# edited\n")
 
 
+def add_toml(folder: Path) -> None:
+    (folder / "net.toml").write_text("")
+
+
 def swap_checkpoint(folder: Path) -> None:
     (folder / "human.pth").write_bytes(b"other")
 
@@ -181,6 +185,7 @@ def remove_artifact(folder: Path) -> None:
         (add_image, "photos: 1 images are not in the certificate: new.jpg"),
         (remove_image, "photos: 1 of 1 recorded images missing: día <script>1.jpg"),
         (change_network, "net.py: changed: its SHA-256 is"),
+        (add_toml, "net.toml: not in the certificate: your own network had no TOML file; move it"),
         (swap_checkpoint, "human.pth: changed: its SHA-256 is"),
     ],
 )

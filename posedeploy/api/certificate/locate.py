@@ -104,6 +104,17 @@ def check_file(recorded: RecordedFile, search: FileSearch) -> tuple[Path | None,
     return path, [reason] if reason else []
 
 
+def check_unrecorded(recorded: Iterable[RecordedFile], search: FileSearch) -> list[str]:
+    """Return a message if there is a TOML file of the user's network now, but was none in the comparison."""
+    path = search.chosen.get("network_contract")
+    if path is None or not _is_file(path) or any(each.role == "network_contract" for each in recorded):
+        return []
+    return [
+        f"{path}: not in the certificate: your own network had no TOML file; move it to another folder, or "
+        "write a new certificate"
+    ]
+
+
 def check_images(recorded: Iterable[RecordedFile], paths: Sequence[str], search: FileSearch) -> list[str]:
     """Return messages about images that are missing, that differ, and that are not in the certificate.
 
@@ -151,7 +162,9 @@ def describe_difference(path: Path, recorded: str) -> str:
 
 
 def describe_missing(recorded: RecordedFile, search: FileSearch) -> str:
+    wanted = next(iter(search.candidates(recorded)))
+    if recorded.role == "network_contract":
+        return f"{wanted}: the TOML file of your own network does not exist; copy the recorded file there"
     role = recorded.role.replace("_", " ")
     parameter = "folder" if recorded.role == "artifact" else recorded.role
-    wanted = next(iter(search.candidates(recorded)))
     return f"{wanted}: the {role} of the certificate does not exist; pass `{parameter}`"

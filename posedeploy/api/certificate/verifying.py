@@ -9,7 +9,13 @@ from typing import Any, cast
 
 from posedeploy.api.certificate.document import CertificateDocument, RecordedFile, read_certificate
 from posedeploy.api.certificate.judging import judge, list_differences
-from posedeploy.api.certificate.locate import FileSearch, check_artifact, check_file, check_images
+from posedeploy.api.certificate.locate import (
+    FileSearch,
+    check_artifact,
+    check_file,
+    check_images,
+    check_unrecorded,
+)
 from posedeploy.api.certificate.located_checkpoints import (
     check_checkpoint,
     find_checkpoint,
@@ -146,6 +152,7 @@ def _locate(document: CertificateDocument, arguments: Mapping[str, Any], search:
         elif recorded.role not in ("image", "checkpoint"):
             problems += check_file(recorded, search)[1]
             checked += 1
+    problems += check_unrecorded(document.files, search)
     args = ModelArgs.of(_describe_model(arguments, search))
     artifacts = open_artifacts(paths, args)
     for recorded in _list_checkpoints(document):

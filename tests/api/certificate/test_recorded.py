@@ -55,6 +55,10 @@ def test_the_toml_files_of_a_network_and_of_a_preset_are_recorded(tmp_path: Path
     (tmp_path / "net.toml").write_text("changed")
     (problem,) = check_file(recorded["network_contract"], search)[1]
     assert "net.toml: changed: its SHA-256 is" in problem
+    (tmp_path / "net.toml").unlink()
+    (problem,) = check_file(recorded["network_contract"], search)[1]
+    missing = "the TOML file of your own network does not exist; copy the recorded file there"
+    assert problem == f"{tmp_path / 'net.toml'}: {missing}"
     other = replace(recorded["contract"], sha256="0" * 64)
     (problem,) = check_file(other, search)[1]
     assert "rtmpose.toml: changed" in problem
