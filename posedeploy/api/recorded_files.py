@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from posedeploy import files
+from posedeploy.checkpoints.content_hash import hash_checkpoint
 from posedeploy.content_kinds import kind_of_file
 from posedeploy.errors import InputError
 from posedeploy.input_files import path_exists
@@ -35,7 +35,9 @@ def find_recorded_checkpoint(artifact: Artifact, path: str, sha256: str) -> Path
     """
     named = list(_candidates(artifact, path))
     renamed = (each for folder in (artifact.path.parent, Path(path).parent) for each in _checkpoints(folder))
-    return next((each for each in (*named, *renamed) if _has_hash(each, sha256)), next(iter(named), None))
+    return next(
+        (each for each in (*named, *renamed) if hash_checkpoint(each) == sha256), next(iter(named), None)
+    )
 
 
 def _candidates(artifact: Artifact, path: str) -> Iterator[Path]:
@@ -65,11 +67,4 @@ def _has_triangles(path: Path, sha256: str | None) -> bool:
     try:
         return sha256 is None or read_mesh(path).sha256 == sha256
     except InputError:
-        return False
-
-
-def _has_hash(path: Path, sha256: str) -> bool:
-    try:
-        return path.is_file() and files.sha256(path) == sha256
-    except OSError:
         return False

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from posedeploy import files
+from posedeploy.api.certificate.document import RecordedFile
+from posedeploy.api.certificate.locate import FileSearch
+from posedeploy.api.certificate.located_checkpoints import find_checkpoint
 from posedeploy.api.recorded_files import find_recorded_checkpoint, find_recorded_mesh
+from posedeploy.checkpoints.content_hash import hash_checkpoint
 from posedeploy.meshes.topology import read_mesh
 from posedeploy.types import Artifact
 from tests.predict.conftest import spec_of
@@ -52,3 +58,21 @@ def test_a_mesh_is_chosen_by_its_triangles(tmp_path: Path) -> None:
     for path in (moved, near):
         assert find_recorded_mesh(artifact, recorded, read_mesh(path).sha256) == path
     assert find_recorded_mesh(artifact, recorded, "0" * 64) == tmp_path / "new/out/faces.npy"
+
+
+@pytest.mark.parametrize("kind", ["file", "model folder", "unpacked"])
+def test_a_folder_with_the_name_of_the_checkpoint_is_not_used(kind: str, tmp_path: Path) -> None:
+    right, wrong = tmp_path / "net", tmp_path / "other" / "net"
+    if kind == "file":
+        right.write_bytes(b"weights")
+    for folder in (wrong,) if kind == "file" else (right, wrong):
+        inner = folder / "data" if kind == "unpacked" else folder
+        inner.mkdir(parents=True)
+        (folder / "config.json").write_text("{}") if kind != "unpacked" else None
+        (folder / ("data.pkl" if kind == "unpacked" else "model.safetensors")).write_text(str(folder))
+    sha256 = hash_checkpoint(right)
+    assert sha256 is not None and hash_checkpoint(wrong) not in (None, sha256)
+    recorded = RecordedFile(role="checkpoint", path="net", sha256=sha256)
+    assert find_checkpoint(recorded, [], FileSearch(tmp_path, tmp_path / "other")) == right
+    missing = replace(recorded, sha256="0" * 64)
+    assert find_checkpoint(missing, [], FileSearch(tmp_path, tmp_path / "other")) == wrong

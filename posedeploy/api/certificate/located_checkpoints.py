@@ -10,6 +10,7 @@ from posedeploy.api.certificate.document import RecordedFile
 from posedeploy.api.certificate.locate import FileSearch, describe_difference, describe_missing
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.recorded_files import find_recorded_checkpoint
+from posedeploy.checkpoints.content_hash import hash_checkpoint
 from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.types import Artifact
 
@@ -34,7 +35,7 @@ def find_checkpoint(recorded: RecordedFile, artifacts: Sequence[Artifact], searc
             and origin.checkpoint_sha256 == recorded.sha256
             and (path := find_recorded_checkpoint(artifact, origin.checkpoint, recorded.sha256)) is not None
         ]  # fmt: skip
-    return next((path for path in paths if not _differs(path, recorded)), next(iter(paths), None))
+    return next((path for path in paths if hash_checkpoint(path) == recorded.sha256), next(iter(paths), None))
 
 
 def check_checkpoint(recorded: RecordedFile, path: Path | None, search: FileSearch) -> list[str]:
@@ -57,7 +58,3 @@ def with_checkpoint(artifact: Artifact, paths: Mapping[str, Path]) -> Artifact |
         return artifact.path
     path = paths[origin.checkpoint_sha256].resolve()
     return replace(artifact, provenance=replace(origin, checkpoint=str(path)))
-
-
-def _differs(path: Path, recorded: RecordedFile) -> bool:
-    return path.is_file() and bool(describe_difference(path, recorded.sha256))

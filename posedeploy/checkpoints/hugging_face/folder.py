@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -26,6 +26,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """The files that may hold all weights. Their index, if they are split, has ``INDEX_SUFFIX``."""
 INDEX_SUFFIX = ".index.json"
 DOWNLOAD = "hf download {} --local-dir {}"
+_Hashes: TypeAlias = Mapping[Path, tuple[str, FileState]]
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -105,7 +106,7 @@ def read_folder(path: Path, config: Mapping[str, Any]) -> ModelFolder:
     """
     files = _weight_files(path)
     processor, processor_file = _read_processor(path)
-    before = {file: _hash(file) for file in (path / CONFIG, *filter(None, [processor_file]), *files)}
+    before = _hash_files(path, processor_file, files)
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
         for name, tensor in read(file).tensors.items():
@@ -117,10 +118,27 @@ def read_folder(path: Path, config: Mapping[str, Any]) -> ModelFolder:
     is_changed = (read_config(path), _read_processor(path)[0]) != (config, processor)
     if is_changed or any(state_of(file) != state for file, (_, state) in before.items()):
         raise CheckpointError(f"{path}: a file changed during reading; run the command again")
+    return ModelFolder(path, config, processor, tensors, _digest(before))
+
+
+def hash_folder(path: Path) -> str:
+    """Return the hash of a model folder, as in ``ModelFolder``, without reading its tensors.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or unreadable.
+    """
+    return _digest(_hash_files(path, _read_processor(path)[1], _weight_files(path)))
+
+
+def _hash_files(path: Path, processor: Path | None, weights: Sequence[Path]) -> _Hashes:
+    return {file: _hash(file) for file in (path / CONFIG, *filter(None, [processor]), *weights)}
+
+
+def _digest(hashes: _Hashes) -> str:
     digest = hashlib.sha256()
-    for file, (sha256, _) in before.items():
+    for file, (sha256, _) in hashes.items():
         digest.update(f"{file.name}\0{sha256}\n".encode(errors="surrogateescape"))
-    return ModelFolder(path, config, processor, tensors, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _hash(file: Path) -> tuple[str, FileState]:
