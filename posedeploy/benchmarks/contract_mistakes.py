@@ -19,14 +19,17 @@ PADDING_AT_END = "the padding were on the right and at the bottom"
 
 
 def list_contract_changes(contract: InputContract) -> Mapping[str, ChangeContract]:
-    """Return the mistakes in colors, normalization and padding, as changes of the contract."""
+    """Return the mistakes in colors, normalization and padding, as changes of the contract.
+
+    Mistakes that are the same change have one name: the first here.
+    """
     other = "RGB" if contract.color_order == "BGR" else "BGR"
     changes: dict[str, ChangeContract] = {
         f"the image were {other} instead of {contract.color_order}": _swap_colors,
         "the mean were not subtracted": lambda contract: replace(contract, mean=(0.0, 0.0, 0.0)),
-        "the values were not divided by the std": lambda contract: replace(contract, std=(1.0, 1.0, 1.0)),
         "the pixels were divided by 255 twice": partial(_scale, factor=255.0),
         "the pixels were not divided by 255": partial(_scale, factor=1 / 255),
+        "the values were not divided by the std": lambda contract: replace(contract, std=(1.0, 1.0, 1.0)),
         "the pixels were divided by 256 instead of 255": partial(_scale, factor=256 / 255),
         "the pixels were divided by 255 instead of 256": partial(_scale, factor=255 / 256),
         "the image were not normalized": partial(normalize_by, mean=0.0, std=1.0),
@@ -38,7 +41,16 @@ def list_contract_changes(contract: InputContract) -> Mapping[str, ChangeContrac
             changes[f"the padding had the value {value}"] = partial(replace, padding=value)
     if have_same_scale(contract, normalize_by(contract, mean=0.0, std=1.0)):
         del changes["the pixels were divided by 255 twice"]  # they are not divided; see "scaled to 0 to 1"
-    return {name: change for name, change in changes.items() if change(contract) != contract}
+    distinct: dict[InputContract, str] = {}
+    for name, change in changes.items():
+        distinct.setdefault(_rounded(change(contract)), name)
+    return {name: changes[name] for form, name in distinct.items() if form != _rounded(contract)}
+
+
+def _rounded(contract: InputContract) -> InputContract:
+    """Return the contract without rounding errors: one change can be computed in several ways."""
+    mean, std = ((round(x, 6), round(y, 6), round(z, 6)) for x, y, z in (contract.mean, contract.std))
+    return replace(contract, mean=mean, std=std)
 
 
 def list_fit_changes(contract: InputContract) -> Mapping[str, ChangeContract]:
@@ -53,10 +65,22 @@ def list_fit_changes(contract: InputContract) -> Mapping[str, ChangeContract]:
 
 def find_input_form(contract: InputContract) -> InputContract:
     """Return the contract without its embedded steps: that of the values in the input."""
-    form = contract
-    if "normalization" in contract.embedded:
-        form = replace(form, mean=(0.0,) * 3, std=(1.0,) * 3)
-    return replace(form, color_order="BGR") if "color" in contract.embedded else form
+    form = order_as_input(contract)
+    return normalize_by(form, mean=0.0, std=1.0) if "normalization" in contract.embedded else form
+
+
+def order_as_input(contract: InputContract) -> InputContract:
+    """Return the contract with its numbers in the color order of the input: BGR if it embeds the colors."""
+    if "color" not in contract.embedded or contract.color_order == "BGR":
+        return contract
+    return replace(contract, color_order="BGR", mean=contract.mean[::-1], std=contract.std[::-1])
+
+
+def changes_embedded(contract: InputContract, changed: InputContract) -> bool:
+    """Return whether a change concerns a step that the model file does itself."""
+    return ("normalization" in contract.embedded and not have_same_scale(contract, changed)) or (
+        "color" in contract.embedded and contract.color_order != changed.color_order
+    )
 
 
 def change_values(

@@ -18,12 +18,14 @@ from posedeploy.benchmarks.contract_mistakes import (
     PADDING_AT_END,
     ChangeContract,
     change_values,
+    changes_embedded,
     find_input_form,
     have_same_scale,
     have_same_values,
     list_contract_changes,
     list_fit_changes,
     normalize_by,
+    order_as_input,
     renormalize,
     takes_scaled_values,
 )
@@ -68,10 +70,9 @@ def list_input_mistakes(spec: ModelSpec) -> Iterator[InputMistake]:
 
 def _list_image_mistakes(spec: ModelSpec, contract: InputContract) -> Iterator[InputMistake]:
     for name, change in list_contract_changes(contract).items():
-        has_same_values = have_same_values(change(contract), contract)
-        if has_same_values or not contract.embedded:
+        if not changes_embedded(contract, change(contract)):
             yield InputMistake(name, partial(_with_contract, change))
-        if not has_same_values:
+        if not have_same_values(change(contract), contract):
             yield from _list_renormalized(spec, name, change(contract))
     for name, change in list_fit_changes(contract).items():
         yield InputMistake(name, partial(_with_contract, change))
@@ -132,11 +133,9 @@ def _list_array_changes(spec: ModelSpec, contract: InputContract) -> Mapping[str
     }
     pixels = normalize_by(contract, mean=0.0, std=1.0)
     if takes_scaled_values(spec) and not have_same_scale(contract, pixels):
-        form = find_input_form(pixels)
-        normalized = replace(contract, color_order=form.color_order)
-        if form.color_order != contract.color_order:
-            normalized = replace(normalized, mean=contract.mean[::-1], std=contract.std[::-1])
-        changes["the image were normalized twice"] = partial(renormalize, form, normalized)
+        changes["the image were normalized twice"] = partial(
+            renormalize, order_as_input(pixels), order_as_input(contract)
+        )
     return changes
 
 

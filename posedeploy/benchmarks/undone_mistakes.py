@@ -18,6 +18,7 @@ from posedeploy.benchmarks.contract_mistakes import (
     have_same_values,
     list_contract_changes,
     normalize_by,
+    order_as_input,
     renormalize,
     takes_scaled_values,
 )
@@ -68,7 +69,8 @@ def list_undone_mistakes(spec: ModelSpec) -> Iterator[UndoneMistake]:
     is_float, form = takes_scaled_values(spec), find_input_form(contract)
     if is_float and "normalization" not in contract.embedded:
         pixels = normalize_by(contract, mean=0.0, std=1.0)
-        yield UndoneMistake("the image were normalized twice", partial(renormalize, contract, pixels))
+        undo = partial(renormalize, order_as_input(contract), order_as_input(pixels))
+        yield UndoneMistake("the image were normalized twice", undo)
     for name, change in list_contract_changes(contract).items():
         changed = change(contract)
         if not have_same_values(changed, contract) and (is_float or have_same_scale(changed, contract)):

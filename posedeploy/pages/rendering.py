@@ -26,6 +26,11 @@ FILTERS = (
 
 def render(template: str, **values: Any) -> str:
     """Return the page of a template in ``templates/``; text in ``values`` is escaped."""
+    return create_environment().get_template(template).render(values)
+
+
+def create_environment() -> Environment:
+    """Return the templates with their filters; text in values is escaped."""
     environment = Environment(
         loader=PackageLoader("posedeploy.pages"),
         autoescape=True,
@@ -35,7 +40,7 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update({each.__name__: each for each in FILTERS})
-    return environment.get_template(template).render(values)
+    return environment
 
 
 def _show(value: Any) -> Any:

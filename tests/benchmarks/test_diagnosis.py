@@ -156,25 +156,29 @@ def test_a_mistake_in_preprocessing_is_named(
 
 
 class Normalizing(nn.Module):
-    """A network that embeds the normalization, and the order of the colors if ``flips``."""
+    """A network that embeds the normalization, the order of the colors, or both."""
 
-    def __init__(self, network: nn.Module, contract: InputContract, *, flips: bool) -> None:
+    def __init__(self, network: nn.Module, contract: InputContract) -> None:
         super().__init__()
-        self.network, self.flips = network, flips
+        self.network, self.embedded = network, contract.embedded
         self.mean, self.std = (
             torch.tensor(each).reshape(1, 3, 1, 1) for each in (contract.mean, contract.std)
         )
 
     def forward(self, image: Tensor) -> object:
-        pixels = image.float()
-        return self.network(((pixels.flip(1) if self.flips else pixels) - self.mean) / self.std)
+        values = image.float()
+        values = values.flip(1) if "color" in self.embedded else values
+        return self.network((values - self.mean) / self.std if "normalization" in self.embedded else values)
 
 
 OF_VALUES = [name for name in INPUTS if "channels-last" not in name]
 """The mistakes that are the same before and after the normalization."""
 
 
-@pytest.mark.parametrize("embedded", [("normalization",), ("normalization", "color")], ids=len)
+EMBEDDED = [("normalization",), ("color",), ("normalization", "color")]
+
+
+@pytest.mark.parametrize("embedded", EMBEDDED, ids="+".join)
 @pytest.mark.parametrize("name", OF_VALUES)
 def test_a_mistake_is_named_if_the_reference_normalizes_its_input(
     name: str, embedded: tuple[Embedded, ...], tiny: Model, spec: ModelSpec, photo: Array, given: NetworkInput
@@ -192,9 +196,10 @@ def _cause_of_embedded(
     """Return the cause of the outputs for a wrong normalized input, if the reference takes pixels."""
     assert spec.contract is not None
     image = replace(spec.inputs[0], dtype=dtype)
-    described = replace(spec, inputs=(image,), contract=replace(spec.contract, embedded=embedded))
+    contract = replace(spec.contract, embedded=embedded)
+    described = replace(spec, inputs=(image,), contract=contract)
     source = build_image_inputs(described, [("photo", photo)])[0]
-    network = Normalizing(tiny.module, spec.contract, flips="color" in embedded) if embedded else tiny.module
+    network = Normalizing(tiny.module, contract)
     options = RunOptions(threads=1)
     with (
         PyTorchRunner(replace(tiny, spec=spec), options) as plain,
@@ -213,16 +218,20 @@ def test_a_mistake_is_named_if_the_reference_takes_bytes(
     assert cause is not None and cause.name == name
 
 
-def test_pixels_that_no_contract_normalizes_have_one_name_for_each_mistake(spec: ModelSpec) -> None:
-    """The presets rtmo and movenet describe no mean and no std."""
-    pixels = InputContract(HEIGHT, WIDTH, (0.0,) * 3, (1.0,) * 3, embedded=("normalization",))
+@pytest.mark.parametrize(
+    ("std", "name"),
+    [(1.0, "the pixels were scaled to 0 to 1"), (255.0, "the pixels were not divided by 255")],
+)
+def test_each_mistake_has_one_name(std: float, name: str) -> None:
+    """The presets rtmo and movenet describe no mean and no std, and yolo-pose only the scale."""
+    pixels = InputContract(HEIGHT, WIDTH, (0.0,) * 3, (std,) * 3, embedded=("normalization",))
     source = np.random.default_rng(2).uniform(0, 255, (1, 3, 8, 8))
     changed = {
-        name: renormalize(pixels, change(pixels), source).tobytes()
-        for name, change in list_contract_changes(pixels).items()
-        if not name.startswith("the padding")
+        each: renormalize(pixels, change(pixels), source).round(9).tobytes()
+        for each, change in list_contract_changes(pixels).items()
+        if not each.startswith("the padding")
     }
-    assert {"the image were RGB instead of BGR", "the pixels were scaled to 0 to 1"} <= changed.keys()
+    assert {"the image were RGB instead of BGR", name} <= changed.keys()
     assert len(set(changed.values())) == len(changed)
 
 

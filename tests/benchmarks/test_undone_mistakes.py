@@ -12,7 +12,7 @@ from posedeploy.benchmarks.inputs import build_image_inputs
 from posedeploy.benchmarks.known_mistakes import list_input_mistakes, try_input
 from posedeploy.benchmarks.output_mistakes import SHIFTS
 from posedeploy.benchmarks.undone_mistakes import list_undone_mistakes
-from posedeploy.types import InputContract, Model
+from posedeploy.types import Embedded, InputContract, Model
 
 CONTRACT = InputContract(64, 96, (120.0, 110.0, 100.0), (60.0, 58.0, 57.0), "RGB")
 NAMES = (
@@ -34,9 +34,12 @@ NAMES = (
 )
 
 
+@pytest.mark.parametrize("embedded", [(), ("color",)], ids=len)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mistake_on_the_input_that_undoes_it_gives_the_right_input(name: str, tiny: Model) -> None:
-    spec = with_fixed_size(replace(tiny.spec, contract=CONTRACT))
+def test_a_mistake_on_the_input_that_undoes_it_gives_the_right_input(
+    name: str, embedded: tuple[Embedded, ...], tiny: Model
+) -> None:
+    spec = with_fixed_size(replace(tiny.spec, contract=replace(CONTRACT, embedded=embedded)))
     image = np.random.default_rng(3).integers(0, 255, (64, 96, 3), np.uint8)
     source = build_image_inputs(spec, [("photo", image)])[0]
     mistake = {each.name: each for each in list_input_mistakes(spec)}[name]
@@ -61,3 +64,10 @@ def test_only_the_colors_and_the_layout_of_a_file_that_takes_bytes_are_undone(ti
     assert list(undone) == [NAMES[1], *NAMES[11:]]
     pixels = np.random.default_rng(3).integers(0, 255, (1, 3, 64, 96), np.uint8)
     np.testing.assert_array_equal(undone[NAMES[1]].undo(pixels), pixels[:, ::-1])
+
+
+def test_the_mean_of_a_file_that_swaps_the_colors_is_added_in_the_order_of_its_input(tiny: Model) -> None:
+    spec = with_fixed_size(replace(tiny.spec, contract=replace(CONTRACT, embedded=("color",))))
+    undone = {each.name: each for each in list_undone_mistakes(spec)}["the image were normalized twice"]
+    blue_first = np.float32([100, 110, 120]).reshape(1, 3, 1, 1)
+    np.testing.assert_allclose(undone.undo(np.zeros((1, 3, 2, 2))), np.broadcast_to(blue_first, (1, 3, 2, 2)))

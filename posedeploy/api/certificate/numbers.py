@@ -70,6 +70,9 @@ def _list_budget_numbers(budget: Mapping[str, Any], paired: Mapping[str, Any]) -
         yield LimitedNumber("poses: unmatched_share", _get_number(paired, "unmatched_share"), unmatched / 100)
     measures = paired.get("measures")
     measures = measures if isinstance(measures, Mapping) else {}
+    if unmatched is not None and _get_number(budget, "mm") is not None:
+        share = _get_uncompared_share(paired, measures.get("joint_mm"))
+        yield LimitedNumber("poses: share of 3D joints not compared", share, unmatched / 100)
     for name, unit in PAIRED_LIMITS:
         limit, summary = _get_number(budget, unit), measures.get(name)
         if limit is not None and isinstance(summary, Mapping):
@@ -79,6 +82,13 @@ def _list_budget_numbers(budget: Mapping[str, Any], paired: Mapping[str, Any]) -
     oks, summary = _get_number(budget, "oks"), measures.get("oks")
     if oks is not None and isinstance(summary, Mapping):
         yield LimitedNumber("poses: oks at the 95th percentile", _get_p95(summary), max(1 - oks, 1e-3))
+
+
+def _get_uncompared_share(paired: Mapping[str, Any], joints: Any) -> float:
+    """Return the share that ``PoseComparison.uncompared_share`` is; ``joints``: their summary, if any."""
+    lost = _get_number(paired, "uncompared_joints") or 0.0
+    compared = _get_number(joints, "count") if isinstance(joints, Mapping) else None
+    return lost / max(lost + (compared or 0.0), 1.0)
 
 
 def _get_p95(summary: Mapping[str, Any]) -> float | None:

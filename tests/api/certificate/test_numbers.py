@@ -52,6 +52,22 @@ def test_a_budget_limits_pairs_of_people_only() -> None:
     }
 
 
+def test_a_budget_in_mm_limits_the_3d_joints_that_were_not_compared() -> None:
+    paired = RESULT["paired"]
+    recorded = {
+        "budget": {**BUDGET, "px": None, "oks": None, "mm": 10.0},
+        "paired": {**paired, "measures": {"joint_mm": {"count": 99, "p95": {"value": 2.0}}}},
+    }
+    now = copy.deepcopy(recorded)
+    now["paired"]["uncompared_joints"] = 1
+    shares = {each.name: each.share for each in compare_limited(recorded, now)}
+    assert shares == {
+        "poses: unmatched_share": 0.0,
+        "poses: share of 3D joints not compared": pytest.approx(0.5),
+        "poses: joint_mm at the 95th percentile": 0.0,
+    }
+
+
 def test_a_change_is_measured_in_shares_of_the_limit() -> None:
     now = copy.deepcopy(RESULT)
     now["outputs"][0]["max_relative"] = 1.5e-5

@@ -15,12 +15,14 @@ from posedeploy.api.certificate.document import CertificateDocument
 from posedeploy.api.certificate.page import render_page
 from posedeploy.api.certificate.writing import build_content
 from posedeploy.api.compared_files import Comparison
-from posedeploy.api.parity_report import ParityReport
+from posedeploy.api.parity_document import PairedPoses
+from posedeploy.api.parity_report import ParityReport, describe_pairs
 from posedeploy.benchmarks.output_parity import OutputParity, measure_difference
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.pose_comparison import PoseComparison, pair_people
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.benchmarks.worst_inputs import Illustrations, WorstInput
+from posedeploy.pages.rendering import create_environment
 from posedeploy.types import Array, Poses, RuntimeInfo
 
 HOSTILE = '"><script>alert(1)</script>{{ 7 * 7 }}\u202e.jpg'
@@ -163,3 +165,20 @@ def test_artifacts_that_did_not_run_are_shown() -> None:
     page = page_of(replace(report, errors={"b.xml": "`device=npu`: none"}))
     assert "<strong>Failed.</strong> 1 of 2 artifacts do not pass: b.xml." in page
     assert "did not run" in page
+
+
+@pytest.mark.parametrize(
+    ("uncompared", "measured", "text"),
+    [
+        (0, 3, "found by only one of the two models (0%)."),
+        (1, 2, "(0%); 1 of 3 3D joints not compared (33.3%)."),
+        (3, 0, "(0%); 3 of 3 3D joints not compared (100%)."),
+    ],
+)
+def test_3d_joints_that_were_not_compared_are_counted(uncompared: int, measured: int, text: str) -> None:
+    images = pair_people("a.jpg", people(), people(), ("nose", "left_hip", "right_hip"))
+    values = {"joint_mm": np.zeros(measured)}
+    poses = PoseComparison((replace(images, values=values, uncompared_joints=uncompared),))
+    paired = msgspec.convert(describe_pairs(poses), PairedPoses)
+    page = create_environment().get_template("parts.html").module.pose_table(paired)
+    assert text in " ".join(str(page).split())
