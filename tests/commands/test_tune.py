@@ -228,7 +228,7 @@ def test_other_settings_are_refused(
 
 @pytest.mark.slow
 def test_a_budget_that_nothing_meets_names_the_smallest_error(invoke: Invoke) -> None:
-    arguments = ("--budget", "0.01px", *QUICK[2:], "--input-size", "64x96")
+    arguments = ("--budget", "0.01px", "--threads", 1, "--to", "torchscript", "--input-size", "64x96")
     result = invoke("tune", "sample", *arguments, "-o", "tuned")
     assert result.exit_code == 1
     assert "error: no candidate meets the budget (0.01 px" in words(result.stderr)
