@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.machine_info import Machine
-from posedeploy.benchmarks.measure_summaries import describe_place
+from posedeploy.benchmarks.measure_summaries import WorstPoint, describe_place
 from posedeploy.types import RuntimeInfo
 
 
@@ -31,11 +31,8 @@ class ShownValue:
 
 
 @dataclass(frozen=True)
-class WorstValue(ShownValue):
-    """The worst value, with the number of the person and the name of the point, where they are known."""
-
-    person: int | None = None
-    point: str = ""
+class WorstValue(WorstPoint, ShownValue):
+    """The worst value with its point."""
 
     @property
     def place(self) -> str:

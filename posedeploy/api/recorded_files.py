@@ -41,11 +41,12 @@ def find_recorded_checkpoint(artifact: Artifact, path: str, sha256: str) -> Path
 
 
 def _candidates(artifact: Artifact, path: str) -> Iterator[Path]:
-    recorded, names = Path(path), Path(path).parts
+    recorded = Path(path)
+    names = recorded.relative_to(recorded.anchor).parts
     below = (
         folder.joinpath(*names[start:])
         for folder in artifact.path.absolute().parents
-        for start in range(len(names) - 1, 0, -1)
+        for start in range(len(names) - 1, -1, -1)
     )
     return (candidate for candidate in (recorded, *below) if path_exists(candidate))
 

@@ -31,11 +31,8 @@ class ShownValue:
 
 
 @dataclass(frozen=True)
-class WorstValue(ShownValue):
-    """The worst value. person, point: as in ``WorstPoint``."""
-
-    person: int | None = None
-    point: str = ""
+class WorstValue(WorstPoint, ShownValue):
+    """The worst value with its point."""
 
     @property
     def place(self) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from posedeploy.benchmarks.keypoints import PoseParity
 from posedeploy.benchmarks.noise_floor import FLOAT64_FACTOR
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.pose_comparison import LOWEST_IS_WORST
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.console.tables import create_table, format_runtime
 from posedeploy.printable import counted, printable
@@ -84,7 +85,10 @@ PAIRED_ROWS: Mapping[str, tuple[str, float]] = {
 
 
 def paired_table(result: Parity) -> Table | None:
-    """Return the differences of people matched one to one; None if there are none."""
+    """Return the differences of people matched one to one; None if there are none.
+
+    A worst value that equals PyTorch in the shown digits has no place: rounding selects it.
+    """
     if result.paired is None or not result.paired.summaries:
         return None
     table = create_table(None, ["person by person"], ["median", "p95", "worst"])
@@ -92,9 +96,9 @@ def paired_table(result: Parity) -> Table | None:
     for measure, summary in result.paired.summaries.items():
         heading, factor = PAIRED_ROWS[measure]
         values = (summary.median.value, summary.p95.value, summary.worst.value)
-        table.add_row(
-            heading, *(f"{factor * value:.3f}" for value in values), escape(printable(summary.worst.place))
-        )
+        shown = [f"{factor * value:.3f}" for value in values]
+        is_equal = shown[-1] == ("1.000" if measure in LOWEST_IS_WORST else "0.000")
+        table.add_row(heading, *shown, "" if is_equal else escape(printable(summary.worst.place)))
     return table
 
 

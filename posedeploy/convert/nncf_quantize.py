@@ -60,13 +60,20 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
 
 
 def _check_finite(model: openvino.Model, calibration: CalibrationSet, precision: str) -> None:
-    """Raise an ExportError if an output is NaN or infinite; NNCF would ignore such values."""
+    """Raise an ExportError if the result of a layer, or an output, is NaN or infinite: NNCF would ignore such
+    values, and the next operators can hide them."""
+    observed = model.clone()
+    outputs = {result.input_value(0).get_node().get_friendly_name() for result in observed.get_results()}
+    layers = float_layers.find_layers(observed) - outputs
+    nodes = [node for node in observed.get_ordered_ops() if node.get_friendly_name() in layers]
+    names = [tensor.any_name for tensor in observed.outputs] + [node.get_friendly_name() for node in nodes]
+    observed.add_outputs([node.output(0) for node in nodes])
     fp32 = {properties.hint.inference_precision: "f32"}  # the default can be lower
-    compiled = openvino.Core().compile_model(model, "CPU", fp32)
+    compiled = openvino.Core().compile_model(observed, "CPU", fp32)
     for tensors in calibration.inputs:
-        for output, values in compiled(tensors).items():
+        for name, values in zip(names, compiled(tensors).values(), strict=True):
             if not np.isfinite(values).all():
                 raise ExportError(
-                    f"`precision={precision}`: values of the output {output.any_name} are NaN or infinite on "
-                    "the calibration inputs; check the weights of the checkpoint"
+                    f"`precision={precision}`: values of the tensor {name} are NaN or infinite on the "
+                    "calibration inputs; check the weights of the checkpoint"
                 )

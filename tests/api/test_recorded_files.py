@@ -43,6 +43,20 @@ def test_a_checkpoint_is_found_if_a_folder_that_contains_it_was_moved(tmp_path: 
     assert find_recorded_checkpoint(artifact, recorded, files.sha256(moved)) == moved
 
 
+@pytest.mark.parametrize("recorded", ["net.pth", "weights/net.pth", "été/weights/net.pth"])
+def test_a_relative_path_is_searched_for_below_the_folders_of_the_artifact(
+    recorded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for folder in ("out", "weights"):
+        (tmp_path / folder).mkdir()
+    path = tmp_path / ("weights" if "/" in recorded else "out") / "net.pth"
+    path.write_bytes(b"weights")
+    artifact = Artifact(tmp_path / "out/net.onnx", "onnx", spec_of("lightweight-openpose-2d"), "fp32")
+    assert find_recorded_checkpoint(artifact, recorded, files.sha256(path)) == path
+
+
 def test_a_mesh_is_chosen_by_its_triangles(tmp_path: Path) -> None:
     """An unrelated file with the same name is closer to the artifact, and one is no mesh at all."""
     for folder in ("out/onnx", "meshes"):

@@ -132,7 +132,7 @@ def test_noise_has_both_ends_of_the_batch(ranges: Ranges, shapes: list[str]) -> 
     inputs = build_noise_inputs(two_input_model("frames").spec, 3, ranges)
     assert [each.name for each in inputs] == [f"random {shape}".strip() for shape in shapes]
     joints = inputs[-1].tensors["joints"]
-    assert len({item.tobytes() for item in joints}) == len(joints), "items of a batch can be told apart"
+    assert len({item.tobytes() for item in joints}) == len(joints), "all people of a batch differ"
 
 
 def test_noise_has_both_ends_of_other_axes_if_their_range_is_known() -> None:

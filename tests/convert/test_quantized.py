@@ -195,13 +195,44 @@ def test_early_and_depthwise_layers_stay_in_float_in_mixed_precision() -> None:
     assert float_layers.find_early_and_depthwise_layers(model) == {"0", "1", "depthwise"}
 
 
-def test_a_network_with_infinite_outputs_is_refused(tmp_path: Path) -> None:
+class Hidden(nn.Module):
+    """A layer whose results overflow, before an operator that makes them finite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = (nn.Conv2d(inputs, 3, 1) for inputs in (3, 3, 3))
+        with torch.no_grad():
+            self.first.weight.fill_(1e30)
+            self.middle.weight.fill_(1e30)
+
+    def forward(self, data: Tensor) -> Tensor:
+        result: Tensor = self.last(self.middle(self.first(data)).sigmoid())
+        return result
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_a_network_with_infinite_values_is_refused(is_hidden: bool, tmp_path: Path, tiny: Model) -> None:
     model = tiny_model()
-    with torch.no_grad():
-        for parameter in model.module.parameters():
-            parameter.mul_(1e25)
+    if is_hidden:
+        spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 3, "height", "width")),), roles={})
+        model = replace(tiny, module=Hidden().eval(), spec=spec)
+    else:
+        with torch.no_grad():
+            for parameter in model.module.parameters():
+                parameter.mul_(1e25)
     options = ExportOptions(precision="int8", calibration_images=4)
-    message = r"^`precision=int8`: values of the output \w+ are NaN or infinite on the "
+    message = (
+        r"^`precision=int8`: values of the tensor [\w/]+ are NaN or infinite on the calibration inputs; "
+    )
     with pytest.raises(ExportError, match=message):
         export(model, "openvino", tmp_path, None, options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_last_layer_without_bias_is_an_output(tmp_path: Path, tiny: Model) -> None:
+    layers = [nn.Conv2d(3, 3, 1, bias=bias) for bias in (True, True, False)]
+    spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 3, "height", "width")),), roles={})
+    model = replace(tiny, module=nn.Sequential(layers[0], nn.ReLU(), *layers[1:]).eval(), spec=spec)
+    options = ExportOptions(precision="int8", calibration_images=4)
+    (artifact,) = export(model, "openvino", tmp_path, None, options)
+    assert artifact.precision == "int8"
