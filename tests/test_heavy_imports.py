@@ -21,6 +21,7 @@ OTHER_LEAVES = {
         "runtimes.tf32",
         "runtimes.torch_call",
         "runtimes.torch_runner",
+        "runtimes.torchscript_layers",
         "tensorrt.torch2trt",
     },
     "litert_torch": {"convert.tflite.litert_torch"},

@@ -45,7 +45,7 @@ def budget_table(record: BudgetRecord) -> Table:
 
 
 def budget_lines(record: BudgetRecord) -> Iterator[str]:
-    """Yield the budget, the held-out inputs and the layers that were put back."""
+    """Yield the budget, the held-out inputs, the layers that were put back, and whether it is slow."""
     held_out = record.held_out
     yield (
         f"budget {record.budget}: met on {held_out.count} held-out inputs ({held_out.source}), "
@@ -56,3 +56,8 @@ def budget_lines(record: BudgetRecord) -> Iterator[str]:
         yield f"{len(record.float_layers)} of {record.layers} layers put back to floating point: {layers}"
     if not record.is_complete:
         yield "the time limit was reached, so fewer layers may be enough; raise --budget-minutes"
+    if record.after.median_ms is not None and record.after.median_ms >= record.pytorch_ms:
+        yield (
+            f"not faster where it was exported: {record.after.median_ms:.1f} ms, and PyTorch in FP32 "
+            f"{record.pytorch_ms:.1f} ms"
+        )

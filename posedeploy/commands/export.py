@@ -167,11 +167,16 @@ def run(
     artifacts = export_to(model, targets, folder, stem, options)
     show(artifacts_table(artifacts), tensors_table(artifacts[0].spec))
     out.print(f"next: {next_command(artifacts, args, options)}", markup=False, soft_wrap=True)
+    if options.precision != "fp32":
+        command = next_command(artifacts, args, options, "bench")
+        out.print(f"time it: {command}", markup=False, soft_wrap=True)
 
 
-def next_command(artifacts: list[Artifact], args: ModelArgs, options: ExportOptions) -> str:
-    """Return the command that compares the artifacts with PyTorch."""
-    words = ["posedeploy", "parity", *(str(artifact.path) for artifact in artifacts)]
+def next_command(
+    artifacts: list[Artifact], args: ModelArgs, options: ExportOptions, command: str = "parity"
+) -> str:
+    """Return the command that compares the artifacts with PyTorch: their results, or with ``bench`` times."""
+    words = ["posedeploy", command, *(str(artifact.path) for artifact in artifacts)]
     words += ["--network", args.network] if args.network is not None else []
     words += ["--device", "cuda"] if any(needs_gpu(artifact, options) for artifact in artifacts) else []
     return shlex.join(words)

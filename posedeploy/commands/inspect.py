@@ -18,6 +18,7 @@ from posedeploy.console.output import out, show, show_spinner, write_json
 from posedeploy.console.tables import create_table, format_runtime, format_size, tensors_table
 from posedeploy.families import has_decoding
 from posedeploy.keypoint_descriptions import find_missing_description
+from posedeploy.layer_counts import details_of, recorded_layers
 from posedeploy.model_urls import is_model_url, to_path
 from posedeploy.own_keypoints import count_limbs
 from posedeploy.printable import listed, printable
@@ -109,6 +110,7 @@ def _artifact(path: Path, args: ModelArgs) -> tuple[dict[str, Any], ModelSpec]:
         **({"recovery": str(artifact.recovery)} if artifact.recovery else {}),
         **_manifest_location(path),
         **{name: _format_detail(value) for name, value in artifact.details.items() if value},
+        **details_of(recorded_layers(artifact)),
         **runs,
     }
     return facts | (_provenance(artifact.provenance) if artifact.provenance else {"manifest": "none"}), spec

@@ -6,6 +6,7 @@ The package needs the same PyTorch, and the device and the kind of processor tha
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch._inductor import aoti_compile_and_package, cpu_vec_isa
 from torch._inductor.exc import CppCompileError, InductorError
 from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.export import Dim, ExportedProgram
+from torch.fx import Node
 from torch.utils import cpp_extension
 
 from posedeploy import native_code
@@ -28,7 +30,9 @@ from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.unsupported_operators import failed_operator, locate_operator, running_module
 from posedeploy.errors import ExportError, first_line
+from posedeploy.layer_counts import TORCH_LAYERS, count, torch_precision
 from posedeploy.suppress_output import suppress_python_output
+from posedeploy.types import LAYERS
 
 SETTINGS: Mapping[str, Any] = {"cpp.dynamic_threads": True}
 """Without it, the thread count of the compiling machine is a constant in the code."""
@@ -45,7 +49,8 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
     """Write ``path`` (.pt2), for ``options.aoti.device``. The manifest records the tensor names.
 
     Returns:
-        ``native_code.BuildRequirements`` and the package's ``PackageBuild``, as details.
+        ``native_code.BuildRequirements``, the layers by class and precision, and the package's
+        ``PackageBuild``, as details.
 
     Raises:
         ExportError: the network cannot be exported or compiled, there is no C++ compiler, or the package does
@@ -80,7 +85,8 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         raise ExportError(
             f"AOTInductor cannot compile this network: {_explain(error, module, prepared)}"
         ) from error
-    details = {**requirements, **to_details(check_package(path, prepared, device, compiler))}
+    layers = {kind: dict(numbers) for kind, numbers in _count_layers(program).items()}
+    details = {**requirements, LAYERS: layers, **to_details(check_package(path, prepared, device, compiler))}
     return Conversion(precision=prepared.options.precision, details=details)
 
 
@@ -133,6 +139,23 @@ def _export(module: nn.Module, prepared: Prepared, device: str) -> ExportedProgr
             tuple(example.to(device) for example in prepared.example),
             dynamic_shapes=(axes,) if axes else None,
         )
+
+
+def _count_layers(program: ExportedProgram) -> dict[str, Counter[str]]:
+    """Return the precisions of the layers with stored weights, by class of layers."""
+    inputs = set(program.graph_signature.user_inputs)
+    stored: set[Node] = set()
+    layers: list[tuple[str, str]] = []
+    for node in program.graph.nodes:
+        sources = node.all_input_nodes
+        is_stored = stored.issuperset(sources) if sources else node.name not in inputs
+        if is_stored:
+            stored.add(node)
+        kind = TORCH_LAYERS.get(str(node.target).removeprefix("aten.").partition(".")[0])
+        weights = [each for each in sources if each in stored and each.meta["val"].dim() > 1]
+        if node.op == "call_function" and kind is not None and weights:
+            layers.append((kind, torch_precision(weights[0].meta["val"].dtype)))
+    return count(layers)
 
 
 @contextmanager

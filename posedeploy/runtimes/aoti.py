@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from posedeploy import native_code
 from posedeploy.aoti_package.admission import require_trial
 from posedeploy.aoti_package.loader import load_package
 from posedeploy.errors import ArtifactError, first_line
+from posedeploy.layer_counts import details_of, recorded_layers, summary
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_runner import TorchRunner
@@ -32,4 +34,7 @@ class AotiRunner(TorchRunner):
                 "export it again"
             ) from error
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        self._open(call, device, options, artifact.path, trial=trial)
+        layers = recorded_layers(artifact)
+        precision = summary(layers) or self.runtime_info.precision
+        self.runtime_info = replace(self.runtime_info, precision=precision)
+        self._open(call, device, options, artifact.path, trial=trial, **details_of(layers))

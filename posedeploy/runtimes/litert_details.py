@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from posedeploy.layer_counts import Counts, count, details_of
 from posedeploy.quantization import INTEGERS
-from posedeploy.runtimes.layer_counts import layers_line
-from posedeploy.types import LAYERS as LAYERS_KEY
 from posedeploy.types import Quantization
 
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int8", "int16": "int16"}
@@ -42,13 +41,13 @@ class Operators:
     count: int
     undelegated: Mapping[str, int]
     weights: frozenset[str]
-    layers: Mapping[str, Counter[str]] = field(default_factory=dict)
+    layers: Counts = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, str]:
         """The layers and the delegation, for ``RuntimeInfo.details``."""
         undelegated = sum(self.undelegated.values())
-        details = {LAYERS_KEY: layers_line(self.layers)} if self.layers else {}
+        details = details_of(self.layers)
         details["XNNPACK"] = f"{self.count - undelegated} of {self.count} operators"
         if self.undelegated:
             details["not delegated"] = ", ".join(
@@ -103,9 +102,7 @@ def operators_of(interpreter: Any) -> Operators:
     undelegated = Counter(node["op_name"] for node in visited.values() if node["op_name"] != DELEGATE)
     layers = [node for node in originals if node["op_name"] in LAYERS]
     weights = {node["operand_types"][1].__name__ for node in layers}
-    counts: dict[str, Counter[str]] = {}
-    for node in layers:
-        counts.setdefault(LAYERS[node["op_name"]], Counter())[_layer_precision(node)] += 1
+    counts = count((LAYERS[node["op_name"]], _layer_precision(node)) for node in layers)
     return Operators(len(originals), dict(undelegated), frozenset(weights), counts)
 
 

@@ -14,10 +14,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from posedeploy import plugins
 from posedeploy.errors import ArtifactError, DeviceError, MissingPackageError, PoseDeployError, first_line
+from posedeploy.layer_counts import details_of, summary
 from posedeploy.printable import listed
 from posedeploy.runtimes import onnxruntime_placement as placement
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.layer_counts import layers_line, summary
 from posedeploy.runtimes.onnxruntime_fusions import find_crashing_fusions
 from posedeploy.runtimes.onnxruntime_layers import LayerReport
 from posedeploy.runtimes.run_options import check_precision, resolve_threads
@@ -216,8 +216,9 @@ def _graphed(
 
 def _layers(report: LayerReport | None) -> dict[str, str]:
     """Return the layers for ``RuntimeInfo.details``."""
-    line = (UNKNOWN if report.is_unknown else layers_line(report.counts)) if report else ""
-    return {LAYERS: line} if line else {}
+    if report is None:
+        return {}
+    return {LAYERS: UNKNOWN} if report.is_unknown else details_of(report.counts)
 
 
 def _specs(session: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from posedeploy.errors import first_line
+from posedeploy.layer_counts import CONVOLUTIONS, PRODUCTS, TRANSPOSED
 from posedeploy.runtimes.onnx_wire import WireNode, read_graph
 
-CONVOLUTIONS, TRANSPOSED, PRODUCTS = "convolutions", "transposed convolutions", "matrix products"
 FLOAT = {
     "Conv": CONVOLUTIONS, "FusedConv": CONVOLUTIONS, "NhwcFusedConv": CONVOLUTIONS,
     "ConvTranspose": TRANSPOSED, "Gemm": PRODUCTS, "FusedGemm": PRODUCTS, "MatMul": PRODUCTS,

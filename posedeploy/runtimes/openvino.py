@@ -19,9 +19,9 @@ import openvino
 from openvino import properties
 
 from posedeploy.errors import ArtifactError, DeviceError, RunnerStateError
+from posedeploy.layer_counts import details_of, summary
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
-from posedeploy.runtimes.layer_counts import layers_line, summary
 from posedeploy.runtimes.openvino_precision import (
     count_layers,
     reported_precision,
@@ -29,7 +29,6 @@ from posedeploy.runtimes.openvino_precision import (
 )
 from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.types import (
-    LAYERS,
     STREAMS,
     Artifact,
     Precision,
@@ -227,14 +226,13 @@ def _runtime_info(compiled: openvino.CompiledModel, options: RunOptions, precisi
             f"`threads={expected}`: OpenVINO uses {threads} threads instead; use `threads={threads}`"
         )
     counts = count_layers(compiled)
-    layers = {LAYERS: layers_line(counts)} if counts else {}
     return RuntimeInfo(
         "openvino",
         openvino.__version__.partition("-")[0],
         ", ".join(devices),
         summary(counts) or hinted,
         threads,
-        {STREAMS: str(read("NUM_STREAMS")), "hint": options.hint, **layers},
+        {STREAMS: str(read("NUM_STREAMS")), "hint": options.hint, **details_of(counts)},
     )
 
 

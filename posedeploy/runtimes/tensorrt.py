@@ -12,6 +12,7 @@ import numpy as np
 
 from posedeploy.cuda import Cuda
 from posedeploy.errors import ArtifactError, DeviceError, InputError
+from posedeploy.layer_counts import details_of, recorded_layers, summary
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.run_options import resolve_threads
 from posedeploy.tensorrt.build_info import build_info_of
@@ -54,6 +55,7 @@ class TensorRtRunner(Runner):
         if not artifact.path.is_file():
             raise ArtifactError(f"{artifact.path}: no such file")
         info = build_info_of(artifact)
+        layers = recorded_layers(artifact)
         library, api = identify_library(artifact.path) if info is None else check_library(artifact, info)
         with ExitStack() as on_error:
             self._cuda = on_error.enter_context(cuda())
@@ -74,7 +76,7 @@ class TensorRtRunner(Runner):
             "tensorrt",
             api.__version__,
             gpu.name,
-            "as in the file" if artifact.precision == "unknown" else artifact.precision,
+            summary(layers) or ("as in the file" if artifact.precision == "unknown" else artifact.precision),
             None,
             {
                 "library": library.name,
@@ -82,6 +84,7 @@ class TensorRtRunner(Runner):
                 "driver": gpu.driver,
                 CUDA_GRAPH: graph,
                 "hint": options.hint,
+                **details_of(layers),
             },
         )
 

@@ -6,16 +6,19 @@ import importlib
 import re
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from posedeploy.errors import ArtifactError, first_line
+from posedeploy.layer_counts import details_of, summary
 from posedeploy.runtimes import tf32
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_runner import TorchRunner
+from posedeploy.runtimes.torchscript_layers import count_layers
 from posedeploy.types import Artifact, RunOptions
 from posedeploy.zip_files import chunks_of, zip_errors
 
@@ -38,7 +41,10 @@ class TorchScriptRunner(TorchRunner):
         if device.type == "cuda":
             tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        self._open(program, device, options, artifact.path)
+        layers = count_layers(program, tf32=self.runtime_info.precision == "tf32")
+        precision = summary(layers) or self.runtime_info.precision
+        self.runtime_info = replace(self.runtime_info, precision=precision)
+        self._open(program, device, options, artifact.path, **details_of(layers))
 
 
 def _load(path: Path, device: torch.device) -> Any:

@@ -38,7 +38,7 @@ class BuildInfo:
     compute_capabilities: those of the GPUs that run the engine; ``+`` includes all later ones. system: that
     of the building machine, such as ``Linux-x86_64``. gpu: the GPU that timed the layers. onnx: the file name
     of the ONNX graph in the same folder. profile: the range of each dynamic input. wrapped: the name of the
-    torch2trt file of this export.
+    torch2trt file of this export. layers: their number by class and precision.
     """
 
     library: str
@@ -52,6 +52,7 @@ class BuildInfo:
     profile: Mapping[str, ShapeRange] = field(default_factory=dict)
     workspace_mib: Annotated[int, msgspec.Meta(ge=1, le=MAX_WORKSPACE_MIB)] | None = None
     wrapped: str | None = None
+    layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def covers(self, capability: str) -> bool:
         """Return whether the engine was built for GPUs of this compute capability."""

@@ -14,6 +14,7 @@ from posedeploy.tensorrt import libraries
 from posedeploy.tensorrt.build_info import RTX_CAPABILITIES, BuildInfo, ShapeRange, current_system
 from posedeploy.tensorrt.build_progress import build_serialized, progress_monitor
 from posedeploy.tensorrt.libraries import TensorRtLibrary, first_error
+from posedeploy.tensorrt.network_layers import count_layers
 from posedeploy.tensorrt.options import TensorRtOptions
 from posedeploy.types import OnProgress
 
@@ -79,6 +80,7 @@ def build(
         gpu=gpu.name if gpu else None,
         profile=profile,
         workspace_mib=options.workspace_mib,
+        layers=count_layers(network),
     )
 
 

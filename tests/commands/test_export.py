@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -37,6 +38,15 @@ def test_written_files_and_tensors_are_shown(own: Path, network: tuple[str, str]
         f"running the code in {network[1]}",
         "wrote o/[x] a.onnx and [x] a.onnx.posedeploy.json",
     ]
+
+
+def test_the_command_that_times_a_reduced_precision_is_shown(
+    own: Path, network: tuple[str, str], done: Invoke
+) -> None:
+    arguments = ("--to", "torchscript", "--precision", "bf16", "--name", "a b", "-o", "o", *network)
+    *_, parity, bench = done("export", own / "human.pth", *arguments).stdout.splitlines()
+    words = f"'o/a b.torchscript' --network {shlex.quote(network[1])}"
+    assert (parity, bench) == (f"next: posedeploy parity {words}", f"time it: posedeploy bench {words}")
 
 
 @pytest.mark.slow

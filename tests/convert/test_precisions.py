@@ -37,6 +37,8 @@ def test_an_export_in_a_reduced_precision_is_close_and_recorded(
     assert artifact.precision == precision
     with open_runner(artifact, RunOptions(threads=1)) as runner:
         assert runner.runtime_info.precision == precision
+        arithmetic = "fp32" if target == "onnx" else precision  # on a CPU without FP16 arithmetic
+        assert runner.runtime_info.layers == f"convolutions: 6 {arithmetic}"
         assert {spec.dtype for spec in (*runner.inputs, *runner.outputs)} == {"float32"}
         found, wanted = runner.run(tiny_image()), outputs_of(tiny, tiny_image())
     low, high = RELATIVE[precision]

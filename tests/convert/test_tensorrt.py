@@ -81,6 +81,7 @@ def test_an_export_writes_the_engine_its_graph_and_build_info(engine: Artifact) 
     assert (info.library, info.version) == ("tensorrt-rtx", version_of("tensorrt_rtx"))
     assert info.compute_capabilities == ("8.0", "8.6", "8.9", "12.0+")
     assert (engine.precision, info.precision, info.profile) == ("fp32", "fp32", {})
+    assert info.layers == {"convolutions": {"fp32": 6}}
     onnx.checker.check_model(kept, full_check=True)
 
 

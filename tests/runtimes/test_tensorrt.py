@@ -121,6 +121,7 @@ def test_the_runtime_info_is_that_of_the_engine(engine: Artifact) -> None:
     assert info.threads is None
     assert info.version[0].isdigit()
     assert info.details["library"] == "tensorrt-rtx"
+    assert info.layers == "convolutions: 6 fp32"
     assert info.details["compute capability"] == "8.6"
 
 
