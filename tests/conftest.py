@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.data_folders import REAL, REFERENCE, DataFolder
+from tests.support.operator_table import keep_operator_table
 
 if TYPE_CHECKING:
     from posedeploy.types import Artifact, Model
@@ -25,6 +26,11 @@ CACHE = tempfile.TemporaryDirectory(prefix="posedeploy-tests-")  # replaces the 
 os.environ["POSEDEPLOY_CACHE"] = CACHE.name
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_runtest_setup() -> None:
+    """Speed up the exports of each test but the first that exports."""
+    keep_operator_table()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.calibration.collect import FindPeople, collect
 from posedeploy.convert import export as converting
 from posedeploy.convert.export_options import ExportOptions, ignore_progress
+from posedeploy.convert.prepare import Graphs
 from posedeploy.families import has_decoding, poses_of
 from posedeploy.keypoint_descriptions import find_missing_description
 from posedeploy.poses.crops import BOX_FITS
@@ -62,6 +63,19 @@ def export(
         OutputError: the folder cannot be written.
         MissingPackageError: a package that the target or the precision needs is not installed.
     """
+    return export_again(model, targets, folder, stem, options or ExportOptions(), on_progress, {})
+
+
+def export_again(
+    model: Model,
+    targets: str | Iterable[str],
+    folder: StrPath,
+    stem: str | None,
+    options: ExportOptions,
+    on_progress: OnProgress,
+    graphs: Graphs,
+) -> list[Artifact]:
+    """Convert a model as ``export`` does, with the ONNX graphs of its earlier exports, which it adds to."""
 
     def calibrate(spec: ModelSpec, options: ExportOptions) -> CalibrationSet:
         on_progress("reading the calibration images", None)
@@ -72,10 +86,12 @@ def export(
 
     if model.network is not None:
         check_decoding(model)
-    budget = read_budget(model, options or ExportOptions())
+    budget = read_budget(model, options)
     fit = partial(fit_budget, model, budget) if budget is not None else None
-    recover = build_recovery(model, options or ExportOptions())
-    return converting.export(model, targets, folder, stem, options, on_progress, calibrate, fit, recover)
+    recover = build_recovery(model, options)
+    return converting.export(
+        model, targets, folder, stem, options, on_progress, calibrate, fit, recover, graphs
+    )
 
 
 def _person_finder(model: Model, opened: ExitStack) -> FindPeople | None:

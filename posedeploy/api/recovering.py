@@ -80,7 +80,7 @@ class Recovery:
             assert minutes is not None, "convert is only called with recover"
             schedule = Schedule(60 * minutes, prepared.options.recover_steps)
             self._trained = recover(prepared, training, validation, schedule)
-        trained = replace(prepared, module=self._trained.network)
+        trained = prepared.with_module(self._trained.network)
         with ExitStack() as opened:
             # In the folder of the export, where the next export removes the files of a killed one.
             folder = tempfile.TemporaryDirectory(prefix="trials-", dir=path.parent)

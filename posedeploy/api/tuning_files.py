@@ -11,7 +11,7 @@ from time import monotonic
 from typing import cast
 
 from posedeploy import manifest
-from posedeploy.api.exporting import export
+from posedeploy.api.exporting import export_again
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.tuning_options import TuneOptions
 from posedeploy.backends import RUNTIMES, bytes_of, target_named
@@ -23,6 +23,7 @@ from posedeploy.convert.export_options import (
     ExportOptions,
     ExportPrecision,
 )
+from posedeploy.convert.prepare import Graphs
 from posedeploy.errors import (
     ArtifactError,
     ExportError,
@@ -60,6 +61,7 @@ class ModelFiles:
         self._folder = folder / CANDIDATES
         self._on_progress = on_progress
         self._has_warned = False  # of the calibration set
+        self._graphs: Graphs = {}
         self._longest_s = 0.0
 
     def name_of(self, file: ModelFile) -> str:
@@ -130,7 +132,9 @@ class ModelFiles:
         self._has_warned |= is_quantized
         with _logging_from(level):
             try:
-                (artifact,) = export(self._model, file.target, self._folder, stem, options, self._on_progress)
+                (artifact,) = export_again(
+                    self._model, file.target, self._folder, stem, options, self._on_progress, self._graphs
+                )
             except PoseDeployError:
                 raise
             except Exception as error:  # a bug of a converter, which must not end a long search

@@ -22,7 +22,7 @@ from posedeploy.convert.export_options import (
     ignore_progress,
 )
 from posedeploy.convert.layer_choice import QuantizableNetwork
-from posedeploy.convert.prepare import Prepared, prepare
+from posedeploy.convert.prepare import Graphs, Prepared, prepare
 from posedeploy.errors import ExportError, IsolatedProgramError, PoseDeployError
 from posedeploy.files import MAX_NAME_BYTES
 from posedeploy.native_paths import native_path
@@ -56,6 +56,7 @@ def export(
     calibrate: Calibrate | None = None,
     fit_budget: FitBudget | None = None,
     recover: Recover | None = None,
+    graphs: Graphs | None = None,
 ) -> list[Artifact]:
     """Convert a model to each target. ``api.exporting.export`` has the description.
 
@@ -63,6 +64,7 @@ def export(
         calibrate: collects the calibration inputs; None for precisions that need none.
         fit_budget: chooses the float layers; None for options without a budget.
         recover: trains the weights; None for options without ``recover``.
+        graphs: of earlier exports of this model, whose weights are the same; the export adds to them.
 
     Raises:
         PoseDeployError: as for ``api.exporting.export``.
@@ -77,6 +79,8 @@ def export(
     _check_calibration(options, rows)
     _check_recovery(options, rows)
     prepared = prepare(model, options, on_progress)
+    if graphs is not None:
+        prepared = replace(prepared, graphs=graphs)
     if options.precision in QUANTIZED:
         assert calibrate is not None, "a quantized network needs calibration inputs"
         prepared = replace(prepared, calibrate=cache(partial(calibrate, prepared.spec, options)))

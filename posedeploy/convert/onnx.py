@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import onnx
 import torch
@@ -26,8 +25,6 @@ MIN_QUANTIZED_OPSET = 13
 QUANTIZE = "posedeploy.convert.onnx_int8.quantize:make_quantizable"
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 """Node metadata of PyTorch's exporter: the modules that a node comes from, as printed Python lists."""
-_GRAPHS: WeakKeyDictionary[Prepared, onnx.ModelProto] = WeakKeyDictionary()
-"""ONNX models of running exports; each is deleted with its network."""
 
 
 def convert(prepared: Prepared, path: Path) -> Conversion:
@@ -117,14 +114,16 @@ def export_onnx(prepared: Prepared) -> onnx.ModelProto:
 
 
 def export_fp32(prepared: Prepared) -> onnx.ModelProto:
-    """Return the ONNX model of a network, with the names and axes of its spec; export once for all targets.
+    """Return the ONNX model of a network, with the names and axes of its spec. Do not change it: ``graphs``
+    keeps it for the next target.
 
     Raises:
         ExportError: the exporter does not support an operator of the network.
     """
-    if prepared not in _GRAPHS:
-        _GRAPHS[prepared] = with_lowest_ir(_export(prepared))
-    return _GRAPHS[prepared]
+    shapes = prepared.spec.inputs, prepared.spec.outputs
+    if shapes not in prepared.graphs:
+        prepared.graphs[shapes] = with_lowest_ir(_export(prepared))
+    return prepared.graphs[shapes]
 
 
 def node_location(model: onnx.ModelProto, name: str) -> str:

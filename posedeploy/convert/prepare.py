@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -25,6 +26,12 @@ from posedeploy.types import (
     TensorSpec,
 )
 
+if TYPE_CHECKING:
+    import onnx
+
+Graphs: TypeAlias = "dict[tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]], onnx.ModelProto]"
+"""The ONNX models of one network in FP32, by the inputs and outputs of their specs."""
+
 
 def no_calibration() -> CalibrationSet:
     """Raise an error: the export needs no calibration inputs."""
@@ -38,7 +45,8 @@ class Prepared:
     axes: for each input, the names of dynamic axes by position; empty if every shape is fixed. options: of
     the export. on_progress: for converters that report progress. calibrate: returns the calibration inputs,
     collected at the first call, for converters that quantize. write_quantized: writes a quantized
-    network: with the float layers that its budget requires, or without a budget with none of them.
+    network: with the float layers that its budget requires, or without a budget with none of them. graphs:
+    those exported before, for other targets and precisions.
     """
 
     module: nn.Module
@@ -49,6 +57,11 @@ class Prepared:
     on_progress: OnProgress = ignore_progress
     calibrate: Callable[[], CalibrationSet] = field(default=no_calibration)
     write_quantized: WriteChosen = field(default=write_all_quantized)
+    graphs: Graphs = field(default_factory=dict)
+
+    def with_module(self, module: nn.Module) -> Prepared:
+        """Return this with another network, such as the same one with trained weights."""
+        return replace(self, module=module, graphs={})
 
     @property
     def in_precision(self) -> nn.Module:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posedeploy.api.exporting import export
+from posedeploy.api.exporting import export_again
 from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
 from posedeploy.calibration.collect import collect
-from posedeploy.convert.export_options import ExportOptions, ExportPrecision
+from posedeploy.convert.export_options import ExportOptions, ExportPrecision, ignore_progress
+from posedeploy.convert.prepare import Graphs
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Model, Precision, RunOptions
@@ -20,9 +21,10 @@ from tests.support.openvino_processor import NEEDS_BF16, saturates_int8
 
 pytestmark = pytest.mark.slow
 IMAGES = 16
+SAMPLE_SIZE = 96, 160
 
 
-def model_of(name: str, folder: Path) -> Model:
+def load(name: str, folder: Path) -> Model:
     if name == "sample":
         return load_sample()
     if name in CROPS:
@@ -30,6 +32,12 @@ def model_of(name: str, folder: Path) -> Model:
     if name == "gtrs":
         return load_checkpoint(write(small_gtrs(), folder / "gtrs.pth"))
     return load_checkpoint(write(small_pose2mesh(), folder / "a.pth"), mesh=folder / "faces.npy")
+
+
+@pytest.fixture(scope="module")
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Graphs]:
+    """A network, and its ONNX graph after the first export."""
+    return load(request.param, tmp_path_factory.mktemp("network")), {}
 
 
 THREADS = 2
@@ -46,15 +54,16 @@ NETWORKS = ["sample", *CROPS, "gtrs", "pose2mesh"]
         ("onnx", "mixed", "fp32"),
     ],
 )
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("network", NETWORKS, indirect=True)
 def test_a_quantized_network_runs_as_recorded(
-    name: str, target: str, precision: ExportPrecision, other: Precision, tmp_path: Path
+    network: tuple[Model, Graphs], target: str, precision: ExportPrecision, other: Precision, tmp_path: Path
 ) -> None:
-    if (name, target) == ("pose2mesh", "openvino") and saturates_int8():
+    model, graphs = network
+    if (model.spec.family, target) == ("pose2mesh", "openvino") and saturates_int8():
         pytest.skip("without VNNI, sums of OpenVINO's INT8 matrix products saturate")
-    model = model_of(name, tmp_path)
-    options = ExportOptions(precision=precision, calibration_images=IMAGES)
-    (artifact,) = export(model, target, tmp_path, None, options)
+    size = SAMPLE_SIZE if model.source is None else None
+    options = ExportOptions(size, precision=precision, calibration_images=IMAGES)
+    (artifact,) = export_again(model, target, tmp_path, None, options, ignore_progress, graphs)
     tensors = collect(artifact.spec, (), IMAGES).inputs[0]
     with (
         PyTorchRunner(model, RunOptions()) as reference,

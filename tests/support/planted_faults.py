@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from unittest import mock
 
 import posedeploy as pd
@@ -21,6 +21,8 @@ from tests.support.layered_network import Damage, keep, load_network, write_chec
 from tests.support.networks import write_crop_network
 
 Comparison: TypeAlias = Callable[[], Parity]
+Way: TypeAlias = Literal["checkpoint", "artifact", "reference"]
+"""What an artifact is compared with; the last two need no PyTorch."""
 
 
 @dataclass(frozen=True)
@@ -134,21 +136,40 @@ def plant(name: str, folder: Path, target: str = "onnx") -> Planted:
     return Planted(STAGES.get(name, "preprocessing"), NAMES.get(name, ""), compare, bisect)
 
 
-def compare_with_artifact(graph: Graph, folder: Path) -> Parity:
-    """Return the comparison of an ONNX file of a wrong graph with an OpenVINO file of the right one."""
-    right, wrong = (_Exported(folder, each, keep, target) for each, target in _both(graph))
-    return pd.compare(wrong.artifact, against=right.artifact).results[0]
+@dataclass(frozen=True)
+class RightFiles:
+    """The files of the right network in a folder: what faulty artifacts are compared with."""
+
+    folder: Path
+
+    def write(self, batch: int) -> None:
+        """Write all of them, for images in batches of this size."""
+        right = _Exported(self.folder, Graph(batch=batch), keep, "openvino")
+        right.save_reference(self.reference)
+
+    @property
+    def artifact(self) -> Path:
+        """The OpenVINO file."""
+        return self.folder / "out" / "wrong.xml"
+
+    @property
+    def reference(self) -> Path:
+        """The reference file, with the outputs of PyTorch."""
+        return self.folder / "reference.safetensors"
+
+    def compare(self, wrong: pd.Artifact, way: Way) -> Parity:
+        """Return the comparison of an artifact of a wrong graph."""
+        if way == "checkpoint":
+            checkpoint, network = self.folder / "right.pth", f"{self.folder / 'right.py'}:build"
+            return pd.compare(wrong, checkpoint=checkpoint, network=network).results[0]
+        if way == "artifact":
+            return pd.compare(wrong, against=self.artifact).results[0]
+        return pd.compare(wrong, reference=self.reference).results[0]
 
 
-def compare_with_reference(graph: Graph, folder: Path) -> Parity:
-    """Return the comparison of an ONNX file of a wrong graph with a reference file of the right one."""
-    right, wrong = (_Exported(folder, each, keep, target) for each, target in _both(graph))
-    right.save_reference(folder / "r.safetensors")
-    return pd.compare(wrong.artifact, reference=folder / "r.safetensors").results[0]
-
-
-def _both(graph: Graph) -> tuple[tuple[Graph, str], ...]:
-    return (Graph(batch=graph.batch), "openvino"), (graph, "onnx")
+def export_wrong(graph: Graph, folder: Path) -> pd.Artifact:
+    """Return an ONNX file of a wrong graph."""
+    return _Exported(folder, graph, keep, "onnx").artifact
 
 
 def compare_graph(graph: Graph, folder: Path) -> Parity:
