@@ -148,7 +148,7 @@ MAY_IMPORT = {
     "triton_models": SHARED | {"api.pose_estimator", "predict", "runtimes", "triton_models"},
     "client": SHARED | {"client", "runtimes.base"},
     "benchmarks": SHARED | {"benchmarks", "runtimes.base", "runtimes.run_options", "poses", "synthetic"},
-    "bisection": SHARED | {"bisection", "convert", "runtimes"},
+    "bisection": SHARED | {"benchmarks", "bisection", "convert", "runtimes"},
     "predict": SHARED | {"predict", "runtimes.base", "runtimes.adapted", "poses"},
     "tuning": SHARED | {"benchmarks", "pages.axes", "tuning"},
     "api": SHARED

@@ -110,15 +110,18 @@ class RankedLayer:
 class BisectReport:
     """The result of ``bisect``.
 
-    precision: the coarsest of the file and the runtime, whose noise floor is the limit. input: the name of
-    the input. operations: of the network. tensors: of the file, of floating point. matched: the tensors that
-    are results of operations. difference: of the artifact's outputs. with_intermediates: of the outputs of
-    the run that was examined. faults: in the order of the network. ranking: the largest effect first.
+    precision: the coarsest of the file and the runtime, whose noise floor is the limit. device: as chosen for
+    the artifact. floor_device: that PyTorch's noise floor was measured on. input: its name. operations: of
+    the network. tensors: of the file, of floating point. matched: the tensors that are results of operations.
+    difference: of the artifact's outputs. with_intermediates: of the outputs of the run that was examined.
+    faults: in the order of the network. ranking: the largest effect first.
     """
 
     artifact: Artifact
     runtime_info: RuntimeInfo
     precision: str
+    device: str
+    floor_device: str
     input: str
     operations: int
     tensors: int
@@ -189,6 +192,7 @@ class BisectReport:
                 "model_sha256": dict(artifact_files.hashes_of(self.artifact)),
                 "runtime": asdict(self.runtime_info),
                 "precision": self.precision,
+                "noise_floor_device": self.floor_device,
                 "input": self.input,
                 "operations": self.operations,
                 "tensors": self.tensors,

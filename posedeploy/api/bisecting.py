@@ -32,6 +32,7 @@ from posedeploy.api.reporting import report_steps
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.tolerances import MANTISSA_BITS, is_quantized, to_torch_precision
 from posedeploy.bisection.alignment import NOISE_MARGIN, Aligner
+from posedeploy.bisection.arithmetic import choose_execution
 from posedeploy.bisection.effects import group_by_layer, rank_layers
 from posedeploy.bisection.fusions import list_outside_fusion
 from posedeploy.bisection.intermediates.opening import (
@@ -138,6 +139,8 @@ class _Search:
             artifact=self.artifact,
             runtime_info=comparison.runtime_info,
             precision=precision,
+            device=self.options.device,
+            floor_device=choose_execution(self.options.device)[1],
             input=comparison.input.name,
             operations=len(self.graph.operations),
             tensors=len(run.tensors),
@@ -176,7 +179,8 @@ class _Search:
         second = self._run(Changes({names[index]: array for index, array in values.items()}, shown))
         replaced = {names.index(name): array for name, array in second.replaced.items()}
         arrays = [tensor.array for tensor in second.tensors]
-        return measure_own_errors(self.graph, arrays, replaced, matches, precision)
+        execute, _ = choose_execution(self.options.device)
+        return measure_own_errors(self.graph, arrays, replaced, matches, precision, execute)
 
     def _match_outputs(self, tensors: list[Intermediate]) -> dict[str, Match]:
         indices = {tensor.name: index for index, tensor in enumerate(tensors)}

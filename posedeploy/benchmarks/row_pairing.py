@@ -121,7 +121,8 @@ def _pair(tables: Sequence[tuple[Array, Array]], first: int, second: int) -> tup
             costs[row] += np.square((expected[row] - actual) / scale).mean(axis=1)
     if not np.isfinite(costs).all() or _are_in_order(costs):
         return in_order, in_order
-    pairs = assign(costs)
+    # Distances, not their squares: then equal rows are paired, however far apart the other rows are.
+    pairs = assign(np.sqrt(costs))
     return pairs[:, 0], pairs[:, 1]
 
 

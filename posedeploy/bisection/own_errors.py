@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from posedeploy.bisection.arithmetic import arithmetic_of, run_in_fp32
+from posedeploy.bisection.arithmetic import Arithmetic, arithmetic_of, run_in_fp32
 from posedeploy.bisection.matched_runs import use_values
 from posedeploy.bisection.matching import Match, select_values, to_file_layout
 from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.bisection.segments import Segment, find_segments
+from posedeploy.bisection.sorted_rows import RowMatcher
 from posedeploy.types import Array
 
 MARGIN = 4.0
@@ -78,6 +79,7 @@ def measure_own_errors(
     replaced: Mapping[int, Array],
     matches: Mapping[str, Match],
     precision: str,
+    execute: Arithmetic = run_in_fp32,
 ) -> list[OwnError]:
     """Return the own error of each matched tensor, in the order of the network.
 
@@ -85,27 +87,32 @@ def measure_own_errors(
         arrays: the tensors of the file, computed from ``replaced``.
         replaced: the values of tensors that the operators behind them used, by index.
         precision: one of ``MIN_LIMITS``, that of the file.
+        execute: computes the operations for the noise floor, on the device of the file.
     """
     expected: dict[str, Array] = {}
     noise: dict[str, float] = {}
+    segments = {each.result.name: each for each in find_segments(graph.operations, matches)}
+    rows = RowMatcher(graph.sorted_rows, MIN_LIMITS[precision])
     replace = use_values({name: each for name, each in matches.items() if each.index in replaced}, replaced)
 
     def keep(name: str, result: Tensor) -> Tensor:
+        rows.note(name, result)
         if name in matches:
             expected[name] = result.numpy().astype(np.float32)
         return replace(name, result)
 
     def compare(name: str, result: Tensor) -> Tensor:
         if name in matches:
-            noise[name] = _relative_rms(expected[name], result.numpy())
+            values = rows.match(expected[name], result.numpy(), segments[name])
+            noise[name] = _relative_rms(expected[name], values)
         return replace(name, result)
 
     graph.run(run_in_fp32, keep)
-    graph.run(arithmetic_of(precision), compare)
+    graph.run(arithmetic_of(precision, execute), compare)
     errors = []
-    for segment in find_segments(graph.operations, matches):
-        name = segment.result.name
+    for name, segment in segments.items():
         values = select_values(matches[name], arrays, expected[name].shape)
+        values = rows.match(expected[name], values, segment)
         error, floor = _relative_rms(expected[name], values), noise[name]
         usable = MARGIN * floor if np.isfinite(floor) else 0.0
         with np.errstate(invalid="ignore"):

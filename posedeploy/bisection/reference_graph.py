@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from posedeploy.bisection.arithmetic import LAYERS, Arithmetic, operator_name
 from posedeploy.bisection.operations import Operation, SourceLine
+from posedeploy.bisection.sorted_rows import find_sorted_rows
 from posedeploy.bisection.source_lines import find_call_lines, find_line
 from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import suppress_python_output
@@ -30,6 +31,7 @@ class ReferenceGraph:
     operations: in the order of their execution, without those whose number of elements depends on the values
     of the input, such as the rows of detected people: rounding can add one, and their order has no meaning.
     outputs: the operation of each output; an input that the network returns has the name of no operation.
+    sorted_rows: of the operations that select rows by the order of sorted values.
     """
 
     def __init__(self, network: nn.Module, arrays: Iterable[Array]) -> None:
@@ -57,6 +59,7 @@ class ReferenceGraph:
         self.outputs: tuple[str, ...] = tuple(
             node.name for node in (results if isinstance(results, Sequence) else [results])
         )
+        self.sorted_rows = find_sorted_rows(nodes)
         self._names = frozenset(names)
 
     def run(self, arithmetic: Arithmetic, visit: Visit = lambda name, result: result) -> tuple[Tensor, ...]:

@@ -47,6 +47,11 @@ def _summary_lines(report: BisectReport) -> Iterator[str]:
     yield f"on {report.input}, the outputs differ from PyTorch by {_format(report.difference)}"
     if _format(report.with_intermediates) != _format(report.difference):
         yield f"if all tensors are outputs, the difference is {_format(report.with_intermediates)}"
+    if report.floor_device != report.device:
+        yield (
+            f"noise floor: PyTorch on {report.floor_device}; the artifact ran on {report.device}, "
+            "whose kernels can have larger rounding errors"
+        )
 
 
 def _fault_table(fault: FaultyTensor, *, is_fusion: bool) -> Table:

@@ -18,6 +18,7 @@ from posedeploy.api.bisect_report import BisectReport, OutputDifference
 from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.api.parity_inputs import InputPairs
 from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.bisection.arithmetic import Arithmetic, OnDevice, arithmetic_of, operator_name, run_in_fp32
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.types import DATA_DEPENDENT, Artifact, Model, ModelSpec, RunOptions, TensorSpec
@@ -72,6 +73,42 @@ def test_a_damaged_layer_is_found_with_its_line(damage: Damage, tmp_path: Path) 
     assert ranked.layer == first.layer
     assert ranked.alone.rms < 1e-5 < report.difference.rms
     assert ("BatchNorm" in first.hint) == (damage is leave_stale_statistics)
+
+
+@torch.no_grad()
+def disturb(network: nn.Module) -> None:
+    """Give a layer errors as large as those of cuDNN's Winograd kernels."""
+    weight = network.get_parameter("blocks.1.conv.weight")
+    weight *= 1 + 1e-4 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(5))
+
+
+def compute_like_winograd(function: Any, args: Any, kwargs: Any) -> Any:
+    result = run_in_fp32(function, args, kwargs)
+    return result * (1 + 1e-4 * torch.randn_like(result)) if "conv" in operator_name(function) else result
+
+
+@pytest.mark.parametrize("execute", [run_in_fp32, compute_like_winograd])
+def test_the_noise_floor_is_that_of_the_device(
+    execute: Arithmetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("posedeploy.api.bisecting.choose_execution", lambda device: (execute, "stand-in"))
+    report = examine(tmp_path, disturb, "onnx")
+    assert report.passed == (execute is compute_like_winograd)
+    assert report.floor_device == "stand-in"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_each_arithmetic_uses_the_kernels_of_the_device(precision: str) -> None:
+    called = []
+
+    def execute(function: Any, args: Any, kwargs: Any) -> Any:
+        called.append(operator_name(function))
+        return OnDevice("cpu")(function, args, kwargs)
+
+    x, weight = torch.ones(1, 3), torch.eye(3)
+    result = arithmetic_of(precision, execute)(torch.ops.aten.linear.default, (x, weight), {})
+    torch.testing.assert_close(result, x, rtol=1e-2, atol=0)
+    assert called == ["linear"]
 
 
 @pytest.mark.slow

@@ -35,6 +35,13 @@ def test_rows_without_a_counterpart_are_counted(kept: list[int]) -> None:
     np.testing.assert_array_equal(paired.expected["boxes"], ROWS[kept])
 
 
+def test_equal_rows_are_paired_if_another_row_is_replaced() -> None:
+    expected = np.array([[0.0, 0], [4, 0], [8, 0]])
+    actual = np.array([[4.0, 0], [8, 0], [8, 9]])
+    paired = pair_rows({"x": expected}, {"x": actual}, {"x": 0})
+    np.testing.assert_array_equal(paired.actual["x"], actual[[2, 0, 1]])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_rows_that_are_not_finite_stay_in_order(value: float) -> None:
     expected, actual = outputs([0, 1, 2, 3, 4, 5]), outputs([1, 0, 2, 3, 4, 5])
