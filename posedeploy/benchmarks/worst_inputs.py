@@ -33,7 +33,8 @@ class WorstInput:
     image: (H, W, 3) uint8 BGR, scaled down if it was large; None for an input without an image. scale: px of
     ``image`` per px of the original. reference, candidate: the poses in px of the original; None without a
     decoding. pairs: their differences. maps: for each output that is a map, (rows, columns) the largest
-    difference of its channels, relative to the largest value of the output.
+    difference of its channels, relative to the largest value of the output. ambiguous: (candidate's people,
+    keypoints and 3D joints) the points that are not counted; None if there are none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class WorstInput:
     candidate: Poses | None = field(repr=False)
     pairs: ImagePairs | None
     maps: Mapping[str, Array] = field(repr=False)
+    ambiguous: Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class WorstInputs:
             sides.candidate if sides is not None else None,
             pairs,
             _map_differences(*outputs),
+            sides.ambiguous if sides is not None else None,
         )
         push = heapq.heappush if len(self._heap) < COUNT else heapq.heappushpop
         push(self._heap, (rank, worst))

@@ -11,8 +11,9 @@ Side: TypeAlias = Literal["reference", "candidate"]
 Point: TypeAlias = tuple[float, float]
 MARGIN = 0.08
 """The margin of a view, relative to its side."""
-MIN_ZOOM_PX, ZOOM_SHARE = 16.0, 0.05
-"""The side of the enlarged part of a picture: at least this, and at least this share of its longer side."""
+MIN_ZOOM_PX, ZOOM_SHARE, ZOOM_SPREAD = 16.0, 0.05, 2.0
+"""The side of the enlarged part of a picture: at least this, at least this share of its longer side, and at
+least this many times the distance of the points that it shows."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,14 @@ def build_skeleton(side: Side, points: Sequence[Point | None], bones: Sequence[t
     return Skeleton(side, tuple(point for point in points if point is not None), tuple(lines))
 
 
-def zoom_on(at: Point, width: float, height: float) -> tuple[float, float, float]:
-    """Return left, top and side of a square around a point, as far as possible within the picture."""
-    side = min(max(MIN_ZOOM_PX, ZOOM_SHARE * max(width, height)), width, height)
+def zoom_on(points: Sequence[Point], width: float, height: float) -> tuple[float, float, float]:
+    """Return left, top and side of a square around the points, as far as possible within the picture."""
+    lows, highs = ([pick(axis) for axis in zip(*points, strict=True)] for pick in (min, max))
+    spread = max(high - low for low, high in zip(lows, highs, strict=True))
+    side = min(max(MIN_ZOOM_PX, ZOOM_SHARE * max(width, height), ZOOM_SPREAD * spread), width, height)
     left, top = (
-        min(max(center - side / 2, 0.0), length - side)
-        for center, length in zip(at, (width, height), strict=True)
+        min(max((low + high - side) / 2, 0.0), length - side)
+        for low, high, length in zip(lows, highs, (width, height), strict=True)
     )
     return left, top, side
 

@@ -103,8 +103,9 @@ def _draw_overlay(worst: WorstInput, shown: Illustrations, *, with_image: bool) 
             for side, poses in _sides(worst)
             for person in poses.keypoints
         ]
-        at = _find_worst_keypoint(worst.reference, worst.candidate)
-        zoom = zoom_on((at[0] * worst.scale, at[1] * worst.scale), width, height) if at is not None else None
+        points = _find_worst_keypoint(worst.reference, worst.candidate, worst.ambiguous)
+        scaled = [(x * worst.scale, y * worst.scale) for x, y in points]
+        zoom = zoom_on(scaled, width, height) if scaled else None
     return Overlay(
         title=worst.name,
         width=width,
@@ -128,19 +129,27 @@ def _points(person: Array, scale: float) -> list[Point | None]:
     ]
 
 
-def _find_worst_keypoint(reference: Poses, candidate: Poses) -> Point | None:
-    """Return the keypoint with the largest difference; a keypoint that only one model finds comes first."""
+def _find_worst_keypoint(reference: Poses, candidate: Poses, ambiguous: Array | None) -> list[Point]:
+    """Return the positions of the keypoint with the largest difference in the models that find it.
+
+    A keypoint that only one model finds comes first.
+
+    Args:
+        ambiguous: (candidate's people, at least the keypoints) the points to ignore.
+    """
     pairs = match_people(reference, candidate).pairs
-    if not len(pairs):
-        return None
-    ours, theirs = reference.keypoints[pairs[:, 0]], candidate.keypoints[pairs[:, 1]]
-    has_ours, has_theirs = ours[..., 2] >= 0, theirs[..., 2] >= 0
-    distances = np.linalg.norm(ours[..., :2] - theirs[..., :2], axis=-1)
-    distances = np.where(has_ours != has_theirs, np.inf, np.where(has_ours, distances, -1.0))
-    person, joint = np.unravel_index(int(np.nan_to_num(distances, nan=-1.0).argmax()), distances.shape)
-    points = (theirs if has_theirs[person, joint] else ours)[person, joint]
-    at = float(points[0]), float(points[1])
-    return at if points[2] >= 0 and np.isfinite(at).all() else None
+    sides = np.stack([reference.keypoints[pairs[:, 0]], candidate.keypoints[pairs[:, 1]]])
+    is_present = (sides[..., 2] >= 0) & np.isfinite(sides).all(axis=-1)
+    counted = is_present.any(axis=0)
+    if ambiguous is not None:
+        counted &= ~ambiguous[pairs[:, 1], : counted.shape[1]]
+    if not counted.any():
+        return []
+    distances = np.linalg.norm(sides[0, ..., :2] - sides[1, ..., :2], axis=-1)
+    ranks = np.where(is_present.all(axis=0), distances, np.inf)
+    person, joint = np.unravel_index(int(np.where(counted, ranks, -1.0).argmax()), ranks.shape)
+    points = sides[is_present[:, person, joint], person, joint, :2].tolist()
+    return [(float(x), float(y)) for x, y in points]
 
 
 def _draw_views(worst: WorstInput, shown: Illustrations) -> tuple[Overlay, ...]:

@@ -13,6 +13,7 @@ import pytest
 
 from posedeploy.api.certificate.document import CertificateDocument
 from posedeploy.api.certificate.page import render_page
+from posedeploy.api.certificate.pictures import draw_input
 from posedeploy.api.certificate.writing import build_content
 from posedeploy.api.compared_files import Comparison
 from posedeploy.api.parity_document import PairedPoses
@@ -86,6 +87,29 @@ def test_differences_of_an_input_are_summarized(reference: Poses, candidate: Pos
     assert "NaN" not in page and ">nan" not in page and '"nan' not in page
 
 
+@pytest.mark.parametrize(
+    ("moved", "missing", "ambiguous", "points"),
+    [
+        (10, None, None, [(20, 20), (30, 20)]),
+        (10, 2, None, [(30, 15)]),
+        (10, 2, [[False, False, True]], [(20, 20), (30, 20)]),
+    ],
+)
+def test_the_counted_keypoint_with_the_largest_difference_is_enlarged(
+    moved: float, missing: int | None, ambiguous: list[list[bool]] | None, points: list[tuple[int, int]]
+) -> None:
+    reference, candidate, names = people(), people(missing=missing), ("nose", "left_hip", "right_hip")
+    candidate.keypoints[0, 1, 0] += moved
+    mask = None if ambiguous is None else np.array(ambiguous)
+    pairs = pair_people("a.jpg", reference, candidate, names, mask)
+    worst = WorstInput("a.jpg", IMAGE, 1.0, reference, candidate, pairs, {}, mask)
+    overlay = draw_input(worst, Illustrations((worst,), names, SKELETON), with_image=False).overlay
+    assert overlay is not None and overlay.zoom is not None
+    left, top, side = overlay.zoom
+    assert (left + side / 2, top + side / 2) == tuple(np.mean(points, axis=0))
+    assert all(left < x < left + side and top < y < top + side for x, y in points)
+
+
 @pytest.mark.parametrize("in_3d", [False, True])
 def test_an_input_without_an_image_shows_3d_joints_only(in_3d: bool) -> None:
     page = page_of(report_of(people(in_3d=in_3d), people(in_3d=in_3d), image=None))
@@ -115,6 +139,7 @@ def test_equal_maps_are_named_and_not_drawn() -> None:
     ("value", "text"),
     [
         ({"jitter_px": 0.25, "is_measured": True}, "0.25"),
+        ({"details": {}, "mesh": None}, "<td>\u2013</td>"),
         ([{"stage": "decoding", "passed": False}], "decoding"),
         ([1.5] * 30, "30 in all"),
         ("images prove nothing", "images prove nothing"),
@@ -122,7 +147,7 @@ def test_equal_maps_are_named_and_not_drawn() -> None:
 )
 def test_new_fields_of_the_document_are_shown(value: Any, text: str) -> None:
     page = page_of(report_of(people(), people()), new_field=value)
-    assert "<summary>New field</summary>" in page and text in page
+    assert "<summary>New field</summary>" in page and text in re.sub(r"\s+(?=<)", "", page)
 
 
 POSES = {
