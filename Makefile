@@ -38,6 +38,7 @@ docs: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python tools/bench_costs.py
 	$(BIN)/python tools/bench_decode.py
+	$(BIN)/python tools/bench_parity.py
 
 # The targets share SECONDS; inputs that break the contract are kept in artifacts/fuzz.
 fuzz: $(INSTALLED)

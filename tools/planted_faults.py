@@ -12,10 +12,12 @@ import logging
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.errors import InputError
 from tests.support.planted_faults import diagnose, list_faults, plant
 from tools.command_line import run_tool
@@ -35,7 +37,10 @@ def main() -> int:
         raise InputError(f"{', '.join(parts)}: no fault has this in its name: {', '.join(list_faults())}")
     logging.disable(logging.WARNING)
     print("| planted | found | stage | name | seconds |\n|---|---|---|---|---|")
-    return int(not all([_print_row(name) for name in names]))
+    are_right = [_print_row(name) for name in names]
+    machine = describe_machine()
+    print(f"\n{datetime.now(UTC):%Y-%m-%d}, {machine}, load {machine.load:.1f}")
+    return int(not all(are_right))
 
 
 def _print_row(name: str) -> bool:
