@@ -100,9 +100,8 @@ def _ranking_table(report: BisectReport) -> Table:
             escape(str(each.layer)),
             escape(str(each.layer.source or "")),
             f"{each.error:.1e}",
-            _format(each.caused),
-            _format(each.alone),
-            _format(each.together),
+            # In two lines, so that names of layers have space in a narrow terminal.
+            *(_format(part).replace(", ", ",\n") for part in (each.caused, each.alone, each.together)),
         )
     return table
 
