@@ -5,7 +5,8 @@ A new runtime is one row here, one function in ``convert/``, one class in ``runt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from posedeploy.errors import ArtifactError, ExportError
@@ -23,7 +24,8 @@ class Target:
     which no runtime runs. sidecar_suffixes: those of all files next to the model file that it does not need;
     an export removes those of the previous export. embeds_manifest: the model file contains its manifest.
     precisions: the precisions of exports. free_precisions: those that determine only the weights, so that the
-    runtime chooses the precision of its arithmetic.
+    runtime chooses the precision of its arithmetic. arithmetic: the precision that the float layers of the
+    others need, if it has another name.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Target:
     embeds_manifest: bool = False
     precisions: tuple[str, ...] = ("fp32",)
     free_precisions: tuple[str, ...] = ()
+    arithmetic: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """Return the names of a model file and of the files that it needs."""
@@ -63,7 +66,7 @@ class Runtime:
 
     requirements: the function that returns the ``Requirements`` of an artifact; None if artifacts have none.
     check_device: the function that raises ``DeviceError`` for a device that this machine lacks; None if only
-    loading a model shows that.
+    loading a model shows that. check_arithmetic: the same for a device that lacks a precision.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Runtime:
     devices: tuple[str, ...]
     requirements: str | None = None
     check_device: str | None = None
+    check_arithmetic: str | None = None
 
 
 TARGETS = {
@@ -104,6 +108,7 @@ TARGETS = {
             ("torch", "onnx", "onnxscript", "openvino"),
             precisions=("fp32", "fp16", "bf16", "int8", "mixed"),
             free_precisions=("fp16", "int8"),
+            arithmetic={"mixed": "bf16"},
         ),
         Target(
             "aoti",
@@ -162,6 +167,7 @@ RUNTIMES = {
             "openvino",
             ("cpu", "intel-gpu", "npu", "auto"),
             check_device="posedeploy.runtimes.openvino:check_device",
+            check_arithmetic="posedeploy.runtimes.openvino:check_arithmetic",
         ),
         Runtime(
             "tensorrt",

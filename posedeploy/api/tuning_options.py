@@ -16,7 +16,7 @@ from posedeploy.convert.prepare import prepare
 from posedeploy.devices import normalize_device
 from posedeploy.errors import DeviceError, InputError
 from posedeploy.runtimes.run_options import physical_cores
-from posedeploy.tuning.configurations import ImageSize, Objective, SearchSpace
+from posedeploy.tuning.configurations import ImageSize, Objective, SearchSpace, describe_file
 from posedeploy.types import Hint, Model, ModelSpec, RunOptions
 
 HINTS: dict[Objective, Hint] = {"latency": "latency", "throughput": "throughput", "size": "latency"}
@@ -67,7 +67,7 @@ class TuneOptions:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A target that is not part of a search, and the reason."""
+    """A target that is not part of a search, or one of its files on a runtime, and the reason."""
 
     target: str
     reason: str
@@ -89,12 +89,22 @@ def build_space(spec: ModelSpec, options: TuneOptions) -> tuple[SearchSpace, lis
             by_reason.setdefault(each.reason, []).append(each.target)
         reasons = "; ".join(f"{', '.join(targets)}: {reason}" for reason, targets in by_reason.items())
         raise InputError(f"no target can be tried on `device={options.device}`: {reasons}")
+    files = [
+        *_files(row for row in usable if row.is_default),
+        *_files(row for row in usable if not row.is_default),
+    ]
+    runtimes: dict[tuple[str, str], list[str]] = {}
+    for target, precision in files:
+        runtimes[target, precision] = []
+        for runtime in _runtimes(TARGETS[target], options.device):
+            reason = _explain_missing_arithmetic(TARGETS[target], precision, runtime, options.device)
+            if reason:
+                left_out.append(LeftOut(describe_file(target, precision, runtime.name), reason))
+            else:
+                runtimes[target, precision].append(runtime.name)
     space = SearchSpace(
-        files=[
-            *_files(row for row in usable if row.is_default),
-            *_files(row for row in usable if not row.is_default),
-        ],
-        runtimes={row.name: [each.name for each in _runtimes(row, options.device)] for row in usable},
+        files=[file for file in files if runtimes[file]],
+        runtimes=runtimes,
         input_sizes=_input_sizes(spec, options),
         batches=options.batches or BATCHES[options.objective],
         threads=_thread_counts(options),
@@ -126,6 +136,17 @@ def _explain_missing_device(row: Runtime, device: str) -> str:
         return ""
     try:
         plugins.load(row.check_device)(device)
+    except DeviceError as error:
+        return str(error)
+    return ""
+
+
+def _explain_missing_arithmetic(target: Target, precision: str, row: Runtime, device: str) -> str:
+    """Return the message of a runtime about arithmetic that a file needs and the device lacks; '' if none."""
+    if row.check_arithmetic is None or precision in target.free_precisions:
+        return ""
+    try:
+        plugins.load(row.check_arithmetic)(device, target.arithmetic.get(precision, precision))
     except DeviceError as error:
         return str(error)
     return ""

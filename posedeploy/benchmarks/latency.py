@@ -180,6 +180,13 @@ class Latency:
                 f"{self.label}: the spread is unknown: it needs at least {MIN_RUNS} timed runs, but there "
                 f"are only {len(self.times_s)}; increase `runs`"
             )
+        longest = max(self.times_s)
+        if longest > sum(self.times_s) - longest:
+            return (
+                f"{self.label}: unreliable times: one of {len(self.times_s)} runs took {longest:.3g} s, "
+                "longer than all others together: the machine was suspended, or its clock jumped ahead; run "
+                "again"
+            )
         if self.spread <= MAX_RELATIVE_SPREAD:
             return None
         half = len(self.times_s) // 2

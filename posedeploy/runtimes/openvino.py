@@ -23,7 +23,9 @@ from posedeploy.layer_counts import details_of, summary
 from posedeploy.runtimes import forks
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.openvino_precision import (
+    CAPABILITIES,
     count_layers,
+    has_arithmetic,
     reported_precision,
     set_precision,
 )
@@ -177,6 +179,19 @@ def check_device(device: str) -> None:
         DeviceError: it does not.
     """
     _device(openvino.Core(), device)
+
+
+def check_arithmetic(device: str, precision: str) -> None:
+    """Check that a device has arithmetic in a precision, which a file may require; ``auto`` may choose one.
+
+    Raises:
+        DeviceError: OpenVINO does not have the device on this machine, or reports no such arithmetic for it.
+    """
+    core = openvino.Core()
+    name = _device(core, device)
+    is_optional = precision in CAPABILITIES and precision != "fp32"
+    if is_optional and name != "AUTO" and not has_arithmetic(core, name, precision):
+        raise DeviceError(f"OpenVINO reports no {precision} arithmetic for {name} on this machine")
 
 
 def _device(core: openvino.Core, device: str) -> str:

@@ -50,13 +50,17 @@ def set_precision(
 
 
 def _check_capability(core: openvino.Core, device: str, artifact: Artifact, precision: str) -> None:
-    capabilities = core.get_property(device, properties.device.capabilities)
-    if CAPABILITIES[precision] not in capabilities:
+    if not has_arithmetic(core, device, precision):
         raise DeviceError(
             f"{artifact.path}: exported in {artifact.precision}, which needs {precision} arithmetic, but "
             f"OpenVINO reports none for {device} on this machine; run it on a processor with {precision}, or "
             "export it in fp32"
         )
+
+
+def has_arithmetic(core: openvino.Core, device: str, precision: str) -> bool:
+    """Return whether a device reports arithmetic in a precision."""
+    return CAPABILITIES[precision] in core.get_property(device, properties.device.capabilities)
 
 
 def reported_precision(name: str) -> str:

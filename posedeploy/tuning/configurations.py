@@ -44,9 +44,8 @@ class Configuration:
     def label(self) -> str:
         """A name that no other configuration has: ``openvino bf16, 192x344, 2 threads``."""
         file = self.file
-        is_default = self.runtime == TARGETS[file.target].runtimes[0]
         parts = [
-            f"{file.target} {file.precision}" + ("" if is_default else f" on {self.runtime}"),
+            describe_file(file.target, file.precision, self.runtime),
             "{}x{}".format(*file.input_size) if file.input_size else "",
             f"batch {file.batch}" if file.batch > 1 else "",
             counted(self.threads, "thread") if self.threads else "",
@@ -55,15 +54,21 @@ class Configuration:
         return ", ".join(filter(None, parts))
 
 
+def describe_file(target: str, precision: str, runtime: str) -> str:
+    """Return a file with its runtime, if that is not the default one: ``onnx fp16 on openvino``."""
+    is_default = runtime == TARGETS[target].runtimes[0]
+    return f"{target} {precision}" + ("" if is_default else f" on {runtime}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
     """The values that a search may try. The first value of each axis is that of the first configurations.
 
-    files: (target, precision), the most promising first. runtimes: those of each target. hint: of all.
+    files: (target, precision), the most promising first. runtimes: those of each file. hint: of all.
     """
 
     files: Sequence[tuple[str, str]]
-    runtimes: Mapping[str, Sequence[str]]
+    runtimes: Mapping[tuple[str, str], Sequence[str]]
     input_sizes: Sequence[ImageSize | None] = (None,)
     batches: Sequence[int] = (1,)
     threads: Sequence[int | None] = (None,)
@@ -79,7 +84,7 @@ class SearchSpace:
                 self.hint,
             )
             for target, precision in self.files
-            for runtime in self.runtimes[target]
+            for runtime in self.runtimes[target, precision]
         ]
 
     def neighbors(self, configuration: Configuration) -> Iterator[Configuration]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +22,12 @@ from posedeploy.api.exporting import export
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.convert.recovery import distill
 from posedeploy.errors import ExportError, InputError
+from posedeploy.staging.recovery import PREFIX
 from posedeploy.synthetic import generate_scene
 from posedeploy.types import Model
 
 IMAGES = 16
+ROOT = Path(__file__).parents[2]
 OPTIONS = ExportOptions(precision="int8", recover=5.0, recover_steps=4)
 
 
@@ -96,6 +103,30 @@ def test_ctrl_c_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         export(planted, "openvino", folder, None, replace(OPTIONS, calibration=(photos,)), interrupt)
     assert not folder.exists() and not list(temporary.iterdir())
+
+
+@pytest.mark.slow
+def test_a_killed_export_keeps_the_previous_artifact_and_the_next_write_removes_its_files(
+    tiny: Model, photos: str, tmp_path: Path
+) -> None:
+    folder, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
+    (before,) = export(tiny, "openvino", folder, "a")
+    phases = ("recovering accuracy", "quantizing", "measuring the file")
+    command = [sys.executable, "-W", "ignore", "-m", "tests.staging.kill_recover", folder, photos, *phases]
+    environment = os.environ | {"TMPDIR": str(temporary), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    child = subprocess.run(
+        [*map(str, command)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    results = json.loads(child.stdout)
+    names = sorted([*before.files, manifest.path_of(before.path).name])
+    for phase in phases:
+        assert results[phase]["status"] == -signal.SIGKILL, (tmp_path / "errors").read_text()
+        assert [name for name in results[phase]["after_kill"] if not name.startswith(PREFIX)] == names
+        assert results[phase]["after_write"] == names
+    assert len(results["measuring the file"]["after_kill"]) > len(names), "it was killed too early"
+    assert manifest.read(before.path) == before
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posedeploy.benchmarks.latency import Latency, LoadCost, join_loads
-from posedeploy.types import RuntimeInfo
+from posedeploy.types import RuntimeInfo, Scenario
 
 RUNTIME_INFO = RuntimeInfo("diary", "1", "CPU", "fp32", 1)
 
@@ -114,6 +114,17 @@ def test_a_drift_is_distinguished_from_a_spread(first: float, second: float, sai
     result = _latency(*[first] * 50, *[second] * 50)
     assert result.warning is not None
     assert f"the second half ran {said} than the first: the clock rate or the load changed" in result.warning
+
+
+@pytest.mark.parametrize("scenario", ["single-stream", "offline"])
+def test_a_run_longer_than_all_others_is_reported(scenario: Scenario) -> None:
+    """Without it, the sum of the times, and so the throughput, would be wrong."""
+    result = replace(_latency(*[0.1] * 19, 3600.0), scenario=scenario)
+    assert (result.spread, result.median_ms) == (0.0, 100.0)
+    assert result.warning == (
+        "human.xml: unreliable times: one of 20 runs took 3.6e+03 s, longer than all others together: the "
+        "machine was suspended, or its clock jumped ahead; run again"
+    )
 
 
 def test_a_single_run_is_reported_to_have_no_spread() -> None:

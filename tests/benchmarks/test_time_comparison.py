@@ -59,6 +59,16 @@ def test_equal_networks_are_never_called_slower() -> None:
     assert verdicts["slower"] + verdicts["faster"] <= 0.01 * TRIALS
 
 
+def test_a_clock_that_jumps_ahead_by_an_hour_does_not_change_a_verdict() -> None:
+    stream = np.random.RandomState(5)
+    for slowdown, verdict in ((1.0, "no difference"), (1.05, "slower")):
+        new, old = slowdown * noisy(stream, 0.01, busy=0.0), noisy(stream, 0.01, busy=0.0)
+        before = compare_in_rounds(latency("new", new), latency("old", old))
+        new[7] += 3600
+        after = compare_in_rounds(latency("new", new), latency("old", old))
+        assert (before.verdict, after.verdict) == (verdict, verdict)
+
+
 def test_a_slowdown_of_five_percent_is_detected() -> None:
     assert compared(1.05)["slower"] >= 0.95 * TRIALS
 

@@ -156,6 +156,16 @@ def test_a_clock_that_runs_backwards_is_an_error(clock: str) -> None:
         measure(_candidates([])[:1], runs=2, warm_up=0, clocks=clocks)
 
 
+def test_a_clock_that_jumps_ahead_changes_one_time_of_one_candidate() -> None:
+    readings = iter([*range(11), *range(3611, 3700)])  # an hour within a timed run
+    clocks = Clocks(lambda: float(next(readings)), lambda: 0.0)
+    results = measure(_candidates([])[:2], runs=10, warm_up=0, clocks=clocks)
+    times = [time for result in results for time in result.times_s]
+    assert sorted(times) == [1.0] * 19 + [3601.0]
+    assert [result.median_ms for result in results] == [1e3, 1e3]
+    assert ["its clock jumped ahead" in (result.warning or "") for result in results].count(True) == 1
+
+
 def test_a_run_too_short_for_the_clock_has_the_time_of_one_tick() -> None:
     (result,) = measure(_candidates([])[:1], runs=2, warm_up=0, clocks=Clocks(lambda: 7.0, lambda: 7.0))
     assert result.times_s == result.cpu_times_s == (1e-9, 1e-9)

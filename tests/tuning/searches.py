@@ -118,6 +118,7 @@ def build_search(
     px: Mapping[str, float] = ERRORS_PX,
     runs: Mapping[str, int] | None = None,
     objective: Objective = "latency",
+    deadline: Deadline | None = None,
 ) -> tuple[Search, ExportedFiles]:
     """Return a search over ``px``, the error of each precision, with a budget of 1 px, and its files."""
     files = ExportedFiles(state)
@@ -130,8 +131,9 @@ def build_search(
         objective=objective,
         state=state,
         save=lambda: None,
-        deadline=Deadline(1e6),
+        deadline=deadline or Deadline(1e6),
         on_progress=lambda activity, share: None,
     )
-    space = SearchSpace(files=[("onnx", precision) for precision in px], runtimes={"onnx": ["onnxruntime"]})
+    names = [("onnx", precision) for precision in px]
+    space = SearchSpace(files=names, runtimes={name: ["onnxruntime"] for name in names})
     return Search(space, context, ExitStack()), files

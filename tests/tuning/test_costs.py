@@ -18,6 +18,13 @@ def test_a_cost_does_not_depend_on_the_load_of_its_rounds() -> None:
     assert costs[0].rounds == 10
 
 
+def test_a_clock_that_jumps_ahead_in_one_run_does_not_change_the_cost() -> None:
+    baseline, times = {0: [0.04] * 20}, {0: [0.02] * 19 + [3600.0]}
+    cost = measure_cost(times, baseline)
+    assert cost is not None and cost.interval is not None
+    assert (cost.speedup, cost.interval[0]) == pytest.approx((2.0, 2.0))
+
+
 def test_a_few_rounds_have_no_interval() -> None:
     cost = measure_cost({0: [0.02] * 5}, {0: [0.04] * 5})
     assert cost is not None

@@ -78,6 +78,17 @@ def test_candidates_over_budget_are_not_exported_again(state: State) -> None:
     assert len(state.blocks) == 1
 
 
+def test_a_clock_that_jumps_ahead_ends_a_search_that_the_next_call_completes(state: State) -> None:
+    readings = iter([*range(4), *range(10**7, 10**7 + 999)])
+    search, _ = build_search(state, deadline=Deadline(1e6, lambda: float(next(readings))))
+    search.run()
+    assert search.not_tried and search.times_of("onnx fp32") and not search.failed
+    again, _ = build_search(state)
+    again.run()
+    assert not again.not_tried and not again.failed
+    assert all(again.times_of(f"onnx {precision}") for precision in ("fp32", "fp16", "bf16"))
+
+
 def test_a_candidate_that_fails_while_it_is_timed_is_a_failed_row(state: State, tmp_path: Path) -> None:
     search, files = build_search(state, {"fp32": 2.0, "fp16": 0.1}, {"fp16": 7})
     search.run()
