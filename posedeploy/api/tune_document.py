@@ -18,6 +18,10 @@ AXES: dict[Objective, str] = {
 }
 
 
+NOT_TRIED = "not tried"
+"""The status of a candidate for which the time was too short."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TuneError:
     """The error of a candidate: its share of the budget; None is infinite."""
@@ -77,6 +81,27 @@ class TuneDocument:
     def title(self) -> str:
         """The checkpoint and the device."""
         return f"{self.settings['checkpoint'].partition(' (')[0]} on {self.device}"
+
+    @property
+    def tried(self) -> list[TuneCandidate]:
+        """The measured candidates, the cheapest first, and then those that failed."""
+        rows = [row for row in self.results if row.status != NOT_TRIED]
+        costs = {"latency": 1, "size": 1, "throughput": -1}
+
+        def rank(row: TuneCandidate) -> tuple[bool, float]:
+            cost = row.shown_cost(self.objective)
+            return row.status != "measured" or cost is None, costs[self.objective] * (cost or 0.0)
+
+        return sorted(rows, key=rank)
+
+    @property
+    def not_tried(self) -> dict[str, list[str]]:
+        """The labels of the candidates that were not tried, by reason."""
+        labels: dict[str, list[str]] = {}
+        for row in self.results:
+            if row.status == NOT_TRIED:
+                labels.setdefault(row.reason, []).append(row.label)
+        return labels
 
     @property
     def plot(self) -> str:

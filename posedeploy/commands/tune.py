@@ -81,7 +81,9 @@ def _unmatched(poses: PoseComparison) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%" if share < 100 else ">9999%"
+    if share >= 100:
+        return ">9999%"
+    return f"{100 * share:.3g}%" if share < 10 else f"{100 * share:.0f}%"
 
 
 def _percents(low: float, high: float) -> str:

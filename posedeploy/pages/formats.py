@@ -42,7 +42,7 @@ def error_in_text(value: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """Format a share from 0 to 1 in percent: ``1.4%``."""
-    return _format(share, lambda number: f"{100 * number:.3g}%")
+    return _format(share, lambda number: f"{100 * number:{'.3g' if number < 10 else '.0f'}}%")
 
 
 def scientific(value: float | None) -> str:

@@ -87,7 +87,10 @@ def test_a_search_is_shown_with_its_plot_and_all_candidates(search: Path, done: 
     assert "openvino int8 ★ 180% 10.0 8.00x 16.5 MB over budget" in text
     assert "openvino fp32 - 40.0 2.00x 16.5 MB over budget" in text
     assert "onnx fp16 precision=fp16 : no 10% 50.0 1.60x 16.5 MB failed" in text
-    assert "onnx <b>fp32</b> the time limit was reached - - - - not tried" in text
+    assert "Not tried, because the time limit was reached: onnx <b>fp32</b>." in text
+    table = text[text.index("Candidate Error") :]
+    labels = ("openvino int8", "openvino bf16", "openvino fp32", "onnx fp16")  # by time, then the failed one
+    assert sorted(labels, key=table.index) == list(labels)
     assert page.source.count("<svg") == 1 and "<b>" not in page.source
 
 
