@@ -66,7 +66,8 @@ def _check_finite(model: openvino.Model, calibration: CalibrationSet, precision:
     outputs = {result.input_value(0).get_node().get_friendly_name() for result in observed.get_results()}
     layers = float_layers.find_layers(observed) - outputs
     nodes = [node for node in observed.get_ordered_ops() if node.get_friendly_name() in layers]
-    names = [tensor.any_name for tensor in observed.outputs] + [node.get_friendly_name() for node in nodes]
+    ports = [result.input_value(0) for result in observed.get_results()] + [node.output(0) for node in nodes]
+    names = [min(port.get_names(), default=port.get_node().get_friendly_name()) for port in ports]
     observed.add_outputs([node.output(0) for node in nodes])
     fp32 = {properties.hint.inference_precision: "f32"}  # the default can be lower
     compiled = openvino.Core().compile_model(observed, "CPU", fp32)

@@ -24,7 +24,7 @@ IMAGES = 16
 SAMPLE_SIZE = 96, 160
 
 
-def load(name: str, folder: Path) -> Model:
+def model_of(name: str, folder: Path) -> Model:
     if name == "sample":
         return load_sample()
     if name in CROPS:
@@ -37,7 +37,7 @@ def load(name: str, folder: Path) -> Model:
 @pytest.fixture(scope="module")
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Graphs]:
     """A network, and its ONNX graph after the first export."""
-    return load(request.param, tmp_path_factory.mktemp("network")), {}
+    return model_of(request.param, tmp_path_factory.mktemp("network")), {}
 
 
 THREADS = 2
