@@ -204,18 +204,10 @@ def test_bundled_published_networks_become_engines(name: str, precision: str, tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(BUNDLED_CASES) - {"gtrs-human36"}))
-def test_published_networks_become_engines(
-    name: str, precision: str, reference: Path, tmp_path: Path
-) -> None:
-    _published(Case(reference / "cases" / name), precision, tmp_path)
-
-
-@pytest.mark.slow
-def test_gtrs_becomes_an_fp16_engine(reference: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(BUNDLED_CASES)))
+def test_published_networks_become_fp16_engines(name: str, reference: Path, tmp_path: Path) -> None:
     # The ONNX export takes most of the time, and the FP16 graph is made from the FP32 one.
-    _published(Case(reference / "cases" / "gtrs-human36"), "fp16", tmp_path)
+    _published(Case(reference / "cases" / name), "fp16", tmp_path)
 
 
 def _published(case: Case, precision: str, folder: Path) -> None:
