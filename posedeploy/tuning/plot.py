@@ -13,6 +13,8 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 24, 70, 60
 """The margins around the plot area, in px."""
 LINE_PX, CHARACTER_PX = 15, 6.2
 """The height of a label, and the mean width of a character in it."""
+RADIUS_PX = 7
+"""The radius of the largest mark."""
 COLORS = {"winner": "#b42318", "front": "#1d4ed8", "within": "#1d4ed8", "over budget": "#6b7280"}
 
 
@@ -109,14 +111,17 @@ def _front(points: Sequence[PlotPoint], x: Axis, y: Axis) -> str:
 
 
 def _mark(point: PlotPoint, x: Axis, y: Axis) -> str:
-    radius = 7 if point.is_winner else 5
+    radius = RADIUS_PX if point.is_winner else 5
     tip = f"{point.label}: {point.x:.4g}, {point.y:.3g}% of the budget"
     return _circle(x.at(point.x), y.at(point.y), point.color, radius, is_filled=point.y <= 100, tip=tip)
 
 
 def _labels(points: Sequence[PlotPoint], x: Axis, y: Axis) -> Iterator[str]:
-    """Yield the labels of the front and the winner, moved up where they would cover each other."""
-    placed: list[tuple[float, float, float]] = []  # left, right, baseline
+    """Yield the labels of the front and the winner, moved up where they would cover each other or a point."""
+    placed = [  # left, right, baseline
+        (x.at(point.x) - RADIUS_PX, x.at(point.x) + RADIUS_PX, y.at(point.y) + RADIUS_PX / 2)
+        for point in points
+    ]
     named = [point for point in points if point.is_on_front or point.is_winner]
     for point in sorted(named, key=lambda point: (point.y, point.x)):
         length = CHARACTER_PX * len(point.label)

@@ -59,3 +59,16 @@ def test_labels_do_not_cover_each_other() -> None:
     ]
     assert len(baselines) == 4
     assert min(b - a for a, b in zip(sorted(baselines), sorted(baselines)[1:], strict=False)) >= 15
+
+
+def test_labels_do_not_cover_points() -> None:
+    named = PlotPoint("candidate", 10.0, 50.0, is_on_front=True)
+    around = [PlotPoint("other", x, 60.0) for x in (10.5, 11.0, 11.5)]
+    document = draw(named, *around, PlotPoint("far", 30.0, 0.1))
+    (label,) = (each for each in document.iter(f"{SVG}text") if each.text == "candidate")
+    (start, baseline) = float(label.attrib["x"]), float(label.attrib["y"])
+    for circle in document.iter(f"{SVG}circle"):
+        x, y, radius = (float(circle.attrib[name]) for name in ("cx", "cy", "r"))
+        if y > 60:  # below the legend
+            is_beside = x + radius < start or x - radius > start + 6.2 * len("candidate")
+            assert is_beside or y + radius < baseline - 9 or y - radius > baseline - 1
