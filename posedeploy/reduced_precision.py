@@ -44,6 +44,13 @@ SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
     )
 )  # fmt: skip
 """Functions that always compute in FP32."""
+PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
+    (
+        torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__, torch.mm, Tensor.mm, torch.bmm,
+        Tensor.bmm, torch.addmm, Tensor.addmm, torch.baddbmm, Tensor.baddbmm, torch.einsum,
+    )
+)  # fmt: skip
+"""Products of matrices, whose operands have the precision of the operations before them."""
 NORMS = frozenset((functional.batch_norm, torch.batch_norm))
 """Functions that accept a reduced input with FP32 statistics."""
 
@@ -54,16 +61,25 @@ class ReducedPrecision(nn.Module):
     channels_last: store the weights of convolutions in that memory format, which is faster on a GPU once
     BatchNorm is folded into them, as exports do. emulated: round the inputs, weights and outputs of layers
     and compute in FP32. The results equal the reduced precision except for the order of sums. PyTorch's FP16
-    kernels are much slower on processors without FP16 arithmetic.
+    kernels are much slower on processors without FP16 arithmetic. everywhere: cast the inputs, and let
+    operations on results in both precisions compute in the reduced one, as a graph does whose constants are
+    all cast; only ``SENSITIVE`` functions compute in FP32.
     """
 
     def __init__(
-        self, network: nn.Module, precision: str, *, channels_last: bool = True, emulated: bool = False
+        self,
+        network: nn.Module,
+        precision: str,
+        *,
+        channels_last: bool = True,
+        emulated: bool = False,
+        everywhere: bool = False,
     ) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
         self.dtype = DTYPES[precision]
         self.emulated = emulated
+        self.everywhere = everywhere
         for module in self.network.modules():
             if type(module) in WITH_WEIGHTS and not emulated:
                 module.to(self.dtype)
@@ -71,7 +87,9 @@ class ReducedPrecision(nn.Module):
             to_channels_last(self.network)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        with _Casting(self.dtype, self.emulated):
+        if self.everywhere:
+            inputs = _cast(inputs, torch.float32, self.dtype)
+        with _Casting(self.dtype, self.emulated, self.everywhere):
             outputs = flat(self.network(*inputs))
         return tuple(output.float() if output.dtype == self.dtype else output for output in outputs)
 
@@ -86,10 +104,11 @@ def to_channels_last(network: nn.Module) -> None:
 class _Casting(TorchFunctionMode):
     """A mode that casts the arguments of torch functions by the tables above."""
 
-    def __init__(self, dtype: torch.dtype, emulated: bool) -> None:
+    def __init__(self, dtype: torch.dtype, emulated: bool, everywhere: bool) -> None:
         super().__init__()
         self.dtype = dtype
         self.emulated = emulated
+        self.everywhere = everywhere
 
     def __torch_function__(
         self,
@@ -99,16 +118,32 @@ class _Casting(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func in LAYERS and self.emulated:
+        if self.emulated and self._is_layer(func, (args, kwargs)):
             rounded = _cast(_cast((args, kwargs), torch.float32, self.dtype), self.dtype, torch.float32)
             return func(*rounded[0], **rounded[1]).to(self.dtype)
         if func in LAYERS:
-            return func(*_cast(args, torch.float32, self.dtype), **_cast(kwargs, torch.float32, self.dtype))
+            return self._call(func, args, kwargs, torch.float32, self.dtype)
         if func is functional.prelu or func is torch.prelu:  # the slope must have the dtype of the input
             return func(args[0], *_cast(args[1:], torch.float32, args[0].dtype), **kwargs)
-        if func in SENSITIVE or (self._is_mixed((args, kwargs)) and not _keeps_mixed(func)):
-            return func(*_cast(args, self.dtype, torch.float32), **_cast(kwargs, self.dtype, torch.float32))
+        if func in SENSITIVE:
+            return self._call(func, args, kwargs, self.dtype, torch.float32)
+        if self._is_mixed((args, kwargs)) and not _keeps_mixed(func):
+            precisions = (torch.float32, self.dtype) if self.everywhere else (self.dtype, torch.float32)
+            return self._call(func, args, kwargs, *precisions)
         return func(*args, **kwargs)
+
+    @staticmethod
+    def _call(
+        func: Callable[..., Any], args: Any, kwargs: Any, origin: torch.dtype, dtype: torch.dtype
+    ) -> Any:
+        return func(*_cast(args, origin, dtype), **_cast(kwargs, origin, dtype))
+
+    def _is_layer(self, func: Callable[..., Any], values: object) -> bool:
+        """Return whether a function computes in the reduced precision: a layer, or everywhere also a product
+        with results of the reduced precision."""
+        if not self.everywhere or func not in PRODUCTS:
+            return func in LAYERS
+        return any(tensor.dtype == self.dtype for tensor in _tensors(values))
 
     def _is_mixed(self, values: object) -> bool:
         dtypes = {tensor.dtype for tensor in _tensors(values)}

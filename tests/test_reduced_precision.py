@@ -107,13 +107,40 @@ def test_convolutions_store_their_weights_channels_last() -> None:
 
 @pytest.mark.parametrize("make", [Expectation, Mixing])
 @pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("everywhere", [False, True])
 def test_emulation_equals_the_reduced_precision_except_for_the_order_of_sums(
-    make: Callable[[], nn.Module], precision: str
+    make: Callable[[], nn.Module], precision: str, everywhere: bool
 ) -> None:
     network = _eval(make)
     data = torch.rand(1, 3, 64, 64) if make is Expectation else torch.randn(2, 3, 8)
-    real, emulated = (ReducedPrecision(network, precision, emulated=kind)(data) for kind in (False, True))
+    real, emulated = (
+        ReducedPrecision(network, precision, emulated=kind, everywhere=everywhere)(data)
+        for kind in (False, True)
+    )
     exact = flat(network(data))
     for actual, expected, fp32 in zip(emulated, real, exact, strict=True):
         assert (actual - expected).abs().max() < 2 * STEP[precision] * expected.abs().max()
         assert (actual - fp32).abs().max() > 0
+
+
+def test_constants_and_sums_are_rounded_everywhere_except_after_sensitive_functions() -> None:
+    class Constants(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("neighbors", torch.rand(3, 3))
+
+        neighbors: Tensor
+
+        def forward(self, data: Tensor) -> tuple[Tensor, Tensor]:
+            return self.neighbors @ data + self.neighbors, torch.exp(data) @ self.neighbors
+
+    network = _eval(Constants)
+    data = torch.rand(3, 3)
+    products, sums = ReducedPrecision(network, "fp16", emulated=True, everywhere=True)(data)
+
+    def rounded(array: Tensor) -> Tensor:
+        return array.half().float()
+
+    neighbors, exact = rounded(network.neighbors), rounded(data)  # type: ignore[arg-type]
+    assert torch.equal(products, rounded(rounded(neighbors @ exact) + neighbors))
+    assert torch.equal(sums, torch.exp(exact) @ network.neighbors)  # type: ignore[operator]

@@ -96,13 +96,19 @@ class NoiseMeasurement:
                 images.append(compare_image(decode, *sides, placement, self.case.tolerance, bounds))
         return PoseParity(tuple(images))
 
+    @property
+    def _is_cast_everywhere(self) -> bool:
+        """Whether the candidate computes more than layers in the precision, as FP16 ONNX graphs do."""
+        return self.case.candidate.runtime_info.runtime == "onnxruntime"
+
     @contextmanager
     def _open(self) -> Iterator[CachingRunner]:
         """Open PyTorch in the precision."""
         with (
             _convert_errors(self.model),
             self.runners.open(
-                *_in_precision(self.model, self.options, self.precision), self.precision
+                *_in_precision(self.model, self.options, self.precision, self._is_cast_everywhere),
+                self.precision,
             ) as runner,
         ):
             yield runner
@@ -124,13 +130,17 @@ def _convert_errors(model: Model) -> Iterator[None]:
         raise UnmeasurableError(reason) from error
 
 
-def _in_precision(model: Model, options: RunOptions, precision: str) -> tuple[Model, RunOptions]:
+def _in_precision(
+    model: Model, options: RunOptions, precision: str, everywhere: bool
+) -> tuple[Model, RunOptions]:
     """Return the network and the options to run it in a precision on PyTorch.
 
     PyTorch's runner on the CPU has FP32 only, so the network itself casts there.
     """
     if options.device == "cpu" and precision in DTYPES:
         network = model.export_form or model.module
-        module = ReducedPrecision(network, precision, channels_last=False, emulated=True).eval()
+        module = ReducedPrecision(
+            network, precision, channels_last=False, emulated=True, everywhere=everywhere
+        ).eval()
         return replace(model, module=module), options
     return model, replace(options, precision=cast(Precision, precision))
