@@ -67,6 +67,8 @@ class Runtime:
     requirements: the function that returns the ``Requirements`` of an artifact; None if artifacts have none.
     check_device: the function that raises ``DeviceError`` for a device that this machine lacks; None if only
     loading a model shows that. check_arithmetic: the same for a device that lacks a precision.
+    casts_constants: whether all constants of a network in a reduced precision have it, not only weights of
+    layers.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Runtime:
     requirements: str | None = None
     check_device: str | None = None
     check_arithmetic: str | None = None
+    casts_constants: bool = False
 
 
 TARGETS = {
@@ -159,7 +162,11 @@ RUNTIMES = {
             "posedeploy.aoti_package.build:requirements_of",
         ),
         Runtime(
-            "onnxruntime", "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner", "onnxruntime", ("cpu", "cuda")
+            "onnxruntime",
+            "posedeploy.runtimes.onnxruntime:OnnxRuntimeRunner",
+            "onnxruntime",
+            ("cpu", "cuda"),
+            casts_constants=True,
         ),
         Runtime(
             "openvino",

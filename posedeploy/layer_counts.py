@@ -41,6 +41,14 @@ def torch_precision(dtype: object) -> str:
     return TORCH_PRECISIONS.get(name, name)
 
 
+def in_tf32(counts: Counts) -> Counts:
+    """Return the layers of a network whose FP32 layers run in TF32."""
+    return {
+        kind: Counter({"tf32" if name == "fp32" else name: number for name, number in numbers.items()})
+        for kind, numbers in counts.items()
+    }
+
+
 def summary(counts: Counts) -> str:
     """Return the precisions in one name, such as ``fp32`` or ``fp32+int8``; empty if unknown."""
     return "+".join(sorted({name for numbers in counts.values() for name in numbers}))

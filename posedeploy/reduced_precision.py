@@ -61,9 +61,9 @@ class ReducedPrecision(nn.Module):
     channels_last: store the weights of convolutions in that memory format, which is faster on a GPU once
     BatchNorm is folded into them, as exports do. emulated: round the inputs, weights and outputs of layers
     and compute in FP32. The results equal the reduced precision except for the order of sums. PyTorch's FP16
-    kernels are much slower on processors without FP16 arithmetic. everywhere: cast the inputs, and let
-    operations on results in both precisions compute in the reduced one, as a graph does whose constants are
-    all cast; only ``SENSITIVE`` functions compute in FP32.
+    kernels are much slower on processors without FP16 arithmetic. everywhere: also cast the inputs, and
+    parameters and buffers that other operations combine with results in the reduced precision, as in a graph
+    whose constants are all cast.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class ReducedPrecision(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.everywhere:
             inputs = _cast(inputs, torch.float32, self.dtype)
-        with _Casting(self.dtype, self.emulated, self.everywhere):
+        constants = [*self.network.parameters(), *self.network.buffers()] if self.everywhere else []
+        with _Casting(self.dtype, self.emulated, constants):
             outputs = flat(self.network(*inputs))
         return tuple(output.float() if output.dtype == self.dtype else output for output in outputs)
 
@@ -104,11 +105,16 @@ def to_channels_last(network: nn.Module) -> None:
 class _Casting(TorchFunctionMode):
     """A mode that casts the arguments of torch functions by the tables above."""
 
-    def __init__(self, dtype: torch.dtype, emulated: bool, everywhere: bool) -> None:
+    def __init__(self, dtype: torch.dtype, emulated: bool, constants: Iterable[Tensor]) -> None:
+        """
+        Args:
+            constants: parameters and buffers that are cast where an operation combines them, or results of
+                operations on them alone, with tensors in the reduced precision.
+        """
         super().__init__()
         self.dtype = dtype
         self.emulated = emulated
-        self.everywhere = everywhere
+        self.constants = {id(tensor): tensor for tensor in constants}
 
     def __torch_function__(
         self,
@@ -118,6 +124,17 @@ class _Casting(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if not self.constants:
+            return self._compute(func, args, kwargs)
+        tensors = list(_tensors((args, kwargs)))
+        if any(tensor.dtype == self.dtype for tensor in tensors) and func not in SENSITIVE:
+            args, kwargs = self._cast_constants((args, kwargs))
+        result = self._compute(func, args, kwargs)
+        if tensors and all(id(tensor) in self.constants for tensor in tensors):
+            self.constants |= {id(tensor): tensor for tensor in _tensors(result)}
+        return result
+
+    def _compute(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if self.emulated and self._is_layer(func, (args, kwargs)):
             rounded = _cast(_cast((args, kwargs), torch.float32, self.dtype), self.dtype, torch.float32)
             return func(*rounded[0], **rounded[1]).to(self.dtype)
@@ -125,12 +142,23 @@ class _Casting(TorchFunctionMode):
             return self._call(func, args, kwargs, torch.float32, self.dtype)
         if func is functional.prelu or func is torch.prelu:  # the slope must have the dtype of the input
             return func(args[0], *_cast(args[1:], torch.float32, args[0].dtype), **kwargs)
-        if func in SENSITIVE:
+        if func in SENSITIVE or (self._is_mixed((args, kwargs)) and not _keeps_mixed(func)):
             return self._call(func, args, kwargs, self.dtype, torch.float32)
-        if self._is_mixed((args, kwargs)) and not _keeps_mixed(func):
-            precisions = (torch.float32, self.dtype) if self.everywhere else (self.dtype, torch.float32)
-            return self._call(func, args, kwargs, *precisions)
         return func(*args, **kwargs)
+
+    def _cast_constants(self, values: Any) -> Any:
+        """Return nested containers with every constant in the reduced precision."""
+        if isinstance(values, Tensor):
+            return (
+                values.to(self.dtype)
+                if values.is_floating_point() and id(values) in self.constants
+                else values
+            )
+        if isinstance(values, tuple | list):
+            return type(values)(map(self._cast_constants, values))
+        if isinstance(values, dict):
+            return {key: self._cast_constants(value) for key, value in values.items()}
+        return values
 
     @staticmethod
     def _call(
@@ -139,11 +167,11 @@ class _Casting(TorchFunctionMode):
         return func(*_cast(args, origin, dtype), **_cast(kwargs, origin, dtype))
 
     def _is_layer(self, func: Callable[..., Any], values: object) -> bool:
-        """Return whether a function computes in the reduced precision: a layer, or everywhere also a product
-        with results of the reduced precision."""
-        if not self.everywhere or func not in PRODUCTS:
+        """Return whether a function computes in the reduced precision: a layer, or with constants that are
+        cast also a product of tensors in it."""
+        if not self.constants or func not in PRODUCTS:
             return func in LAYERS
-        return any(tensor.dtype == self.dtype for tensor in _tensors(values))
+        return all(tensor.dtype == self.dtype for tensor in _tensors(values))
 
     def _is_mixed(self, values: object) -> bool:
         dtypes = {tensor.dtype for tensor in _tensors(values)}

@@ -123,7 +123,7 @@ def test_emulation_equals_the_reduced_precision_except_for_the_order_of_sums(
         assert (actual - fp32).abs().max() > 0
 
 
-def test_constants_and_sums_are_rounded_everywhere_except_after_sensitive_functions() -> None:
+def test_products_with_constants_are_rounded_except_after_sensitive_functions() -> None:
     class Constants(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -132,15 +132,17 @@ def test_constants_and_sums_are_rounded_everywhere_except_after_sensitive_functi
         neighbors: Tensor
 
         def forward(self, data: Tensor) -> tuple[Tensor, Tensor]:
-            return self.neighbors @ data + self.neighbors, torch.exp(data) @ self.neighbors
+            product = self.neighbors.t() @ data + self.neighbors
+            return product, torch.exp(data) @ self.neighbors, torch.softmax(data, 1) @ product
 
     network = _eval(Constants)
     data = torch.rand(3, 3)
-    products, sums = ReducedPrecision(network, "fp16", emulated=True, everywhere=True)(data)
+    products, sums, means = ReducedPrecision(network, "fp16", emulated=True, everywhere=True)(data)
 
     def rounded(array: Tensor) -> Tensor:
         return array.half().float()
 
     neighbors, exact = rounded(network.neighbors), rounded(data)  # type: ignore[arg-type]
-    assert torch.equal(products, rounded(rounded(neighbors @ exact) + neighbors))
+    assert torch.equal(products, rounded(rounded(neighbors.t() @ exact) + neighbors))
     assert torch.equal(sums, torch.exp(exact) @ network.neighbors)  # type: ignore[operator]
+    assert torch.equal(means, torch.softmax(exact, 1) @ products)

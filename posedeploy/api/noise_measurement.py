@@ -10,6 +10,7 @@ from typing import cast
 from posedeploy.api.parity_case import ParityCase
 from posedeploy.api.parity_inputs import ParityInputs
 from posedeploy.api.reference_runners import ReferenceRunners
+from posedeploy.backends import RUNTIMES
 from posedeploy.benchmarks.ambiguity import bound_noise, compare_image
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.image_comparison import select_image
@@ -96,19 +97,15 @@ class NoiseMeasurement:
                 images.append(compare_image(decode, *sides, placement, self.case.tolerance, bounds))
         return PoseParity(tuple(images))
 
-    @property
-    def _is_cast_everywhere(self) -> bool:
-        """Whether the candidate computes more than layers in the precision, as FP16 ONNX graphs do."""
-        return self.case.candidate.runtime_info.runtime == "onnxruntime"
-
     @contextmanager
     def _open(self) -> Iterator[CachingRunner]:
         """Open PyTorch in the precision."""
+        runtime = RUNTIMES.get(self.case.candidate.runtime_info.runtime)  # None for servers and phones
+        everywhere = runtime is not None and runtime.casts_constants
         with (
             _convert_errors(self.model),
             self.runners.open(
-                *_in_precision(self.model, self.options, self.precision, self._is_cast_everywhere),
-                self.precision,
+                *_in_precision(self.model, self.options, self.precision, everywhere), self.precision
             ) as runner,
         ):
             yield runner

@@ -27,7 +27,7 @@ from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export import Converter, Recover
 from posedeploy.convert.export_options import QUANTIZED, ExportOptions
 from posedeploy.convert.layer_choice import write_all_quantized
-from posedeploy.convert.prepare import Prepared
+from posedeploy.convert.prepare import Graphs, Prepared
 from posedeploy.convert.recovery.distill import SEED, Schedule, Trained
 from posedeploy.convert.recovery.recover import METHOD, recover
 from posedeploy.errors import InputError
@@ -52,6 +52,7 @@ class Recovery:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._trained: Trained | None = None
+        self._graphs: Graphs = {}  # of the trained network
         self._held_out: HeldOutInputs | None = None
 
     def convert(
@@ -80,7 +81,7 @@ class Recovery:
             assert minutes is not None, "convert is only called with recover"
             schedule = Schedule(60 * minutes, prepared.options.recover_steps)
             self._trained = recover(prepared, training, validation, schedule)
-        trained = prepared.with_module(self._trained.network)
+        trained = prepared.with_module(self._trained.network, self._graphs)
         with ExitStack() as opened:
             # In the folder of the export, where the next export removes the files of a killed one.
             folder = tempfile.TemporaryDirectory(prefix="trials-", dir=path.parent)

@@ -61,7 +61,8 @@ class ModelFiles:
         self._folder = folder / CANDIDATES
         self._on_progress = on_progress
         self._has_warned = False  # of the calibration set
-        self._graphs: Graphs = {}
+        self._graphs: Graphs = {}  # of one shape, since each has all weights
+        self._shape: tuple[object, ...] = ()
         self._longest_s = 0.0
 
     def name_of(self, file: ModelFile) -> str:
@@ -126,6 +127,10 @@ class ModelFiles:
     def _export(self, file: ModelFile) -> Artifact:
         options = self._export_options(file)
         stem = self._stem_of(file)
+        shape = file.input_size, file.batch
+        if shape != self._shape:
+            self._graphs.clear()
+            self._shape = shape
         self._on_progress(f"exporting {stem} to {file.target}", None)
         is_quantized = file.precision in QUANTIZED
         level = logging.ERROR if is_quantized and self._has_warned else logging.WARNING

@@ -67,26 +67,29 @@ class TuneOptions:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A target that is not part of a search, or one of its files on a runtime, and the reason."""
+    """A target that is not part of a search, or one of its files on a runtime, and the reason.
 
-    target: str
+    name: ``tensorrt``, or ``onnx fp16 on openvino``.
+    """
+
+    name: str
     reason: str
 
 
 def build_space(spec: ModelSpec, options: TuneOptions) -> tuple[SearchSpace, list[LeftOut]]:
-    """Return what a search for this network may try on this machine, and the targets that it leaves out.
+    """Return what a search for this network may try on this machine, and what it leaves out.
 
     Raises:
         InputError: no target is left.
     """
     rows = sorted((TARGETS[name] for name in options.targets or TARGETS), key=lambda row: not row.is_default)
     left_out = [LeftOut(row.name, reason) for row in rows if (reason := _why_left_out(row, options.device))]
-    names = {each.target for each in left_out}
+    names = {each.name for each in left_out}
     usable = [row for row in rows if row.name not in names]
     if not usable:
         by_reason: dict[str, list[str]] = {}
         for each in left_out:
-            by_reason.setdefault(each.reason, []).append(each.target)
+            by_reason.setdefault(each.reason, []).append(each.name)
         reasons = "; ".join(f"{', '.join(targets)}: {reason}" for reason, targets in by_reason.items())
         raise InputError(f"no target can be tried on `device={options.device}`: {reasons}")
     files = [

@@ -184,8 +184,8 @@ class Latency:
         if longest > sum(self.times_s) - longest:
             return (
                 f"{self.label}: unreliable times: one of {len(self.times_s)} runs took {longest:.3g} s, "
-                "longer than all others together: the machine was suspended, or its clock jumped ahead; run "
-                "again"
+                "longer than all others together: it was interrupted, by another program, a paused virtual "
+                "machine or a jump of the clock; run again"
             )
         if self.spread <= MAX_RELATIVE_SPREAD:
             return None

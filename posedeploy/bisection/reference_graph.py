@@ -59,7 +59,7 @@ class ReferenceGraph:
         self.outputs: tuple[str, ...] = tuple(
             node.name for node in (results if isinstance(results, Sequence) else [results])
         )
-        self.sorted_rows = find_sorted_rows(nodes)
+        self.sorted_rows = find_sorted_rows(self._program.graph.nodes)
         self._names = frozenset(names)
 
     def run(self, arithmetic: Arithmetic, visit: Visit = lambda name, result: result) -> tuple[Tensor, ...]:

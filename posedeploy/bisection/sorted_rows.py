@@ -1,12 +1,12 @@
-"""The rows that a network selects by the order of sorted values, such as the best candidates.
+"""The rows that a network puts in the order of sorted values, such as the best candidates.
 
-Rounding can make two of the sorted values equal or exchange them. So two correct results can have the rows in
-another order, and ``topk`` can select another one of the rows with nearly the lowest selected value.
+Rounding can make two sorted values equal or exchange them, so two correct results can have these rows in
+another order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,51 +19,62 @@ from posedeploy.bisection.arithmetic import operator_name
 from posedeploy.bisection.segments import Segment
 from posedeploy.types import Array
 
-SORTS = frozenset({"topk", "sort", "argsort"})
+SORTS = frozenset({"topk", "sort"})
+"""Operators that return sorted values, and their indices."""
 
 
 @dataclass(frozen=True)
 class SortedRows:
-    """The rows that an operation selects.
+    """The rows that an operation puts in order.
 
-    count: their number, the length of an axis of its result. best: the names of operations, one of which has
-    the values of the selected rows, the best first; empty if all rows are selected.
+    count: their number. values: the name of the operation that has the sorted values.
     """
 
     count: int
-    best: frozenset[str]
+    values: str
 
 
 def find_sorted_rows(nodes: Iterable[fx.Node]) -> dict[str, SortedRows]:
-    """Return the rows of each operation that uses the indices of sorted values."""
+    """Return the rows of each operation that uses the indices of one sort."""
+    sorts: dict[fx.Node, set[fx.Node]] = {}
+    """The sorts whose indices a node returns, also after operations on integers."""
     rows = {}
     for node in nodes:
-        for source in node.all_input_nodes:
-            sorts = set(_find_sorts(source))
-            count = source.meta["val"].numel() if sorts else None
-            if isinstance(count, int):  # else it depends on values, and so does the shape of the result
-                topk = (each for each in sorts if operator_name(each.target) == "topk")
-                best = frozenset(user.name for each in topk for user in each.users)
-                rows[node.name] = SortedRows(count, best)
+        used = set().union(*(sorts.get(source, set()) for source in node.all_input_nodes))
+        if _is_integer(node):
+            own = {node.all_input_nodes[0]} if _returns_indices(node) else set()
+            sorts[node] = used | own
+        elif len(used) == 1:
+            [sort] = used
+            values = [user.name for user in sort.users if user.args[1:] == (0,)]
+            count = _length(sort)
+            if values and count is not None:
+                rows[node.name] = SortedRows(count, values[0])
     return rows
 
 
-def _find_sorts(node: fx.Node) -> Iterator[fx.Node]:
-    """Yield the sorts whose indices a node returns, also after operations on integers."""
+def _is_integer(node: fx.Node) -> bool:
     value = node.meta.get("val")
-    if not isinstance(value, Tensor) or value.dtype != torch.int64:
-        return
-    for source in (node, *node.all_input_nodes):
-        if operator_name(source.target) in SORTS:
-            yield source
-        elif source is not node:
-            yield from _find_sorts(source)
+    return isinstance(value, Tensor) and value.dtype == torch.int64
+
+
+def _returns_indices(node: fx.Node) -> bool:
+    """Return whether a node selects the second result of a sort."""
+    sources = node.all_input_nodes
+    return len(sources) == 1 and operator_name(sources[0].target) in SORTS and node.args[1:] == (1,)
+
+
+def _length(sort: fx.Node) -> int | None:
+    """Return the number of values of a sort of one vector; None for several or an unknown number."""
+    shape = sort.meta["val"][0].shape
+    lengths = [length for length in shape if length != 1]
+    return lengths[0] if len(lengths) == 1 and isinstance(lengths[0], int) else None
 
 
 class RowMatcher:
-    """Puts the rows of results in the same order, and removes the differences of rows that rounding replaces.
+    """Pairs rows whose sorted values are as close as rounding errors, by the values of the rows.
 
-    Rows are paired by their values, so that wrong rows still differ.
+    Other rows keep their places, so rows in a wrong order still differ.
     """
 
     def __init__(self, rows: Mapping[str, SortedRows], margin: float) -> None:
@@ -73,13 +84,13 @@ class RowMatcher:
                 largest one.
         """
         self._rows, self._margin = rows, margin
-        self._names = frozenset[str]().union(*(each.best for each in rows.values()))
-        self._best: dict[str, Array] = {}
+        self._names = {each.values for each in rows.values()}
+        self._sorted: dict[str, Array] = {}
 
     def note(self, name: str, result: Tensor) -> None:
-        """Keep the result of an operation if it may have the values of selected rows."""
+        """Keep the result of an operation if it has sorted values."""
         if name in self._names:
-            self._best[name] = result.numpy().ravel()
+            self._sorted[name] = result.float().numpy().ravel()
 
     def match(self, expected: Array, values: Array, segment: Segment) -> Array:
         """Return the values of the last operation of a segment with the rows as in ``expected``."""
@@ -89,13 +100,21 @@ class RowMatcher:
         return values
 
     def _match(self, expected: Array, values: Array, rows: SortedRows) -> Array:
-        if rows.count not in expected.shape:
+        axes = [axis for axis, length in enumerate(expected.shape) if length == rows.count]
+        if len(axes) != 1:  # which one has the rows is unknown
             return values
-        axis = expected.shape.index(rows.count)
-        paired = pair_rows({"": expected}, {"": values}, {"": axis}).actual[""]
-        for best in (self._best[name] for name in rows.best if name in self._best):
-            if best.size == rows.count:
-                is_replaceable = np.abs(best - best[-1]) <= self._margin * max_absolute(best)
-                shape = np.where(np.arange(expected.ndim) == axis, rows.count, 1)
-                paired = np.where(is_replaceable.reshape(shape), expected, paired)
-        return paired
+        matched = np.moveaxis(values.copy(), axes[0], 0)
+        wanted = np.moveaxis(expected, axes[0], 0)
+        for tied in _find_ties(self._sorted[rows.values], self._margin):
+            matched[tied] = pair_rows({"": wanted[tied]}, {"": matched[tied]}, {"": 0}).actual[""]
+        return np.moveaxis(matched, 0, axes[0])
+
+
+def _find_ties(values: Array, margin: float) -> list[Array]:
+    """Return the positions of values that differ by at most ``margin`` times the largest one, in groups."""
+    if not np.isfinite(values).all():
+        return []
+    order = np.argsort(values, kind="stable")
+    steps = np.diff(values[order])
+    groups = np.split(order, np.flatnonzero(steps > margin * max_absolute(values)) + 1)
+    return [np.sort(group) for group in groups if len(group) > 1]

@@ -47,9 +47,10 @@ def _summary_lines(report: BisectReport) -> Iterator[str]:
     yield f"on {report.input}, the outputs differ from PyTorch by {_format(report.difference)}"
     if _format(report.with_intermediates) != _format(report.difference):
         yield f"if all tensors are outputs, the difference is {_format(report.with_intermediates)}"
-    if report.floor_device != report.device:
+    used = report.runtime_info.device  # for "auto", the one that the runtime chose
+    if report.floor_device not in (report.device, used.lower()):
         yield (
-            f"noise floor: PyTorch on {report.floor_device}; the artifact ran on {report.device}, "
+            f"noise floor: PyTorch on {report.floor_device}; the artifact ran on {used}, "
             "whose kernels can have larger rounding errors"
         )
 

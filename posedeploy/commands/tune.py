@@ -110,7 +110,7 @@ def problem_lines(report: TuningReport) -> Iterator[str]:
     yield from _grouped("failed parity", list(report.failed_parity.items()))
     not_tried = [(row.label, row.reason) for row in report.with_status("not tried")]
     yield from _grouped("not tried", not_tried)
-    yield from _grouped("left out", [(each.target, each.reason) for each in report.left_out])
+    yield from _grouped("left out", [(each.name, each.reason) for each in report.left_out])
 
 
 def _grouped(what: str, reasons: Sequence[tuple[str, str]]) -> Iterator[str]:

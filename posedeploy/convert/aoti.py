@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._inductor import aoti_compile_and_package, cpu_vec_isa
 from torch._inductor.exc import CppCompileError, InductorError
 from torch._subclasses.fake_tensor import UnsupportedOperatorException
@@ -152,9 +152,12 @@ def _count_layers(program: ExportedProgram) -> dict[str, Counter[str]]:
         if is_stored:
             stored.add(node)
         kind = TORCH_LAYERS.get(str(node.target).removeprefix("aten.").partition(".")[0])
-        weights = [each for each in sources if each in stored and each.meta["val"].dim() > 1]
-        if node.op == "call_function" and kind is not None and weights:
-            layers.append((kind, torch_precision(weights[0].meta["val"].dtype)))
+        if node.op != "call_function" or kind is None:
+            continue
+        values = [each.meta.get("val") for each in sources if each in stored]
+        weights = [value for value in values if isinstance(value, Tensor) and value.dim() > 1]
+        if weights:
+            layers.append((kind, torch_precision(weights[0].dtype)))
     return count(layers)
 
 

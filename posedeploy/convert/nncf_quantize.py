@@ -32,7 +32,8 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
         precision: the precision of the export, for messages.
 
     Raises:
-        ExportError: NNCF cannot quantize the graph, or an output is NaN or infinite on a calibration input.
+        ExportError: NNCF cannot quantize the graph, or the result of a layer, or an output, is
+            NaN or infinite on a calibration input.
     """
     _check_finite(model, calibration, precision)
     sensitive = float_layers.find_sensitive_operators(model)

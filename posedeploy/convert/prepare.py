@@ -59,9 +59,9 @@ class Prepared:
     write_quantized: WriteChosen = field(default=write_all_quantized)
     graphs: Graphs = field(default_factory=dict)
 
-    def with_module(self, module: nn.Module) -> Prepared:
-        """Return this with another network, such as the same one with trained weights."""
-        return replace(self, module=module, graphs={})
+    def with_module(self, module: nn.Module, graphs: Graphs) -> Prepared:
+        """Return this with another network, such as the same one with trained weights, and its graphs."""
+        return replace(self, module=module, graphs=graphs)
 
     @property
     def in_precision(self) -> nn.Module:

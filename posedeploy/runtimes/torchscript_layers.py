@@ -19,16 +19,14 @@ VIEWS = {"aten::t", "aten::transpose", "aten::permute", "aten::view", "aten::res
 """Operators between stored weights and a layer."""
 
 
-def count_layers(program: Any, tf32: bool = False) -> dict[str, Counter[str]]:
+def count_layers(program: Any) -> dict[str, Counter[str]]:
     """Return the precisions of the layers with stored weights, by class of layers.
 
     Args:
         program: a module that ``torch.jit.load`` returned.
-        tf32: whether layers in float32 run in TF32.
     """
-    names = {"fp32": "tf32"} if tf32 else {}
     layers = (_layer(node, program) for node in _nodes(program.inlined_graph))
-    return count((kind, names.get(name, name)) for kind, name in filter(None, layers))
+    return count(filter(None, layers))
 
 
 def _nodes(block: Any) -> Iterator[Any]:

@@ -108,13 +108,6 @@ def test_bisect_pairs_the_people_that_rounding_adds(precision: str, export: Expo
 
 
 @pytest.mark.slow
-def test_bisect_accepts_another_order_of_equal_scores(export: Export, network: str) -> None:
-    """BF16 rounds scores of candidates to the same value, and sorts them in another order than PyTorch."""
-    report = posedeploy.bisect(export("torchscript", "bf16"), network=network)
-    assert report.passed, report.verdict
-
-
-@pytest.mark.slow
 def test_tflite_is_refused_with_the_name_of_the_operator(export: Export) -> None:
     with pytest.raises(ExportError, match=r"it fails at the operator aten\.nonzero\.default"):
         export("tflite")

@@ -122,8 +122,8 @@ def test_a_run_longer_than_all_others_is_reported(scenario: Scenario) -> None:
     result = replace(_latency(*[0.1] * 19, 3600.0), scenario=scenario)
     assert (result.spread, result.median_ms) == (0.0, 100.0)
     assert result.warning == (
-        "human.xml: unreliable times: one of 20 runs took 3.6e+03 s, longer than all others together: the "
-        "machine was suspended, or its clock jumped ahead; run again"
+        "human.xml: unreliable times: one of 20 runs took 3.6e+03 s, longer than all others together: it "
+        "was interrupted, by another program, a paused virtual machine or a jump of the clock; run again"
     )
 
 

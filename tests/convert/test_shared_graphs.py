@@ -68,7 +68,7 @@ def test_changed_weights_have_their_own_graph() -> None:
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.mul_(2)
-    first, second = export_fp32(prepared), export_fp32(prepared.with_module(other))
+    first, second = export_fp32(prepared), export_fp32(prepared.with_module(other, {}))
     weights = [{value.name: value.raw_data for value in each.graph.initializer} for each in (first, second)]
     assert weights[0].keys() == weights[1].keys()
     pairs = [[np.frombuffer(each[name], np.uint8) for each in weights] for name in weights[0]]

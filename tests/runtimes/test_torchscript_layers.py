@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from posedeploy.errors import ManifestError
-from posedeploy.layer_counts import layers_line, recorded_layers, summary
+from posedeploy.layer_counts import in_tf32, layers_line, recorded_layers, summary
 from posedeploy.runtimes.torchscript import TorchScriptRunner
 from posedeploy.runtimes.torchscript_layers import count_layers
 from posedeploy.types import Artifact, ModelSpec, RunOptions, TensorSpec
@@ -57,7 +57,7 @@ def test_each_class_of_layers_is_counted_by_the_precision_of_its_weights(
 
 def test_float32_layers_run_in_tf32_where_that_is_on(tmp_path: Path) -> None:
     traced = torch.jit.trace(Layers().body.eval(), torch.ones(1, 3, 8, 8))  # type: ignore[no-untyped-call]
-    counts = count_layers(traced, tf32=True)
+    counts = in_tf32(count_layers(traced))
     assert layers_line(counts) == "convolutions: 1 tf32; transposed convolutions: 1 tf32"
     assert summary(counts) == "tf32"
 

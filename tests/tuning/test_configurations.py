@@ -76,7 +76,7 @@ def test_files_that_need_missing_arithmetic_are_left_out_in_one_line(
     assert space.runtimes["onnx", "fp16"] == ["onnxruntime"]
     assert space.runtimes["openvino", "fp16"] == ["openvino"]  # only its weights
     assert not {("openvino", "bf16"), ("openvino", "mixed")} & {*space.files}
-    assert {each.target for each in left_out} == {"onnx fp16 on openvino", "openvino bf16", "openvino mixed"}
+    assert {each.name for each in left_out} == {"onnx fp16 on openvino", "openvino bf16", "openvino mixed"}
     assert {each.reason.replace("fp16", "bf16") for each in left_out} == {
         "OpenVINO reports no bf16 arithmetic for CPU on this machine"
     }

@@ -16,14 +16,20 @@ from posedeploy.flatten import flat
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.types import Model, RunOptions
 from tests.support.lifting import small_gtrs, small_pose2mesh, write
-from tests.support.networks import CROPS, write_crop_network
+from tests.support.networks import write_crop_network
 from tests.support.reference_cases import BUNDLED, BUNDLED_CASES, PUBLISHED, Case
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CROPS)
+@pytest.mark.parametrize("name", ["hg", "hg2d"])
 def test_crop_networks(tmp_path: Path, name: str) -> None:
     check(open_checkpoint(write_crop_network(name, tmp_path / "a.pth")), tmp_path)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.slow
+def test_mobile_human_pose(tmp_path: Path) -> None:
+    check(open_checkpoint(write_crop_network("mobile", tmp_path / "a.pth")), tmp_path)
 
 
 @pytest.mark.usefixtures("small")
@@ -40,8 +46,9 @@ def test_bundled_published_networks(tmp_path: Path, name: str) -> None:
     check_published(Case(BUNDLED / name), tmp_path)
 
 
-TESTED_SMALL = {"pose-hg-3d-msra50"}
-"""Over a minute at full size; the small one has the same layers (tools/reference_table.py runs both)."""
+TESTED_SMALL = {"pose-hg-3d-msra50", "gtrs-human36"}
+"""Over a minute at full size; a small one with the same layers is tested here or in test_correct_exports.py
+(tools/reference_table.py runs both)."""
 
 
 @pytest.mark.slow
