@@ -62,7 +62,7 @@ def _names(parity: Parity) -> Iterator[str]:
         if stage.status == "different":
             yield from (*stage.differences, *stage.failures)
     if parity.cause is not None:
-        yield parity.cause.name
+        yield f"as if {parity.cause.name}"
 
 
 STAGES: Mapping[str, StageName] = {
