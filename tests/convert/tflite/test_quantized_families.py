@@ -11,10 +11,12 @@ import pytest
 from posedeploy.api.exporting import export
 from posedeploy.calibration.collect import collect
 from posedeploy.convert.export_options import Activations, ExportOptions, ExportPrecision, TfliteOptions
+from posedeploy.convert.prepare import prepare
 from posedeploy.errors import ExportError
 from posedeploy.runtimes.load_runner import open_runner
+from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Model, RunOptions, Tensors
-from tests.convert.test_quantized_families import IMAGES, NETWORKS, model_of
+from tests.convert.test_quantized_families import IMAGES, NETWORKS, SAMPLE_SIZE, model_of
 
 pytestmark = pytest.mark.slow
 VARIANTS: list[tuple[ExportPrecision, Activations, str]] = [
@@ -25,33 +27,43 @@ VARIANTS: list[tuple[ExportPrecision, Activations, str]] = [
     ("int8", "dynamic", "int8 (dynamic)"),
 ]
 """The options of each variant, and the precision of some of its layers."""
+IN_ALL_VARIANTS = ("sample", "hg")
+"""The networks that are exported in all of them; the others are in the first two."""
 
 
 class Network(NamedTuple):
-    """A network with an input and its outputs in FP32."""
+    """A network with an input and the outputs of PyTorch."""
 
     model: Model
+    size: tuple[int, int] | None
     tensors: Tensors
     outputs: Tensors
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module")
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Network:
-    """A network of each family, with an input and the outputs of its TFLite file in FP32."""
-    folder = tmp_path_factory.mktemp(request.param)
-    model = model_of(request.param, folder)
-    (whole,) = export(model, "tflite", folder, "whole")
-    tensors = collect(whole.spec, (), IMAGES).inputs[0]
-    with open_runner(whole, RunOptions()) as runner:
-        return Network(model, tensors, runner.run(tensors))
+    """A network of a family, with an input and the outputs of PyTorch."""
+    model = model_of(request.param, tmp_path_factory.mktemp(request.param))
+    size = SAMPLE_SIZE if request.param == "sample" else None
+    tensors = collect(prepare(model, ExportOptions(size)).spec, (), IMAGES).inputs[0]
+    with PyTorchRunner(model, RunOptions()) as runner:
+        return Network(model, size, tensors, runner.run(tensors))
 
 
-@pytest.mark.parametrize(("precision", "activations", "expected"), VARIANTS)
+@pytest.mark.parametrize(
+    ("network", "precision", "activations", "expected"),
+    [
+        (name, *variant)
+        for name in NETWORKS
+        for variant in (VARIANTS if name in IN_ALL_VARIANTS else VARIANTS[:2])
+    ],
+    indirect=["network"],
+)
 def test_a_reduced_tflite_network_runs_as_recorded(
     precision: ExportPrecision, activations: Activations, expected: str, network: Network, tmp_path: Path
 ) -> None:
     tflite = TfliteOptions(activations=activations)
-    options = ExportOptions(precision=precision, calibration_images=IMAGES, tflite=tflite)
+    options = ExportOptions(network.size, precision=precision, calibration_images=IMAGES, tflite=tflite)
     if network.model.spec.family == "pose2mesh" and expected == "int8":
         with pytest.raises(
             ExportError, match=r"differs from PyTorch in cam_mesh by 4.% of its largest value"
