@@ -101,7 +101,7 @@ def test_a_failed_export_is_kept_only_if_the_next_run_fails_too(
     def export(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(tuning_files, "export", export)
+    monkeypatch.setattr(tuning_files, "export_again", export)
     state = State(settings={})
     model = cast(Any, SimpleNamespace(source=Path("human.pth")))
     files = ModelFiles(model, OPTIONS, tmp_path, state, lambda: None, lambda *_: None)
