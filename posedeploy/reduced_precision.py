@@ -148,17 +148,12 @@ class _Casting(TorchFunctionMode):
 
     def _cast_constants(self, values: Any) -> Any:
         """Return nested containers with every constant in the reduced precision."""
-        if isinstance(values, Tensor):
-            return (
-                values.to(self.dtype)
-                if values.is_floating_point() and id(values) in self.constants
-                else values
-            )
-        if isinstance(values, tuple | list):
-            return type(values)(map(self._cast_constants, values))
-        if isinstance(values, dict):
-            return {key: self._cast_constants(value) for key, value in values.items()}
-        return values
+
+        def cast(tensor: Tensor) -> Tensor:
+            is_cast = tensor.is_floating_point() and id(tensor) in self.constants
+            return tensor.to(self.dtype) if is_cast else tensor
+
+        return _map(cast, values)
 
     @staticmethod
     def _call(
@@ -198,10 +193,15 @@ def _tensors(values: object) -> Iterable[Tensor]:
 
 def _cast(values: Any, origin: torch.dtype, target: torch.dtype) -> Any:
     """Return nested containers with every tensor of dtype ``origin`` cast to ``target``."""
+    return _map(lambda tensor: tensor.to(target) if tensor.dtype == origin else tensor, values)
+
+
+def _map(change: Callable[[Tensor], Tensor], values: Any) -> Any:
+    """Return nested containers with the result of ``change`` for every tensor."""
     if isinstance(values, Tensor):
-        return values.to(target) if values.dtype == origin else values
+        return change(values)
     if isinstance(values, tuple | list):
-        return type(values)(_cast(value, origin, target) for value in values)
+        return type(values)(_map(change, value) for value in values)
     if isinstance(values, dict):
-        return {key: _cast(value, origin, target) for key, value in values.items()}
+        return {key: _map(change, value) for key, value in values.items()}
     return values

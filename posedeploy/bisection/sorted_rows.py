@@ -46,7 +46,7 @@ def find_sorted_rows(nodes: Iterable[fx.Node]) -> dict[str, SortedRows]:
             sorts[node] = used | own
         elif len(used) == 1:
             [sort] = used
-            values = [user.name for user in sort.users if user.args[1:] == (0,)]
+            values = [user.name for user in sort.users if user.args[1:] == (0,) and _is_float(user)]
             count = _length(sort)
             if values and count is not None:
                 rows[node.name] = SortedRows(count, values[0])
@@ -56,6 +56,11 @@ def find_sorted_rows(nodes: Iterable[fx.Node]) -> dict[str, SortedRows]:
 def _is_integer(node: fx.Node) -> bool:
     value = node.meta.get("val")
     return isinstance(value, Tensor) and value.dtype == torch.int64
+
+
+def _is_float(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _returns_indices(node: fx.Node) -> bool:

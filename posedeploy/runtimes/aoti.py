@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from posedeploy import native_code
 from posedeploy.aoti_package.admission import require_trial
 from posedeploy.aoti_package.loader import load_package
 from posedeploy.errors import ArtifactError, first_line
-from posedeploy.layer_counts import details_of, in_tf32, recorded_layers, summary
+from posedeploy.layer_counts import recorded_layers
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
 from posedeploy.runtimes.torch_runner import TorchRunner
@@ -34,8 +33,5 @@ class AotiRunner(TorchRunner):
                 "export it again"
             ) from error
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        counts = recorded_layers(artifact)
-        layers = in_tf32(counts) if self.runtime_info.precision == "tf32" else counts
-        precision = summary(layers) or self.runtime_info.precision
-        self.runtime_info = replace(self.runtime_info, precision=precision)
-        self._open(call, device, options, artifact.path, trial=trial, **details_of(layers))
+        self._report_layers(recorded_layers(artifact))
+        self._open(call, device, options, artifact.path, trial=trial)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from posedeploy.layer_counts import Counts, details_of, in_tf32, summary
 from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.torch_call import RUN_ERRORS, Program, failure, open_call
 from posedeploy.types import RunOptions, Tensors
@@ -15,10 +16,20 @@ from posedeploy.types import RunOptions, Tensors
 class TorchRunner(Runner):
     """A runner of a torch program.
 
-    A subclass sets ``inputs``, ``outputs`` and ``runtime_info``, and then calls ``_open``.
+    A subclass sets ``inputs``, ``outputs`` and ``runtime_info``, calls ``_report_layers`` if it knows the
+    layers of the program, and then calls ``_open``.
     """
 
     _path: Path | None
+
+    def _report_layers(self, counts: Counts) -> None:
+        """Add the layers of the program to the runtime info, and their precision unless it is unknown."""
+        layers = in_tf32(counts) if self.runtime_info.precision == "tf32" else counts
+        self.runtime_info = replace(
+            self.runtime_info,
+            precision=summary(layers) or self.runtime_info.precision,
+            details={**self.runtime_info.details, **details_of(layers)},
+        )
 
     def _open(
         self,
@@ -43,7 +54,8 @@ class TorchRunner(Runner):
             threads=self.runtime_info.threads,
             graphs=options.cuda_graphs,
         )
-        self.runtime_info = replace(self.runtime_info, details={**report, **details} if details else report)
+        known = self.runtime_info.details
+        self.runtime_info = replace(self.runtime_info, details={**report, **known, **details})
 
     def _run(self, tensors: Tensors) -> Tensors:
         try:

@@ -6,14 +6,12 @@ import importlib
 import re
 import warnings
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from posedeploy.errors import ArtifactError, first_line
-from posedeploy.layer_counts import details_of, in_tf32, summary
 from posedeploy.runtimes import tf32
 from posedeploy.runtimes.pytorch import configure
 from posedeploy.runtimes.run_options import check_precision
@@ -41,11 +39,8 @@ class TorchScriptRunner(TorchRunner):
         if device.type == "cuda":
             tf32.write_into(program)
         self.inputs, self.outputs = artifact.spec.inputs, artifact.spec.outputs
-        counts = count_layers(program)
-        layers = in_tf32(counts) if self.runtime_info.precision == "tf32" else counts
-        precision = summary(layers) or self.runtime_info.precision
-        self.runtime_info = replace(self.runtime_info, precision=precision)
-        self._open(program, device, options, artifact.path, **details_of(layers))
+        self._report_layers(count_layers(program))
+        self._open(program, device, options, artifact.path)
 
 
 def _load(path: Path, device: torch.device) -> Any:
