@@ -24,13 +24,16 @@ from typing import Any
 STAGE, ANSWER = Path("stage").absolute(), Path("answer").absolute()
 MAX_OOM_SCORE = "1000"
 """The maximum score of Linux's out-of-memory killer, so that it ends this process first."""
+MIN_FREE_BYTES = 32 << 20
+"""The memory that a task needs besides what Python and its packages take. With less, packages hang or end the
+process without a message."""
 
 
 def main() -> None:
     """Run the task that the request names."""
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _limit_resources(request["time_limit_s"], request["memory_limit"])
+    _limit_resources(request["time_limit_s"])
     sys.path[:] = request["sys_path"]  # the same packages as in the parent process
     for library in request["preload"]:
         ctypes.CDLL(library)
@@ -38,7 +41,7 @@ def main() -> None:
     try:
         task = _import_task(request)
         _restore_signals()
-        result = task(request["argument"], _enter)
+        result = task(request["argument"], _limit_memory_before(_enter, request["memory_limit"]))
     except Exception as error:
         _lift_memory_limit()  # reporting the error needs memory
         traceback.print_exc()
@@ -70,19 +73,52 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, import_module("posedeploy.errors").PoseDeployError)
 
 
-def _limit_resources(time_limit_s: float, memory_limit: int | None) -> None:
-    """Limit time and memory, even if the parent is killed, and disable core dumps."""
+def _limit_resources(time_limit_s: float) -> None:
+    """Limit the time, even if the parent is killed, and disable core dumps."""
     if sys.platform != "win32":
         import resource
 
         signal.alarm(int(time_limit_s) + 10)  # the system ends the process, even inside a native call
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if memory_limit is not None:
-            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            lower = memory_limit if hard == resource.RLIM_INFINITY else min(memory_limit, hard)
-            resource.setrlimit(resource.RLIMIT_DATA, (lower, hard))
     with suppress(OSError):  # Linux only
         Path("/proc/self/oom_score_adj").write_text(MAX_OOM_SCORE, encoding="ascii")
+
+
+def _limit_memory_before(enter: Callable[[str], None], limit: int | None) -> Callable[[str], None]:
+    """Return an ``enter`` that first limits the memory. The imports before the first stage are not limited,
+    because Python and its packages may hang, or end the process without a message, if an allocation fails."""
+
+    def limit_and_enter(stage: str) -> None:
+        nonlocal limit
+        if limit is not None and sys.platform != "win32":
+            _limit_memory(limit)
+        limit = None
+        enter(stage)
+
+    return limit_and_enter
+
+
+def _limit_memory(limit: int) -> None:
+    """Limit the memory of this process in bytes.
+
+    Raises:
+        MemoryError: the process uses more already.
+    """
+    import resource
+
+    used = _used_memory()
+    if used + MIN_FREE_BYTES > limit:
+        raise MemoryError(f"Python and its packages use {used >> 20:,} of {limit >> 20:,} MiB")
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (lower, hard))
+
+
+def _used_memory() -> int:
+    """Return the bytes that ``RLIMIT_DATA`` counts; 0 on other systems than Linux."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii").splitlines() if status.is_file() else []
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("VmData:"))
 
 
 def _lift_memory_limit() -> None:

@@ -133,7 +133,7 @@ def run_task(
     begins. The argument and the result are JSON; arrays are passed as files (``arrays.py``).
 
     Args:
-        memory_limit: in bytes; None: no limit.
+        memory_limit: in bytes, from the first stage on; None: no limit.
         imports: packages that the child imports first, in this order.
         preload: libraries that it loads before the packages.
 

@@ -91,18 +91,14 @@ def explain_failure(failure: ChildFailedError, path: Path, runtime: Runtime) -> 
 
 
 def _remedy_of_start(failure: ChildFailedError, package: str) -> str:
-    """Return the remedy for a runtime that could not be imported. Without memory, a package may end the
-    process with no message."""
+    """Return the remedy for a runtime that could not be imported."""
     if failure.kind == "not started":
         return "free some memory or end other processes, and try again"
     if signal_name(failure.signal) == "SIGKILL":
         return OUT_OF_MEMORY
-    again = f"install {package} again, or export to another target"
     if failure.is_out_of_memory:
         return memory_hint(failure)
-    if failure.kind == "crash" and not failure.signal and failure.memory_limit is not None:
-        return f"{memory_hint(failure)}; if that is enough, {again}"
-    return again
+    return f"install {package} again, or export to another target"
 
 
 def _file_error(failure: ChildFailedError, path: Path, name: str) -> PoseDeployError:

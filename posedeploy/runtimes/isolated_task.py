@@ -22,8 +22,7 @@ def describe(argument: Mapping[str, Any], enter: Callable[[str], None]) -> Any:
     if argument["folder"] is not None:  # so that messages have the path as the user wrote it
         os.chdir(argument["folder"])
     artifact = decode_artifact(argument["artifact"])
-    enter("import")
-    runner_of(artifact, argument["runtime"])
+    runner_of(artifact, argument["runtime"])  # imports the runtime, without a memory limit
     enter("load")
     options = msgspec.convert(argument["options"], RunOptions)
     with open_runner(artifact, options, argument["runtime"]) as runner:

@@ -62,7 +62,7 @@ def test_messages_have_the_path_as_the_caller_wrote_it(
 @pytest.mark.parametrize(
     ("kind", "stage", "number", "error", "message"),
     [
-        ("crash", "import", 11, DeviceError, r"litert 2.* cannot be used on this machine: the child process "
+        ("crash", "start", 11, DeviceError, r"litert 2.* cannot be used on this machine: the child process "
          r"that imports it crashed \(SIGSEGV\); install ai_edge_litert again, or export to another target"),
         ("not started", "start", 0, DeviceError, r"imports it did not start \(why\); free some memory or e"),
         ("time limit", "start", 0, DeviceError, r"process that imports it was stopped \(why\); install"),
@@ -84,8 +84,8 @@ def test_the_message_depends_on_what_happened_and_when(
     ("stage", "number", "detail", "remedy"),
     [
         ("start", 0, "MemoryError", r"its memory limit was 1,024 MiB: free some memory and try again$"),
-        ("start", 0, "exit status 1", r"limit was 1,024 MiB: .* again; if that is enough, install ai_edge"),
-        ("import", 9, "", r"memory ran out; free some memory and try again$"),
+        ("start", 0, "exit status 1", r"crashed \(exit status 1\); install ai_edge_litert again, or"),
+        ("start", 9, "", r"memory ran out; free some memory and try again$"),
         ("load", 6, "what():  std::bad_alloc", r"file; its memory limit was 1,024 MiB: free some "),
     ],
 )  # fmt: skip
@@ -95,7 +95,7 @@ def test_a_lack_of_memory_is_reported_as_such(stage: str, number: int, detail: s
     assert re.search(remedy, str(explain_failure(failure, Path("a.tflite"), LITERT)))
 
 
-@pytest.mark.parametrize("mib", [4, 20])
+@pytest.mark.parametrize("mib", [4, 20, 26, 40])  # numpy fails at each of them in another way
 def test_without_memory_for_the_import_the_remedy_is_memory(
     data: Path, monkeypatch: pytest.MonkeyPatch, mib: int
 ) -> None:
