@@ -1,20 +1,24 @@
-"""Print speed, errors and sizes of the published networks in every precision of some targets.
+"""Print speed, differences of poses, sizes and export times of networks in every precision of some targets.
 
-``python tools/bench_precisions.py [NAME ...] [--to TARGET ...] [--precision NAME ...]
-[--folder DIR]``: random weights, one image or
-person. All files of a network and PyTorch eager in FP32 are timed in the same rounds. ``speed`` is how many
-times as fast as PyTorch the median is; ``error`` the root mean square of the differences from PyTorch on
-noise and synthetic people, relative to the largest value of an output, of the worst output. ``--folder``
-keeps the exported files, so that a second run only measures.
+``python tools/bench_precisions.py [NAME ...] [--to TARGET ...] [--precision NAME ...] [--folder DIR]``:
+published networks with random weights, on synthetic people and noise. ``--checkpoint FILE [--network
+FILE:FUNCTION] --images PATH ...`` measures a trained network on images instead; ``--calibration PATH ...``
+calibrates its INT8 files. All files of a network and PyTorch eager in FP32 are timed in the same rounds.
+
+``speed`` is how many times as fast as PyTorch the median is. ``poses`` are the differences from PyTorch that
+95% do not exceed, refined between the cells of heatmaps, and ``unmatched`` the keypoints that only one of the
+two models found. ``outputs`` is the root mean square of the differences of outputs, relative to their largest
+value, of the worst output. ``--folder`` keeps the exported files, so that a second run only measures.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -23,16 +27,21 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import posedeploy as pd
 from posedeploy import manifest
+from posedeploy.api.budget_trials import SHOWN
+from posedeploy.api.decoding_pair import build_decode, build_pairing, list_peak_outputs
 from posedeploy.api.exporting import export
 from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.backends import TARGETS, bytes_of
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.machine_info import describe_machine
+from posedeploy.benchmarks.parity import Parity
+from posedeploy.benchmarks.runner_comparison import compare_outputs
+from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.convert.export_options import ExportOptions, ExportPrecision
 from posedeploy.errors import PoseDeployError
 from posedeploy.runtimes.adapted import adapt_runner
-from posedeploy.runtimes.base import Runner
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import Artifact, Model, RunOptions
@@ -42,6 +51,7 @@ from tools.command_line import run_tool
 CALIBRATION_INPUTS = 16
 DEFAULT_TARGETS = ("openvino", "onnx", "tflite")
 PRECISIONS = get_args(ExportPrecision)
+TITLES = "| file | speed | poses | unmatched | outputs | size | export |"
 
 
 @dataclass(frozen=True)
@@ -54,62 +64,91 @@ class Exported:
     reason: str = ""
 
 
-def exported(model: Model, target: str, precision: str, folder: Path) -> Exported:
+@dataclass(frozen=True)
+class Measured:
+    """A network to measure. images: those to compare poses on; the generated ones if there are none."""
+
+    name: str
+    model: Model
+    folder: Path
+    images: Sequence[Path] = ()
+    calibration: Sequence[Path] = ()
+
+
+def exported(measured: Measured, target: str, precision: str) -> Exported:
     """Export a model, unless the folder has the file of an earlier run."""
     name = f"{target} {precision}"
-    path = folder / f"{precision}{TARGETS[target].suffix}"
+    path = measured.folder / f"{precision}{TARGETS[target].suffix}"
     if path.exists() and manifest.has_manifest(path):
         return Exported(name, open_artifact(path), None)
-    options = ExportOptions(precision=precision, calibration_images=CALIBRATION_INPUTS)  # type: ignore[arg-type]
+    options = ExportOptions(
+        precision=precision,  # type: ignore[arg-type]
+        calibration=tuple(map(str, measured.calibration)),
+        calibration_images=128 if measured.calibration else CALIBRATION_INPUTS,
+    )
     start = time.perf_counter()
     try:
-        (artifact,) = export(model, target, folder, precision, options)
+        (artifact,) = export(measured.model, target, measured.folder, precision, options)
     except PoseDeployError as error:
         return Exported(name, None, None, str(error))
     return Exported(name, artifact, time.perf_counter() - start)
 
 
-def error_of(model: Model, artifact: Artifact) -> float:
-    """Return the largest relative RMS difference of an output from PyTorch."""
+def compare(measured: Measured, artifact: Artifact) -> Parity:
+    """Compare the outputs and poses of a file with those of PyTorch."""
+    spec = measured.model.spec
     with (
-        PyTorchRunner(model, RunOptions()) as reference,
+        PyTorchRunner(measured.model, RunOptions()) as reference,
         open_runner(artifact, RunOptions()) as opened,
     ):
         candidate = adapt_runner(opened, artifact.spec)
-        pairs = build_parity_inputs(model.spec, artifact.spec, (), candidate.ranges).pairs
-        errors = [
-            _relative_rms(reference, candidate, first.tensors, second.tensors) for first, second in pairs
-        ]
-    return max(errors)
+        inputs = build_parity_inputs(spec, artifact.spec, measured.images, candidate.ranges)
+        pairs = replace(inputs.pairs, generated=()) if measured.images else inputs.pairs
+        decode = build_decode(spec)
+        return compare_outputs(
+            artifact.path.name,
+            reference,
+            candidate,
+            pairs,
+            tolerance=Tolerance(),
+            decode=decode,
+            peaks=list_peak_outputs(spec),
+            pairing=None if decode is None else build_pairing(spec),
+        )
 
 
-def _relative_rms(
-    reference: Runner, candidate: Runner, expected: Mapping[str, object], actual: Mapping[str, object]
-) -> float:
-    wanted, outputs = reference.run(dict(expected)), candidate.run(dict(actual))  # type: ignore[arg-type]
-    return max(
-        float(np.sqrt(np.mean((outputs[name] - wanted[name]) ** 2)) / np.abs(wanted[name]).max())
-        for name in outputs
-    )
+def describe(parity: Parity) -> list[str]:
+    """Return the cells of a comparison: poses, unmatched keypoints and outputs."""
+    outputs = max(each.rms_relative for output in parity.outputs for each in output.differences)
+    if parity.paired is None:
+        return ["", "", f"{outputs:.1e}"]
+    summaries = parity.paired.summaries
+    poses = [
+        f"{summaries[name].p95.value:.2g} {name.removeprefix('joint_').replace('_', ' ')}"
+        for name in SHOWN
+        if name in summaries and name != "oks"
+    ]
+    unmatched, keypoints = parity.paired.unmatched_keypoints, parity.paired.keypoints
+    shown = f"{unmatched} of {keypoints + unmatched}" if keypoints + unmatched else ""
+    return [", ".join(poses), shown, f"{outputs:.1e}"]
 
 
-def rows(model: Model, targets: Sequence[str], precisions: Sequence[str], folder: Path) -> Iterator[str]:
+def rows(measured: Measured, targets: Sequence[str], precisions: Sequence[str]) -> Iterator[str]:
     """Yield the rows of a network: first those of its files, then those without a file."""
     files = [
-        exported(model, target, precision, folder)
+        exported(measured, target, precision)
         for target in targets
         for precision in TARGETS[target].precisions
         if precision in precisions
     ]
     artifacts = {file.name: file.artifact for file in files if file.artifact is not None}
-    times = row_of(model, artifacts)
+    times = row_of(measured.model, artifacts)
     for file in files:
         if file.artifact is None:
-            yield f"| {file.name} | {file.reason} | | | |"
+            yield f"| {file.name} | {file.reason} | | | | | |"
             continue
-        error = error_of(model, file.artifact)
         seconds = "" if file.seconds is None else f"{file.seconds:.0f} s"
-        cells = (speed(times[file.name], times["pytorch"]), f"{error:.1e}")
+        cells = [speed(times[file.name], times["pytorch"]), *describe(compare(measured, file.artifact))]
         yield f"| {file.name} | {' | '.join(cells)} | {bytes_of(file.artifact) / 1e6:.1f} MB | {seconds} |"
 
 
@@ -128,15 +167,40 @@ def main() -> None:
     parser.add_argument("--to", nargs="+", default=list(DEFAULT_TARGETS), choices=list(TARGETS))
     parser.add_argument("--precision", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--folder", type=Path, help="keep the exported files here")
+    parser.add_argument("--checkpoint", type=Path, help="a trained network instead of published ones")
+    parser.add_argument("--network", help="FILE:FUNCTION that builds it")
+    parser.add_argument("--images", type=Path, nargs="+", default=[], help="compare its poses on these")
+    parser.add_argument("--calibration", type=Path, nargs="+", default=[], help="calibrate INT8 with these")
     arguments = parser.parse_args()
+    if arguments.checkpoint is not None and arguments.names:
+        parser.error("--checkpoint and names of published networks exclude each other")
+    if arguments.checkpoint is None and (arguments.network or arguments.images or arguments.calibration):
+        parser.error("--network, --images and --calibration are only valid with --checkpoint")
     torch.manual_seed(0)
-    for name, _, _, model, temporary in each_opened(arguments.names):
-        folder = temporary if arguments.folder is None else arguments.folder / name
-        folder.mkdir(parents=True, exist_ok=True)
-        print(f"\n## {name}\n\n| file | speed | error | size | export |\n|---|---|---|---|---|")
-        for row in rows(model, arguments.to, arguments.precision, folder):
+    for measured in each_measured(arguments):
+        print(f"\n## {measured.name}\n\n{TITLES}\n{'|---' * TITLES.count(' | ')}|---|")
+        for row in rows(measured, arguments.to, arguments.precision):
             print(row, flush=True)
     print(f"\n{describe_machine()}")
+
+
+def each_measured(arguments: argparse.Namespace) -> Iterator[Measured]:
+    """Yield the network of ``--checkpoint``, or else the published networks."""
+    kept: Path | None = arguments.folder
+    if arguments.checkpoint is None:
+        for name, _, _, model, temporary in each_opened(arguments.names):
+            yield Measured(name, model, _create(temporary if kept is None else kept / name))
+        return
+    model = pd.load_checkpoint(arguments.checkpoint, network=arguments.network)
+    with tempfile.TemporaryDirectory() as temporary_name:
+        folder = _create(Path(temporary_name) if kept is None else kept)
+        name = arguments.checkpoint.name
+        yield Measured(name, model, folder, arguments.images, arguments.calibration)
+
+
+def _create(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 if __name__ == "__main__":

@@ -128,7 +128,13 @@ def _manifest_location(path: Path) -> dict[str, str]:
 
 
 def _format_detail(detail: Any) -> str:
-    return ", ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
+    """Return a detail in words: a list of sizes such as ``1x3x256x456``, a table as pairs."""
+    if isinstance(detail, dict):
+        return ", ".join(f"{name} {_format_detail(value)}" for name, value in detail.items() if value)
+    if isinstance(detail, list):
+        mark = "x" if all(type(item) is int for item in detail) else ", "
+        return mark.join(map(_format_detail, detail))
+    return str(detail)
 
 
 def _provenance(recorded: Provenance) -> dict[str, Any]:

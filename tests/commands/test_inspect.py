@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy import manifest
 from tests.commands.conftest import Invoke, fill, lines_wider_than, words
+from tests.support.manifests import edit_manifest
 from tests.support.reference_cases import BUNDLED, Case
 
 
@@ -39,6 +41,16 @@ def test_an_artifact_is_shown(human: Path, network: tuple[str, str], done: Invok
     assert facts["network"] == network[1]
     assert facts["weights sha256"] in result.stdout, "the hash is not folded"
     assert "embedded nothing: the caller prepares the image" in words(result.stdout)
+
+
+def test_details_are_shown_in_words(human: Path, done: Invoke) -> None:
+    for path in (human / "out").glob("human.onnx*"):
+        shutil.copy(path, ".")
+    profile = {"image": {"min": [1, 3, 256, 456], "opt": [2, 3, 256, 456]}}
+    details = {"profile": profile, "compute_capabilities": ["8.6", "8.9"], "gpu": None}
+    edit_manifest(manifest.read(Path("human.onnx")), details=details)
+    shown = words(done("inspect", "human.onnx").stdout)
+    assert " profile image min 1x3x256x456, opt 2x3x256x456 compute_capabilities 8.6, 8.9 " in shown
 
 
 def test_a_third_party_model_is_shown(human: Path, done: Invoke) -> None:
