@@ -41,9 +41,14 @@ SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
         functional.layer_norm, functional.group_norm, functional.instance_norm, functional.rms_norm,
         functional.scaled_dot_product_attention, functional.multi_head_attention_forward, torch.cdist,
         functional.grid_sample, functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d,
+        torch.svd, Tensor.svd, torch.inverse, Tensor.inverse, torch.pinverse, Tensor.pinverse, torch.det,
+        Tensor.det, torch.logdet, Tensor.logdet, torch.slogdet, Tensor.slogdet, torch.qr, Tensor.qr,
+        torch.cholesky, Tensor.cholesky,
+        *(value for name, value in vars(torch.linalg).items() if callable(value) and name not in
+          ("cross", "diagonal", "matmul", "multi_dot", "vecdot")),
     )
 )  # fmt: skip
-"""Functions that always compute in FP32."""
+"""Functions that always compute in FP32. PyTorch has most of linear algebra only in FP32."""
 PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
     (
         torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__, torch.mm, Tensor.mm, torch.bmm,
@@ -83,8 +88,14 @@ class ReducedPrecision(nn.Module):
         for module in self.network.modules():
             if type(module) in WITH_WEIGHTS and not emulated:
                 module.to(self.dtype)
+            if isinstance(module, nn.RNNBase | nn.RNNCellBase):
+                module.register_forward_pre_hook(self._cast_to_weights, with_kwargs=True)
         if channels_last:
             to_channels_last(self.network)
+
+    def _cast_to_weights(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        """Cast the inputs of a recurrent layer to FP32, the precision of its weights."""
+        return _cast((args, kwargs), self.dtype, torch.float32)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self.everywhere:
@@ -200,6 +211,8 @@ def _map(change: Callable[[Tensor], Tensor], values: Any) -> Any:
     """Return nested containers with the result of ``change`` for every tensor."""
     if isinstance(values, Tensor):
         return change(values)
+    if isinstance(values, tuple) and hasattr(values, "_fields"):  # a named tuple
+        return type(values)(*(_map(change, value) for value in values))
     if isinstance(values, tuple | list):
         return type(values)(_map(change, value) for value in values)
     if isinstance(values, dict):

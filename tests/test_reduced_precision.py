@@ -78,6 +78,33 @@ def test_reduced_and_fp32_tensors_can_be_combined(precision: str) -> None:
     assert (actual - expected).abs().max() / expected.abs().max() < 8 * STEP[precision]
 
 
+class Recurrent(nn.Module):
+    """Recurrent layers between linear ones, and linear algebra, which PyTorch has only in FP32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(5, 9)
+        self.lstm, self.cell = nn.LSTM(4, 5, batch_first=True), nn.GRUCell(5, 5)
+
+    def forward(self, data: Tensor) -> tuple[Tensor, ...]:
+        steps, (state, _) = self.lstm(self.first(data))
+        matrix = self.last(self.cell(steps[:, -1], state[-1])).view(-1, 3, 3)
+        u, _, v = torch.linalg.svd(matrix)
+        return u @ v, torch.linalg.norm(matrix, dim=-1), matrix.inverse()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("precision", DTYPES)
+def test_recurrent_layers_and_linear_algebra_compute_in_fp32(precision: str) -> None:
+    network = _eval(Recurrent)
+    data = torch.randn(2, 3, 4)
+    reduced = ReducedPrecision(network, precision)
+    traced = torch.jit.trace(reduced, data, check_trace=False)  # type: ignore[no-untyped-call]
+    for actual, again, expected in zip(reduced(data), traced(data), network(data), strict=True):
+        assert 0 < (actual - expected).abs().max() / expected.abs().max() < 8 * STEP[precision]
+        torch.testing.assert_close(actual, again)
+
+
 def test_the_original_network_does_not_change() -> None:
     network = _eval(Expectation)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

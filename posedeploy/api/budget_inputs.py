@@ -93,18 +93,26 @@ def build_held_out_inputs(
     source, images = _select_images(options)
     inputs, overlap = HeldOutInputs(source), OverlapCheck(calibration)
     calibrating = set(calibration.pixels if calibration else ())
-    repeated = 0
+    repeated, problems = 0, list[str]()
     for name, image in images:
         pixels = pixel_hash(image)
         if not options.images and pixels in calibrating:
             repeated += 1
             continue
+        compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY))]
+        try:
+            (pair,) = make_pairs(reference, candidate, [(name, image)])
+            (jpeg,) = build_image_inputs(match_candidate(reference, candidate), compressed)
+        except InputError as error:  # such as an image that is too thin
+            problems.append(str(error))
+            continue
         overlap.add(name, image)
         inputs.pixels.append(pixels)
-        (pair,) = make_pairs(reference, candidate, [(name, image)])
-        compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY))]
-        (jpeg,) = build_image_inputs(match_candidate(reference, candidate), compressed)
         inputs.append(*pair, jpeg)
+    for problem in problems:
+        logger.warning(f"left out of the held-out images: {problem}")
+    if problems and not len(inputs):
+        raise InputError(f"no image can be used to compare poses: {problems[0]}")
     _report(options, inputs, overlap, repeated)
     return inputs
 

@@ -119,7 +119,11 @@ def build_parity_inputs(
         noise = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
         return _without_images(noise, 1)
     pictures, videos = (images, ()) if frames is None else split_videos(images)
-    files = list_readable(pictures, calibration) if pictures else readable
+    files = readable
+    if pictures:
+        files = list_readable(
+            pictures, calibration, lambda name, image: make_pairs(reference, candidate, [(name, image)])
+        )
     played = list_videos(videos, frames, calibration, has_images=bool(files)) if frames is not None else ()
     base = with_fixed_size(candidate, ranges=ranges)
     hard = pack_images(_list_hard_images(reference, base), int(base.inputs[0].shape[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -77,20 +77,37 @@ def _name_videos(videos: Sequence[Path]) -> list[tuple[str, Path]]:
     return [(printable(path.name if names.count(path.name) == 1 else str(path)), path) for path in paths]
 
 
-def list_readable(images: Sequence[Path], calibration: Calibration | None) -> list[tuple[str, Path]]:
-    """Return the user's images, after each was read once, so that unreadable ones are reported at the start.
+def list_readable(
+    images: Sequence[Path],
+    calibration: Calibration | None,
+    prepare: Callable[[str, Array], object] | None = None,
+) -> list[tuple[str, Path]]:
+    """Return the user's images that can be used, after each was read once. The others are reported at the
+    start.
+
+    Args:
+        prepare: converts an image with its name to the inputs of the networks, or raises an InputError, such
+            as for one that is too thin; None means that all can be used.
 
     Raises:
-        InputError: none of them can be read, or some of them calibrated the network.
+        InputError: none of them can be used, or some of them calibrated the network.
     """
     source, overlap = open_several(images), OverlapCheck(calibration)
-    readable = []
+    readable, unusable = list[tuple[str, Path]](), list[str]()
     for frame in source:
+        try:
+            if prepare is not None:
+                prepare(frame.name, frame.image)
+        except InputError as error:
+            unusable.append(str(error))
+            continue
         overlap.add(frame.name, frame.image)
         readable.append((frame.name, source.inputs[frame.index]))
     if not readable:
-        raise InputError(f"`images={format_paths(images)}`: {'; '.join(source.problems)}")
+        raise InputError(f"`images={format_paths(images)}`: {'; '.join([*source.problems, *unusable])}")
     _report(source)
+    for problem in unusable:
+        logger.warning(f"left out: {problem}")
     overlap.report(f"`images={format_paths(images)}`", len(readable), "pass other images")
     return readable
 

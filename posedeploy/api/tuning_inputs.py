@@ -108,7 +108,7 @@ def collect_inputs(spec: ModelSpec, images: Sequence[Path]) -> ErrorInputs:
     count = SYNTHETIC_BESIDES_IMAGES if images else SYNTHETIC
     synthetic = generate_synthetic_images(with_fixed_size(spec), count)
     named = tuple((f"synthetic {index}", image) for index, image in enumerate(synthetic))
-    return ErrorImages(named, _select(images) if images else ())
+    return ErrorImages(named, _select(spec, images) if images else ())
 
 
 def check_calibration(images: Sequence[Path], calibration: Sequence[str], count: int) -> None:
@@ -131,8 +131,9 @@ def check_calibration(images: Sequence[Path], calibration: Sequence[str], count:
     )
 
 
-def _select(images: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
-    readable = list_readable(images, None)
+def _select(spec: ModelSpec, images: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
+    fixed = with_fixed_size(spec)
+    readable = list_readable(images, None, lambda name, image: build_image_inputs(fixed, [(name, image)]))
     if len(readable) <= MAX_IMAGES:
         return tuple(readable)
     logger.info(

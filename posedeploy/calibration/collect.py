@@ -63,6 +63,7 @@ def collect(
     if spec.joints is not None:
         calibration = _collect_joints(spec, sources, count)
     elif spec.contract is not None:
+        _check_single_input(spec)
         select = _calibrating_images if holds_out else _user_images
         images = select(sources, count) if sources else (count, _synthetic_images(spec, count))
         calibration = _collect_images(spec, sources, *images, find_people)
@@ -75,6 +76,15 @@ def collect(
     for weakness in describe_weaknesses(calibration.record, takes_one_person=takes_one_person):
         logger.warning(weakness)
     return calibration
+
+
+def _check_single_input(spec: ModelSpec) -> None:
+    if len(spec.inputs) != 1:
+        names = ", ".join(tensor.name for tensor in spec.inputs)
+        raise InputError(
+            f"this network cannot be calibrated: it has {len(spec.inputs)} inputs ({names}), and an image is "
+            "the value of one; choose another `precision`"
+        )
 
 
 def _collect_images(

@@ -114,6 +114,7 @@ def export(
         output,
         name,
         command.build_options(
+            targets,
             parsing.parse_size(input_size),
             batch,
             dynamic,

@@ -47,6 +47,7 @@ ACTIVATIONS: dict[str, Activations] = {name: name for name in get_args(Activatio
 
 
 def build_options(
+    targets: Sequence[str],
     input_size: tuple[int, int] | None,
     batch: int,
     dynamic: bool,
@@ -67,10 +68,10 @@ def build_options(
     tflite: TfliteOptions,
     environment: EnvironmentOptions,
 ) -> ExportOptions:
-    """Return the options of an export.
+    """Return the options of an export to these targets.
 
     Raises:
-        InputError: ``outputs`` or ``precision`` is unknown.
+        InputError: ``outputs`` or ``precision`` is unknown, or ``calibration_images`` has no effect.
     """
     export_precision = choose("--precision", precision, PRECISIONS)
     if calibration_images is not None and export_precision not in QUANTIZED:
@@ -78,7 +79,7 @@ def build_options(
             f"--calibration-images {calibration_images}: only valid with --precision "
             f"{' or '.join(QUANTIZED)}; pass one of these, or leave --calibration-images out"
         )
-    return ExportOptions(
+    options = ExportOptions(
         input_size,
         batch,
         dynamic,
@@ -98,6 +99,12 @@ def build_options(
         tflite=tflite,
         environment=environment,
     )
+    if calibration_images is not None and not any(map(options.needs_calibration, targets)):
+        raise InputError(
+            f"--calibration-images {calibration_images}: --activations {tflite.activations} measures the "
+            "ranges in each run; leave one of the two out"
+        )
+    return options
 
 
 def check_flags(targets: list[str], target: str, flags: Mapping[str, object]) -> None:

@@ -29,7 +29,7 @@ def convert(prepared: Prepared, path: Path) -> Conversion:
         warnings.filterwarnings("ignore", module="torchvision")
         try:
             traced = torch.jit.trace(prepared.in_precision, prepared.example, check_trace=False)  # type: ignore[no-untyped-call]
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise ExportError(f"TorchScript cannot trace this network: {first_line(error)}") from error
         frozen = torch.jit.freeze(traced, optimize_numerics=not _folds_wrongly(traced))
     path.write_bytes(frozen.save_to_buffer())  # torch's own writer ends the process if the disk is full

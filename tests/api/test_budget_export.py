@@ -18,6 +18,7 @@ from posedeploy.api import budget_fitting
 from posedeploy.api.budget_inputs import build_held_out_inputs
 from posedeploy.api.exporting import export
 from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
+from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.calibration.collect import collect
 from posedeploy.commands.budget_tables import budget_lines, budget_table
 from posedeploy.convert import openvino
@@ -238,6 +239,24 @@ def test_copies_of_one_image_cannot_be_split(tmp_path: Path, sample: Model) -> N
     calibration = collect(sample.spec, options.calibration, SCENES, holds_out=True).record
     with pytest.raises(InputError, match=r"no image can be held out to compare poses, because all of them "):
         build_held_out_inputs(sample.spec, sample.spec, options, calibration)
+
+
+def test_an_image_that_is_too_thin_is_left_out(
+    photos: Path, tmp_path: Path, sample: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    thin = tmp_path / "thin.png"
+    cv2.imwrite(str(thin), np.zeros((1, 2000, 3), np.uint8))
+    options = replace(INT8, images=(str(thin), str(next(photos.iterdir()))))
+    inputs = build_held_out_inputs(sample.spec, sample.spec, options, None)
+    assert len(inputs) == len(inputs.pixels) == 1
+    assert (
+        "left out of the held-out images: thin.png: an image of 2000x1 px would need a network" in caplog.text
+    )
+    pairs = build_parity_inputs(sample.spec, sample.spec, [thin, photos / "01.png"], {}).pairs
+    assert len(pairs.files) == 1
+    assert "left out: thin.png: an image of 2000x1 px would need a network" in caplog.text
+    with pytest.raises(InputError, match=r"^no image can be used to compare poses: thin\.png: an image of"):
+        build_held_out_inputs(sample.spec, sample.spec, replace(options, images=(str(thin),)), None)
 
 
 def _blank(folder: Path, model: Model) -> Model:

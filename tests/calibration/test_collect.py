@@ -194,6 +194,14 @@ def test_a_network_without_an_image_contract_is_refused() -> None:
         collected([], spec=two_input_model().spec)
 
 
+def test_a_network_on_an_image_and_more_is_refused() -> None:
+    spec = replace(SPEC, inputs=(*SPEC.inputs, TensorSpec("scale", (1,))))
+    with pytest.raises(
+        InputError, match=r"^this network cannot be calibrated: it has 2 inputs \(data, scale\)"
+    ):
+        collected([], spec=spec)
+
+
 def test_a_batch_is_filled_with_images(tmp_path: Path) -> None:
     spec = with_fixed_size(tiny_model().spec, batch=4)
     found = collected([write(tmp_path / "a", 6)], spec=spec)

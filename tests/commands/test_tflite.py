@@ -112,6 +112,10 @@ def test_a_damaged_file_without_its_manifest_is_refused(
             "--activations int4: expected int8 or int16 or dynamic",
         ),
         (
+            ("--to", "tflite", "--activations", "dynamic", "--precision", "int8", "--calibration-images", 9),
+            "--calibration-images 9: --activations dynamic measures the ranges in each run; leave one of the",
+        ),
+        (
             ("--to", "onnx", "--converter", "onnx2tf"),
             "--converter onnx2tf: only for tflite; leave it out",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from itertools import product
 
 import torch
@@ -37,15 +38,22 @@ class SubPixel(nn.Module):
         kernels = [weight[:, :, rows][..., columns] for rows in self.TAPS for columns in self.TAPS]
         self.register_buffer("kernels", torch.stack(kernels))
         self.bias = transposed.bias
+        self.transposed = transposed
 
     @staticmethod
-    def replaces(layer: nn.ConvTranspose2d) -> bool:
-        """Return whether this module can replace the layer."""
+    def replaces(layer: nn.Module) -> bool:
+        """Return whether this module can replace the layer; no subclasses, since they may compute
+        something else."""
+        if type(layer) is not nn.ConvTranspose2d:
+            return False
         shape = (layer.kernel_size, layer.stride, layer.padding, layer.output_padding, layer.dilation)
         return shape == ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1)) and layer.groups == 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         count, _, height, width = x.shape
+        if output_size is not None and tuple(output_size[-2:]) != (2 * height, 2 * width):
+            larger: Tensor = self.transposed(x, output_size)
+            return larger
         parts = [
             functional.conv2d(
                 functional.pad(x, (1 - right, right, 1 - down, down)), self.kernels[k], self.bias
@@ -94,6 +102,6 @@ def rewrite_layers(prepared: Prepared) -> nn.Module:
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.ELU) and child.alpha == 1.0:
                 setattr(parent, name, Elu())
-            elif isinstance(child, nn.ConvTranspose2d) and SubPixel.replaces(child):
-                setattr(parent, name, SubPixel(child))
+            elif SubPixel.replaces(child):
+                setattr(parent, name, SubPixel(child))  # type: ignore[arg-type]
     return copied

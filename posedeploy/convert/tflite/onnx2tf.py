@@ -14,7 +14,7 @@ import torch
 from onnx import version_converter
 
 from posedeploy.convert.agreement import MAX_RELATIVE_DIFFERENCE
-from posedeploy.convert.onnx import export_onnx, node_location
+from posedeploy.convert.onnx import export_fp32, node_location
 from posedeploy.convert.prepare import Prepared, random_inputs
 from posedeploy.convert.tflite.signature import Signature
 from posedeploy.environments.child import run_request
@@ -57,7 +57,7 @@ def convert(prepared: Prepared, path: Path) -> Signature:
         graph, examples, converted = (
             Path(folder) / name for name in ("graph.onnx", "examples.npz", "converted.tflite")
         )
-        model = _simplify(export_onnx(prepared))
+        model = _simplify(export_fp32(prepared))
         onnx.save(model, graph)
         np.savez(examples, **_examples(prepared))
         request = {
