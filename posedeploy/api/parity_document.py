@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.measure_summaries import WorstPoint, describe_place
+from posedeploy.benchmarks.parity import describe_verdict
+from posedeploy.benchmarks.sensitivity import describe_doubt
 from posedeploy.types import RuntimeInfo
 
 
@@ -161,6 +163,19 @@ class ParityRow:
     def reference_name(self) -> str:
         """What the artifact was compared with: PyTorch, or the path of an artifact."""
         return "PyTorch" if self.against is None else self.against.path
+
+    @property
+    def verdict(self) -> str:
+        """The conclusion, as ``Parity.verdict``."""
+        has_budget = self.budget is not None and self.paired is not None
+        return describe_verdict(
+            self.reference_name, self.reference_precision, passed=self.passed, has_budget=has_budget
+        )
+
+    @property
+    def doubt(self) -> str:
+        """Why a comparison that passed proves nothing; else empty."""
+        return describe_doubt(self.sensitivity)
 
     @property
     def max_relative(self) -> float | None:

@@ -13,6 +13,9 @@ from posedeploy.poses.person_matching import match_people
 from posedeploy.printable import counted
 from posedeploy.types import Array, Poses
 
+MAX_LOST_SHARE = 0.01
+"""The largest share of people that may be missed or extra."""
+
 
 @dataclass(frozen=True)
 class ImageParity:
@@ -92,9 +95,9 @@ class PoseParity(PoseCounts):
         )
 
     def failures(self, tolerance: Tolerance) -> list[str]:
-        """Return a message for each exceeded tolerance. One in a hundred people may be missed or extra."""
-        messages = []
-        if 100 * (self.missed + self.extra) > self.people + self.missed + self.extra:
+        """Return a message for each exceeded tolerance."""
+        messages, lost = [], self.missed + self.extra
+        if lost > MAX_LOST_SHARE * (self.people + lost):
             missed = counted(self.missed, "person", "people")
             messages.append(f"{missed} missed and {self.extra} extra, {self.people} matched")
         if not self.error_px <= tolerance.px:

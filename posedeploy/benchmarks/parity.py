@@ -15,7 +15,7 @@ from posedeploy.benchmarks.output_parity import (
     OutputParity,
 )
 from posedeploy.benchmarks.pose_comparison import PoseComparison
-from posedeploy.benchmarks.sensitivity import Sensitivity
+from posedeploy.benchmarks.sensitivity import Sensitivity, describe_doubt
 from posedeploy.benchmarks.stage_parity import StageParity
 from posedeploy.benchmarks.tolerances import Tolerance, is_quantized, to_torch_precision
 from posedeploy.benchmarks.video_parity import VideoParity
@@ -52,6 +52,21 @@ class AgainstInfo:
     model_sha256: Mapping[str, str]
     runtime_info: RuntimeInfo
     outputs: Mapping[str, str]
+
+
+def describe_verdict(reference: str, precision: str, *, passed: bool, has_budget: bool) -> str:
+    """Return the conclusion of a comparison, such as ``within tolerance of PyTorch in fp32``.
+
+    Args:
+        reference: PyTorch, or the path of an artifact. precision: of the reference.
+        has_budget: whether a budget decided instead of the tolerance.
+    """
+    if has_budget:
+        comparison = f"{'within' if passed else 'over'} budget, compared with {reference}"
+    else:
+        comparison = f"{'within' if passed else 'outside'} tolerance of {reference}"
+    is_known = precision == "fp64" or to_torch_precision(precision) is not None or is_quantized(precision)
+    return f"{comparison} in {precision}" if is_known else comparison
 
 
 @dataclass(frozen=True)
@@ -141,22 +156,15 @@ class Parity:
     def verdict(self) -> str:
         """The conclusion of the comparison, such as ``within tolerance of PyTorch in fp32``."""
         reference = "PyTorch" if self.against is None else self.against.path
-        if self.budget is None or self.paired is None:
-            comparison = f"{'within' if self.passed else 'outside'} tolerance of {reference}"
-        else:
-            comparison = f"{'within' if self.passed else 'over'} budget, compared with {reference}"
-        precision = self.reference_precision
-        is_known = precision == "fp64" or to_torch_precision(precision) is not None or is_quantized(precision)
-        return f"{comparison} in {precision}" if is_known else comparison
+        has_budget = self.budget is not None and self.paired is not None
+        return describe_verdict(
+            reference, self.reference_precision, passed=self.passed, has_budget=has_budget
+        )
 
     @property
     def doubt(self) -> str:
         """Why a comparison that passed proves nothing, such as ``the inputs prove nothing``; else empty."""
-        if self.sensitivity is None:
-            return ""
-        if self.sensitivity.proves_nothing:
-            return "the inputs prove nothing"
-        return "the images that you passed prove nothing" if self.sensitivity.images_prove_nothing else ""
+        return describe_doubt(self.sensitivity)
 
     def noise(self, output: str) -> OutputNoise | None:
         """Return the noise of PyTorch in an output; None if it was not measured."""

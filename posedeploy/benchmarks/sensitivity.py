@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from posedeploy.benchmarks.stage_parity import StageName
 
@@ -48,3 +49,22 @@ class Sensitivity:
         """Whether mistakes were tried on images that the user passed, and none would show on them."""
         is_tried = bool(self.trials and self.images)
         return is_tried and not any(trial.shown_on in self.images for trial in self.trials)
+
+
+class ProofResult(Protocol):
+    """Whether a comparison, and the images that the user passed, prove nothing."""
+
+    @property
+    def proves_nothing(self) -> bool: ...
+
+    @property
+    def images_prove_nothing(self) -> bool: ...
+
+
+def describe_doubt(sensitivity: ProofResult | None) -> str:
+    """Return why a comparison that passed proves nothing; empty if it proves something."""
+    if sensitivity is None:
+        return ""
+    if sensitivity.proves_nothing:
+        return "the inputs prove nothing"
+    return "the images that you passed prove nothing" if sensitivity.images_prove_nothing else ""

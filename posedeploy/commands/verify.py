@@ -15,7 +15,7 @@ def show_verification(verification: Verification, json: Path | None) -> None:
     """Show the result and write the JSON."""
     document = verification.document
     out.print(f"[bold]{escape(printable(str(verification.certificate)))}[/]", soft_wrap=True)
-    out.print(f"written {document.created}: {printable(document.verdict)}", markup=False, soft_wrap=True)
+    out.print(printable(f"written {document.created}: {document.verdict}"), markup=False, soft_wrap=True)
     for finding in verification.findings:
         if finding.is_failure:
             fail(finding.message)

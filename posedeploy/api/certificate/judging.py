@@ -8,11 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from posedeploy.api.certificate.code_version import describe_code, list_packages
 from posedeploy.api.certificate.document import CertificateDocument
+from posedeploy.api.certificate.histograms import count_errors
+from posedeploy.api.certificate.limits import list_limit_changes
 from posedeploy.api.certificate.numbers import Change, compare_limited, count_numbers, list_changes
 from posedeploy.api.certificate.verification import Finding, Verification
+from posedeploy.api.parity_document import ParityRow
 from posedeploy.api.parity_report import ParityReport
+from posedeploy.text_files import encode_json
 
 REFERENCE_FIELDS = (
     ("checkpoint_sha256", "the checkpoint"),
@@ -42,13 +48,12 @@ def judge(verification: Verification, report: ParityReport, artifacts: Sequence[
         artifacts: the paths of the artifacts now, in the order of the certificate.
     """
     document, now = verification.document, json.loads(report.to_json())
-    then = {each.get("label"): each for each in document.parity["results"]}
-    results = {each["label"]: each for each in now["results"]}
+    then, results = _group_by_label(document.parity["results"]), _group_by_label(now["results"])
     findings = [*verification.findings, *_compare_machines(document.parity.get("machine"), now["machine"])]
     numbers, changes, limited = 0, list[Change](), list[Change]()
     entries = [each for each in document.files if each.role == "artifact"]
     for entry, artifact in zip(entries, artifacts, strict=True):
-        recorded, current = then.get(entry.name), results.get(str(artifact))
+        recorded, current = _take(then, entry.name), _take(results, str(artifact))
         if recorded is None or current is None:
             findings += _compare_runs(artifact, recorded, current, report)
             continue
@@ -59,6 +64,9 @@ def judge(verification: Verification, report: ParityReport, artifacts: Sequence[
             for change in compare_limited(recorded, current)
         ]
         findings += _compare_results(artifact, recorded, current)
+        findings += _compare_limits(artifact, recorded, current, document.arguments)
+        findings += _compare_hashes(artifact, recorded, entry.files)
+    changes += list_changes(list(document.histograms), _count_errors(report), "histograms")
     findings += [
         Finding("number", _describe_excess(each, verification.max_change), True)
         for each in limited
@@ -72,6 +80,26 @@ def judge(verification: Verification, report: ParityReport, artifacts: Sequence[
         limited=tuple(limited),
         report=report,
     )
+
+
+def _group_by_label(results: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the results of each artifact, in their order."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for each in results:
+        groups.setdefault(each["label"], []).append(each)
+    return groups
+
+
+def _take(groups: Mapping[str, list[Mapping[str, Any]]], label: str) -> Mapping[str, Any] | None:
+    """Remove and return the first result with this label; None if there is none."""
+    group = groups.get(label)
+    return group.pop(0) if group else None
+
+
+def _count_errors(report: ParityReport) -> list[Any]:
+    """Return the histograms as the JSON of a certificate has them."""
+    histograms: list[Any] = json.loads(encode_json([count_errors(result) for result in report.results]))
+    return histograms
 
 
 def _compare_machines(then: Any, now: Mapping[str, Any]) -> Iterator[Finding]:
@@ -99,6 +127,11 @@ def _compare_results(artifact: Path, then: Mapping[str, Any], now: Mapping[str, 
         message = f"{artifact}: {states[0]} now, but {states[1]} in the certificate"
         failures = now["failures"]
         yield Finding("verdict", f"{message}: {failures[0]}" if failures else message, True)
+    doubts = [msgspec.convert(each, ParityRow).doubt for each in (then, now)]
+    if doubts[0] != doubts[1]:
+        texts = [repr(doubt) if doubt else "nothing" for doubt in doubts]
+        message = f"the doubt about the inputs is {texts[1]} now, but {texts[0]} in the certificate"
+        yield Finding("verdict", f"{artifact}: {message}", True)
     yield from _compare_fields(artifact, then, now, "runtime_info", RUNTIME_FIELDS)
     yield from _compare_references(artifact, then.get("reference"), now["reference"])
 
@@ -115,9 +148,32 @@ def _compare_fields(
             yield Finding("machine", text, False)
 
 
+def _compare_limits(
+    artifact: Path, then: Mapping[str, Any], now: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Yield the limits that differ; they are failures unless the noise floor explains the difference."""
+    for each in list_limit_changes(then, now, arguments):
+        message = (
+            f"{artifact}: the limit `{each.name}` is {each.now} now, but {each.recorded} in the certificate"
+        )
+        if each.is_noise:
+            message += ", as the measured noise floor"
+        yield Finding("limit", message, not each.is_noise)
+
+
+def _compare_hashes(artifact: Path, then: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a failure if a recorded result is of other files than those that were checked."""
+    hashes = then.get("model_sha256")
+    for name, digest in hashes.items() if isinstance(hashes, Mapping) else ():
+        if files.get(name) != digest:
+            message = (
+                f"the result in the certificate is of another file {name}: its SHA-256 is {digest[:12]}..."
+            )
+            yield Finding("file", f"{artifact}: {message}", True)
+
+
 def _compare_references(artifact: Path, then: Any, now: Any) -> Iterator[Finding]:
-    if not isinstance(then, Mapping) or not isinstance(now, Mapping):
-        return
+    then, now = (each if isinstance(each, Mapping) else {} for each in (then, now))
     for name, what in REFERENCE_FIELDS:
         before, after = then.get(name), now.get(name)
         if before != after:

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from posedeploy.benchmarks.budget import DEPTH_FACTOR
+from posedeploy.benchmarks.keypoints import MAX_LOST_SHARE
 
 NOT_COMPARED = frozenset(
     {"label", "model_sha256", "runtime_info", "reference", "input_specs", "output_specs"}
@@ -33,7 +34,8 @@ class LimitedNumber:
 class Change:
     """A number that differs between a certificate and now.
 
-    share: the change divided by the limit of the number; None without a limit.
+    share: the change divided by the limit of the number, the smaller one if it changed too; None without a
+    limit.
     """
 
     name: str
@@ -56,12 +58,23 @@ def list_limited(result: Mapping[str, Any]) -> list[LimitedNumber]:
             )
     poses, tolerance = result.get("poses"), result.get("tolerance")
     if isinstance(poses, Mapping) and isinstance(tolerance, Mapping):
+        numbers.append(
+            LimitedNumber("poses: share of missed and extra people", _get_lost_share(poses), MAX_LOST_SHARE)
+        )
         numbers += [
             LimitedNumber(f"poses: {name}", _get_number(poses, name), _get_number(tolerance, unit))
             for name, unit in POSE_LIMITS
             if name in poses
         ]
     return numbers
+
+
+def _get_lost_share(poses: Mapping[str, Any]) -> float | None:
+    """Return the share of all people that only one of the models finds."""
+    people, missed, extra = (_get_number(poses, name) for name in ("people", "missed", "extra"))
+    if people is None or missed is None or extra is None:
+        return None
+    return (missed + extra) / max(people + missed + extra, 1.0)
 
 
 def _list_budget_numbers(budget: Mapping[str, Any], paired: Mapping[str, Any]) -> Iterator[LimitedNumber]:
@@ -111,7 +124,8 @@ def _list_objects(values: Any) -> list[Mapping[str, Any]]:
 
 
 def compare_limited(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """Return every number that decides about the verdict, with its change in shares of its limit.
+    """Return every number that decides about the verdict, with its change in shares of its limit, the smaller
+    one if the limits differ.
 
     The share is infinite if only one of the two is a number, or if only one of the results has the number.
     """
@@ -126,11 +140,11 @@ def _compare_numbers(name: str, before: LimitedNumber | None, after: LimitedNumb
     old, new = (each.value if each is not None else None for each in (before, after))
     if before is None or after is None or (old is None) != (new is None):
         return Change(name, old, new, math.inf)
-    limit = before.limit
+    limit = min((each.limit for each in (before, after) if each.limit is not None), default=0.0)
     difference = abs(new - old) if old is not None and new is not None else 0.0
     if not difference:
         return Change(name, old, new, 0.0)
-    return Change(name, old, new, difference / limit if limit else math.inf)
+    return Change(name, old, new, difference / limit if limit > 0 else math.inf)
 
 
 def list_changes(recorded: Any, now: Any, path: str = "") -> Iterator[Change]:

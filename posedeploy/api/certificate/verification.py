@@ -23,7 +23,7 @@ class Finding:
     only listed, such as another version of a package.
     """
 
-    kind: Literal["file", "reference", "verdict", "number", "code", "package", "machine"]
+    kind: Literal["file", "reference", "verdict", "limit", "number", "code", "package", "machine"]
     message: str
     is_failure: bool
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from posedeploy.api.certificate.conclusion import check_conclusion
 from posedeploy.api.certificate.document import CertificateDocument, RecordedFile, read_certificate
 from posedeploy.api.certificate.judging import judge, list_differences
 from posedeploy.api.certificate.locate import (
@@ -90,7 +91,7 @@ def verify(
     arguments = parse_arguments(document.arguments, str(path))
     _check_network(arguments, network)
     _check_roles(document, search)
-    findings = list(list_differences(document))
+    findings = [*list_differences(document), *check_conclusion(document, str(path))]
     located = _locate(document, arguments, search)
     findings += [Finding("file", problem, is_failure=True) for problem in located.problems]
     verification = Verification(

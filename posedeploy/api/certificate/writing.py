@@ -11,6 +11,7 @@ import msgspec
 
 from posedeploy import files, plugins
 from posedeploy.api.certificate.code_version import describe_code, list_packages
+from posedeploy.api.certificate.conclusion import format_verdict
 from posedeploy.api.certificate.document import FORMAT, VERSION, CertificateDocument, digest_of
 from posedeploy.api.certificate.histograms import count_errors
 from posedeploy.api.certificate.output_paths import check_certificate_path, page_path
@@ -18,7 +19,6 @@ from posedeploy.api.certificate.recorded import describe_arguments, describe_fil
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.errors import InputError
 from posedeploy.model_urls import is_model_url
-from posedeploy.printable import listed
 from posedeploy.text_files import encode_json, format_json
 
 
@@ -64,7 +64,7 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
         sha256="",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         passed=report.passed,
-        verdict=format_verdict(report),
+        verdict=format_verdict(report.results, report.errors),
         code=describe_code(),
         packages=list_packages(),
         arguments=describe_arguments(report.compared, folder),
@@ -75,22 +75,3 @@ def build_content(report: ParityReport, folder: Path) -> dict[str, Any]:
     # The digest is computed from the parsed JSON, in which infinity is null and tuples are lists.
     content: dict[str, Any] = json.loads(encode_json(document))
     return {**content, "sha256": digest_of(content)}
-
-
-def format_verdict(report: ParityReport) -> str:
-    """Return the conclusion on all artifacts in one line."""
-    failed = [Path(result.label).name for result in report.results if not result.passed]
-    failed += [Path(path).name for path in report.errors]
-    total = len(report.results) + len(report.errors)
-    if failed and total > 1:
-        return f"{len(failed)} of {total} artifacts do not pass: {listed(failed)}"
-    if failed and not report.results:
-        return f"{failed[0]} did not run"
-    if total == 1:
-        (result,) = report.results
-        doubt = f", but {result.doubt}" if result.doubt else ""
-        return f"{Path(result.label).name} is {result.verdict}{doubt}"
-    verdicts = dict.fromkeys(result.verdict for result in report.results)
-    doubts = dict.fromkeys(result.doubt for result in report.results if result.doubt)
-    doubt = f", but {' or '.join(doubts)}" if doubts else ""
-    return f"{total} of {total} artifacts are {' or '.join(verdicts)}{doubt}"

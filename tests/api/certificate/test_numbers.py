@@ -22,7 +22,14 @@ RESULT: dict[str, Any] = {
             "rms_relative_tolerance": 1e-4,
         }
     ],
-    "poses": {"error_px": 0.02, "error_mm": None, "error_vertices_mm": None},
+    "poses": {
+        "people": 99,
+        "missed": 0,
+        "extra": 0,
+        "error_px": 0.02,
+        "error_mm": None,
+        "error_vertices_mm": None,
+    },
     "budget": None,
     "paired": {
         "unmatched_share": 0.01,
@@ -37,6 +44,7 @@ def test_without_a_budget_the_tolerances_limit_outputs_and_poses() -> None:
     assert limits == {
         "heatmaps: max_relative": 1e-4,
         "heatmaps: rms_relative": 1e-4,
+        "poses: share of missed and extra people": 0.01,
         "poses: error_px": 0.1,
         "poses: error_mm": 1.0,
         "poses: error_vertices_mm": 1.0,
@@ -74,6 +82,24 @@ def test_a_change_is_measured_in_shares_of_the_limit() -> None:
     shares = {each.name: each.share for each in compare_limited(RESULT, now)}
     assert shares["heatmaps: max_relative"] == pytest.approx(0.05)
     assert sum(share or 0.0 for share in shares.values()) == pytest.approx(0.05)
+
+
+def test_the_smaller_of_two_limits_decides() -> None:
+    recorded, now = copy.deepcopy(RESULT), copy.deepcopy(RESULT)
+    recorded["outputs"][0] |= {"max_relative": 0.5, "max_relative_tolerance": 100}
+    recorded["tolerance"] |= {"px": 100}
+    recorded["poses"] |= {"error_px": 0.12}
+    shares = {each.name: each.share for each in compare_limited(recorded, now)}
+    assert shares["heatmaps: max_relative"] == pytest.approx(5000, rel=1e-3)
+    assert shares["poses: error_px"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("field", ["missed", "extra"])
+def test_missed_and_extra_people_are_limited(field: str) -> None:
+    now = copy.deepcopy(RESULT)
+    now["poses"][field] = 1
+    shares = {each.name: each.share for each in compare_limited(RESULT, now)}
+    assert shares["poses: share of missed and extra people"] == pytest.approx(1.0)
 
 
 def remove_output(result: dict[str, Any]) -> None:
