@@ -12,6 +12,7 @@ from posedeploy.api.model_args import format_paths
 from posedeploy.benchmarks.inputs import VideoFrame
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
+from posedeploy.predict.distinct_names import list_distinct_names
 from posedeploy.predict.frames import Source
 from posedeploy.predict.image_files import is_image_file, open_several
 from posedeploy.predict.sources import open_file
@@ -71,10 +72,10 @@ def list_files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 
 
 def _name_videos(videos: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return the videos with their file names, or with their paths where file names repeat."""
-    paths = list(dict.fromkeys(videos))
-    names = [path.name for path in paths]
-    return [(printable(path.name if names.count(path.name) == 1 else str(path)), path) for path in paths]
+    """Return each video once with its file name, and with folders above it where file names repeat."""
+    paths = list({path.resolve(): path for path in reversed(videos)}.values())[::-1]
+    names = list_distinct_names([(path, printable(path.name)) for path in paths])
+    return list(zip(names, paths, strict=True))
 
 
 def list_readable(

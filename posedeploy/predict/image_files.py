@@ -8,6 +8,7 @@ from pathlib import Path
 
 from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.input_files import describe_special_file, is_apple_double
+from posedeploy.predict.distinct_names import list_distinct_names
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES, is_image, read_picture
 from posedeploy.printable import counted, listed, printable
@@ -87,7 +88,8 @@ def open_images(path: Path, *, recursive: bool = False, without: Path | None = N
 def open_several(paths: Sequence[Path]) -> Images:
     """Open images and the images of folders as one source. Each file is read once.
 
-    The frames of several folders are named after their folder too.
+    The frames of several folders are named after their folder too, and after as many folders above as tell
+    equal names apart.
 
     Raises:
         InputError: as in ``open_images``, for any of the paths.
@@ -100,7 +102,8 @@ def open_several(paths: Sequence[Path]) -> Images:
         prefix = f"{printable(source.name)}/" if path.is_dir() else ""
         for file, name in zip(source.inputs, source.frame_names, strict=True):
             named.setdefault(file.resolve(), (file, prefix + name))
-    files, names = zip(*named.values(), strict=True)
+    files = tuple(file for file, _ in named.values())
+    names = tuple(list_distinct_names([*named.values()]))
     merged = Images(", ".join(source.name for source in sources), files, names)
     for source in sources:
         merged.problems += source.problems

@@ -232,6 +232,19 @@ def test_images_of_several_paths_are_read_once(tmp_path: Path, photo: Array) -> 
     assert [frame.name for frame in images] == ["day/a.png", "b.png", "night/a.png"]
 
 
+def test_images_with_equal_names_are_told_apart(tmp_path: Path, photo: Array) -> None:
+    paths = [tmp_path / name for name in ("x/day", "y/day", "a.png", "z/a.png", "z/b.png", "u/z/b.png")]
+    for path in paths:
+        folder = path if path.suffix == "" else path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(path / "a.png" if path.suffix == "" else path, photo)
+    names = open_several(paths).frame_names
+    assert names == (
+        "x/day/a.png", "y/day/a.png", f"{tmp_path.name}/a.png", "z/a.png", f"{tmp_path.name}/z/b.png",
+        "u/z/b.png",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "message"), [("clip.avi", "not an image"), ("0", "no such file or folder")])
 def test_a_path_without_images_is_refused(name: str, message: str, tmp_path: Path, video: MakeVideo) -> None:
     video("clip.avi")

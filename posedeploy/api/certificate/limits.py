@@ -70,8 +70,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _are_equal(old: Any, new: Any) -> bool:
-    is_close = _is_number(old) and _is_number(new) and math.isclose(old, new, rel_tol=1e-9)
-    return is_close or bool(old == new)
+    if _is_number(old) and _is_number(new):
+        return math.isclose(float(old), float(new), rel_tol=1e-9)
+    return bool(old == new)
 
 
 def _are_near(old: Any, new: Any) -> bool:

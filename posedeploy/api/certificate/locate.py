@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -126,7 +127,13 @@ def check_images(recorded: Iterable[RecordedFile], paths: Sequence[str], search:
         present = dict(list_files(images)) if images else {}
     except PoseDeployError as error:
         return [*problems, str(error)]
-    expected = {each.name: each.sha256 for each in recorded}
+    entries = list(recorded)
+    expected = {each.name: each.sha256 for each in entries}
+    repeated = [name for name, count in Counter(each.name for each in entries).items() if count > 1]
+    if repeated:
+        problems.append(
+            f"the certificate has several images of one name: {listed(repeated, MAX_NAMES)}; write a new one"
+        )
     missing = [] if problems else [name for name in expected if name not in present]
     extra = [] if problems else [name for name in present if name not in expected]
     problems += [

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from posedeploy import files
 from posedeploy.api.certificate import code_version
-from posedeploy.api.certificate.locate import FileSearch, check_file
+from posedeploy.api.certificate.locate import FileSearch, check_file, check_images
 from posedeploy.api.certificate.recorded import describe_arguments, describe_files
 from posedeploy.api.compared_files import Comparison, record_inputs
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.presets import preset_path, resolve_contract
+from tests.predict.conftest import write_image
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,24 @@ def test_paths_are_recorded_relative_to_the_certificate(
     for name in ("net.py", "c.toml"):
         Path(name).write_text("")
     assert describe_arguments(Comparison({argument: value}, ()), Path("out")) == {argument: recorded}
+
+
+def test_every_image_of_a_repeated_name_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    paths = [write_image(tmp_path / name, np.full((8, 8, 3), 9, np.uint8)) for name in ("a.png", "b/a.png")]
+    compared = record_inputs(paths, {})
+    recorded = describe_files(ParityReport((), compared=compared), compared, tmp_path)
+    assert [each.path for each in recorded] == ["a.png", "b/a.png"]
+    search = FileSearch(tmp_path)
+    assert check_images(recorded, ["a.png", "b/a.png"], search) == []
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(b"other")
+        (problem,) = check_images(recorded, ["a.png", "b/a.png"], search)
+        assert problem.startswith(f"{path}: changed: its SHA-256 is")
+        path.write_bytes(content)
+    same_names = [replace(each, name="a.png") for each in recorded]
+    assert "several images of one name: a.png" in check_images(same_names, ["a.png"], search)[0]
 
 
 def test_the_toml_files_of_a_network_and_of_a_preset_are_recorded(tmp_path: Path) -> None:
