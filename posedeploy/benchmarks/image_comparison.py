@@ -133,10 +133,11 @@ class PoseDecoding:
 def select_image(outputs: Tensors, index: int, count: int) -> Tensors:
     """Return the outputs of one of ``count`` images, with FP64 as FP32, so that decoding rounds alike.
 
-    The outputs for one image may have no axis for the batch.
+    The outputs for one image may have no axis for the batch, and a scalar has none.
     """
-    images = slice(None) if count == 1 else slice(index, index + 1)
     return {
-        name: array[images].astype(np.float32 if array.dtype == np.float64 else array.dtype)
+        name: (array if count == 1 or not array.ndim else array[index : index + 1]).astype(
+            np.float32 if array.dtype == np.float64 else array.dtype
+        )
         for name, array in outputs.items()
     }

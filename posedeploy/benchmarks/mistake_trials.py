@@ -194,4 +194,4 @@ def _exchange(outputs: Tensors, first: str, second: str) -> Tensors:
 
 
 def _roll_batch(outputs: Tensors) -> Tensors:
-    return {name: np.roll(array, 1, axis=0) for name, array in outputs.items()}
+    return {name: np.roll(array, 1, axis=0) if array.ndim else array for name, array in outputs.items()}

@@ -157,7 +157,11 @@ def _list_map_mistakes(expected: Tensors) -> Iterator[OutputMistake]:
 
 
 def _list_channel_orders(spec: ModelSpec, expected: Tensors, actual: Tensors) -> Iterator[OutputMistake]:
+    """Yield the orders of the channels of each output, whose number is the same on all inputs."""
+    dynamic = [tensor.name for tensor in spec.outputs if isinstance([*tensor.shape, 0, 0][1], str)]
     for name in actual:
+        if name in dynamic:
+            continue
         order = match_slices([(expected[name], actual[name])], axis=1)
         if order is not None:
             what = f"the channels of {name} were in another order"
@@ -165,7 +169,7 @@ def _list_channel_orders(spec: ModelSpec, expected: Tensors, actual: Tensors) ->
                 keypoints = (*spec.keypoint_names, "background")
                 what = f"{_describe_order(keypoints, order, 'keypoints')} in {name}"
             yield OutputMistake(
-                what, partial(_each, names=[name], change=partial(np.take, indices=order, axis=1))
+                what, partial(_each, names=[name], change=partial(_reorder_slices, order=order, axis=1))
             )
 
 
@@ -185,7 +189,7 @@ def _list_coordinate_mistakes(expected: Tensors, actual: Tensors) -> Iterator[Ou
         if order is not None:
             yield OutputMistake(
                 _describe_order("xyz"[: len(order)], order, "axes") + f" in {name}",
-                partial(_each, names=[name], change=partial(np.take, indices=order, axis=2)),
+                partial(_each, names=[name], change=partial(_reorder_slices, order=order, axis=2)),
             )
 
 
@@ -194,7 +198,16 @@ def _each(outputs: Tensors, names: Sequence[str], change: Callable[[Array], Arra
 
 
 def _reorder(outputs: Tensors, sources: dict[str, str]) -> Tensors:
+    """Return the outputs with other names; unchanged on inputs for which their shapes differ."""
+    if any(outputs[name].shape != outputs[source].shape for name, source in sources.items()):
+        return outputs
     return outputs | {name: outputs[source] for name, source in sources.items()}
+
+
+def _reorder_slices(array: Array, order: Sequence[int], axis: int) -> Array:
+    """Return the array with another order along an axis; one with another number of slices unchanged."""
+    has_slices = array.ndim > axis and array.shape[axis] == len(order)
+    return np.take(array, order, axis) if has_slices else array
 
 
 def _permute(outputs: Tensors, order: tuple[int, ...]) -> Tensors:
@@ -209,9 +222,7 @@ def _permute(outputs: Tensors, order: tuple[int, ...]) -> Tensors:
 
 def _permute_all(outputs: Tensors, order: Sequence[int]) -> Tensors:
     """Return the outputs with another order of the batch; a batch of another size unchanged."""
-    return {
-        name: array[list(order)] if len(array) == len(order) else array for name, array in outputs.items()
-    }
+    return {name: _reorder_slices(array, order, axis=0) for name, array in outputs.items()}
 
 
 def last_as_first(array: Array) -> Array:

@@ -143,10 +143,14 @@ def _shrink(image: Array | None, index: int) -> tuple[Array | None, float]:
 
 
 def _map_differences(expected: Tensors, actual: Tensors) -> dict[str, Array]:
-    """Return the differences of the outputs with four axes, which are maps with channels first."""
+    """Return the differences of the outputs with four axes, which are maps with channels first.
+
+    Outputs without rows, or with another number of rows than the reference, are left out.
+    """
     maps = {}
     for name, reference in expected.items():
-        if reference.ndim == 4 and min(reference.shape[2:]) > 1 and name in actual:
+        has_same_shape = name in actual and actual[name].shape == reference.shape
+        if has_same_shape and reference.ndim == 4 and reference.size and min(reference.shape[2:]) > 1:
             difference = relative_differences(reference, actual[name])[0].max(axis=0)
             maps[name] = difference.astype(np.float32)
     return maps
