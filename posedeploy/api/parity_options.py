@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,8 @@ class ParityOptions:
         if self.frames < 1:
             raise InputError(f"`frames={self.frames}`: expected at least 1")
         for name, value in self._tolerances().items():
-            if not value >= 0:
-                raise InputError(f"`{name}={value:g}`: expected a tolerance of at least 0")
+            if not 0 <= value < math.inf:
+                raise InputError(f"`{name}={value:g}`: expected a tolerance of at least 0, and finite")
             if self.budget is not None:
                 raise InputError(f"`budget` and `{name}`: a budget replaces the tolerances; pass one of them")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,17 @@ def test_unknown_keywords_are_refused(artifact: Artifact) -> None:
         pd.compare(artifact, famly="gtrs")  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("options", [{"rtol": -1}, {"max_px": float("nan")}, {"max_mm": -0.5}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rtol": -1},
+        {"max_px": float("nan")},
+        {"max_mm": -0.5},
+        {"rtol": math.inf},
+        {"max_px": math.inf},
+        {"max_mm": math.inf},
+    ],
+)
 def test_invalid_tolerances_are_refused(artifact: Artifact, options: dict[str, float]) -> None:
     with pytest.raises(pd.PoseDeployError, match="expected a tolerance of at least 0"):
         pd.compare(artifact, **options)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
@@ -113,6 +114,8 @@ def select_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
     allowed = {options.label.casefold()} if options.label is not None else {PERSON, *raw.person_labels}
     if options.label is not None and not labels and boxes:
         raise InputError(f"`box_label={options.label}`: {source} has no labels; leave it out")
+    if options.min_score is not None and not math.isfinite(options.min_score):
+        raise InputError(f"`box_score={options.min_score:g}`: expected a number, like the scores in {source}")
     if options.min_score is not None and boxes and all(box.score is None for box in boxes):
         raise InputError(f"`box_score={options.min_score:g}`: {source} has no scores; leave it out")
 

@@ -97,6 +97,7 @@ def test_boxes_are_chosen_by_label_and_score(tmp_path: Path, image: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"min_score": float("inf")}, r"`box_score=inf`: expected a number, like the scores in boxes\.json"),
         ({"min_score": 0.5}, r"`box_score=0\.5`: boxes\.json has no scores; leave it out"),
         ({"label": "person"}, r"`box_label=person`: boxes\.json has no labels; leave it out"),
     ],
