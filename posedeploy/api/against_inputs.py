@@ -6,19 +6,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
+from posedeploy.api.converted_inputs import convert_input
 from posedeploy.api.parity_inputs import MAX_BATCH, InputPairs, build_parity_inputs
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.benchmarks.input_shapes import with_common_batch
-from posedeploy.benchmarks.inputs import NetworkInput, build_noise_inputs
+from posedeploy.benchmarks.inputs import build_noise_inputs
 from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.contract_document import UNKNOWN
 from posedeploy.errors import InputError
-from posedeploy.tensor_tables import infer_image_layout
 from posedeploy.types import (
-    TO_CHANNELS_FIRST,
-    Array,
     Artifact,
     Calibration,
     Dimension,
@@ -28,7 +24,7 @@ from posedeploy.types import (
 )
 
 logger = logging.getLogger(__name__)
-TO_CHANNELS_LAST = tuple(int(axis) for axis in np.argsort(TO_CHANNELS_FIRST))
+HINT = "describe the files with `contract` and `against_contract`"
 
 
 def describe_like(artifact: Artifact, other: Artifact) -> Artifact:
@@ -71,9 +67,10 @@ def build_against_inputs(
         build_parity_inputs(candidate, replace(candidate, contract=None), settings.images, ranges)
     if candidate.joints is not None and reference.joints is not None:
         people = build_parity_inputs(candidate, candidate, (), ranges).pairs.generated
-        return InputPairs(tuple((_convert(each, candidate, reference), each) for each, _ in people))
-    noise = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
-    return InputPairs(tuple((_convert(each, candidate, reference), each) for each in noise))
+        inputs = [each for each, _ in people]
+    else:
+        inputs = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
+    return InputPairs(tuple((convert_input(each, candidate, reference, HINT), each) for each in inputs))
 
 
 def _common_size(reference: TensorSpec, candidate: TensorSpec) -> TensorSpec:
@@ -100,43 +97,3 @@ def _common_length(a: Dimension, b: Dimension) -> Dimension | None:
     if isinstance(a, str) or isinstance(b, str):
         return b if isinstance(a, str) else a
     return a if a == b else None
-
-
-def _convert(network_input: NetworkInput, candidate: ModelSpec, reference: ModelSpec) -> NetworkInput:
-    """Return an input of the candidate with the names and layouts of the reference.
-
-    Raises:
-        InputError: the inputs differ in more than that.
-    """
-    pairs = _match_inputs(candidate.inputs, reference.inputs)
-    tensors = {other.name: _transposed(network_input.tensors[own.name], own, other) for own, other in pairs}
-    if any(not other.accepts(tensors[other.name].shape) or own.dtype != other.dtype for own, other in pairs):
-        raise InputError(
-            f"the inputs {', '.join(map(str, candidate.inputs))} of the model do not fit the inputs "
-            f"{', '.join(map(str, reference.inputs))} of the reference; describe the files with `contract` "
-            "and `against_contract`"
-        )
-    return replace(network_input, tensors=tensors)
-
-
-def _match_inputs(
-    candidate: tuple[TensorSpec, ...], reference: tuple[TensorSpec, ...]
-) -> list[tuple[TensorSpec, TensorSpec]]:
-    """Return the inputs by name or, if each file has only one, that one."""
-    if len(candidate) == len(reference) == 1:
-        return [(candidate[0], reference[0])]
-    others = {tensor.name: tensor for tensor in reference}
-    if others.keys() != {tensor.name for tensor in candidate}:
-        raise InputError(
-            f"the inputs of the model are {', '.join(map(str, candidate))}, and those of the reference "
-            f"{', '.join(map(str, reference))}; pass two files whose inputs have the same names"
-        )
-    return [(tensor, others[tensor.name]) for tensor in candidate]
-
-
-def _transposed(array: Array, own: TensorSpec, other: TensorSpec) -> Array:
-    layouts = [tensor.layout or infer_image_layout(tensor.shape) for tensor in (own, other)]
-    if layouts[0] == layouts[1] or None in layouts:
-        return array
-    axes = TO_CHANNELS_FIRST if layouts[1] == "NCHW" else TO_CHANNELS_LAST
-    return np.ascontiguousarray(array.transpose(axes))

@@ -53,7 +53,12 @@ class DecodingPair:
 
 
 def pair_decodings(reference: ModelSpec, candidate: ModelSpec) -> DecodingPair:
-    """Return the decoding of both models. If only the candidate's is known, it is also the reference's."""
+    """Return the decoding of both models. If only the candidate's is known, it is also the reference's.
+
+    Inputs of a candidate on images are noise if the reference does not describe its own.
+    """
+    if candidate.contract is not None and reference.contract is None:
+        return DecodingPair(decode=None, note="the reference has no description of its input")
     ours, theirs = build_decode(reference), build_decode(candidate)
     if ours is None:
         note = "the reference has no description of its decoding" if theirs else "the decoding is unknown"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posedeploy.api.converted_inputs import convert_input
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.readable_images import VideoFile, list_readable, list_videos, split_videos
 from posedeploy.benchmarks.hard_images import HardImage, generate_hard_images, pack_images, repeat_image
@@ -107,12 +108,15 @@ def build_parity_inputs(
         frames: the number of frames to take from each video among ``images``; None refuses videos.
 
     Raises:
-        InputError: the network takes no images, none of the images can be read, or some of them calibrated
-            the candidate.
+        InputError: the network takes no images, its inputs do not fit the reference, none of the images can
+            be read, or some of them calibrated the candidate.
     """
     if candidate.joints is not None:
         _reject_images(images, "takes 2D joints")
         return _without_images(_build_people(candidate, ranges), len(generate_hard_people(candidate)))
+    if candidate.contract is not None and reference.contract is None:
+        _reject_images(images, "has no description of its input in PyTorch")
+        return _build_undescribed(reference, candidate, ranges)
     if candidate.contract is None:
         _reject_images(images, "has no image contract")
         check_inputs_fit(reference, candidate)
@@ -148,6 +152,15 @@ def _list_hard_images(reference: ModelSpec, candidate: ModelSpec) -> list[HardIm
 def _without_images(inputs: list[NetworkInput], measured: int) -> ParityInputs:
     """Return inputs that both networks take unchanged; the first ``measured`` are for the noise floor."""
     return ParityInputs(InputPairs(tuple(zip(inputs, inputs, strict=True))), inputs[:measured], [])
+
+
+def _build_undescribed(reference: ModelSpec, candidate: ModelSpec, ranges: Ranges) -> ParityInputs:
+    """Return noise for a candidate that takes images and a reference that does not describe its input."""
+    hint = "describe the input of the network in PyTorch with a contract too"
+    spec = with_fixed_size(with_common_batch(candidate, reference), ranges=ranges)
+    noise = build_noise_inputs(spec, MAX_BATCH, ranges)
+    pairs = tuple((convert_input(each, spec, reference, hint), each) for each in noise)
+    return ParityInputs(InputPairs(pairs), [pair[0] for pair in pairs], [])
 
 
 def _build_people(candidate: ModelSpec, ranges: Ranges) -> list[NetworkInput]:

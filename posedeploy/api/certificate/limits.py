@@ -78,4 +78,4 @@ def _are_equal(old: Any, new: Any) -> bool:
 def _are_near(old: Any, new: Any) -> bool:
     if not (_is_number(old) and _is_number(new)):
         return False
-    return 0 < max(old, new) <= MAX_NOISE_RATIO * min(old, new)
+    return bool(0 < max(old, new) <= MAX_NOISE_RATIO * min(old, new))
