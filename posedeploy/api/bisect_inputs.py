@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from posedeploy.api.parity_inputs import build_parity_inputs
 from posedeploy.api.reporting import report_steps
 from posedeploy.benchmarks.ambiguity import bound_noise, decode_sides
 from posedeploy.benchmarks.array_differences import absolute_differences, bound_scale, max_absolute, rms
+from posedeploy.benchmarks.description_differences import list_preprocessing_differences
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.pose_comparison import POINT_UNITS, PoseComparison
@@ -94,7 +95,9 @@ class Comparison:
 
     network: the network with the artifact's outputs, and its preprocessing if that is embedded. inputs: of
     ``network``. input: of the artifact. expected: the outputs of ``network``. runtime_info, difference: of
-    the artifact. measure: the comparison of other outputs.
+    the artifact. measure: the comparison of other outputs. preprocessing: the differences between the
+    artifact's description of its input and that of PyTorch, if ``input`` is prepared like PyTorch's because
+    of them.
     """
 
     spec: ModelSpec
@@ -105,6 +108,7 @@ class Comparison:
     runtime_info: RuntimeInfo
     difference: OutputDifference
     measure: Measure
+    preprocessing: tuple[str, ...] = ()
 
 
 def select_input(
@@ -118,13 +122,14 @@ def select_input(
     """Run an artifact and PyTorch on the inputs of parity, and return the one with the largest difference.
 
     An input on which both models find people is preferred, if its difference is at least ``PEOPLE_SHARE`` of
-    the largest.
+    the largest. If the artifact describes another preprocessing than PyTorch, it also runs on the inputs that
+    PyTorch's description gives; those with the smaller difference are used.
 
     Raises:
         PoseDeployError: the artifact does not run, or does not fit the checkpoint.
     """
     report = report_steps(on_progress, f"running {artifact.path.name} and PyTorch")
-    worst: dict[bool, Comparison] = {}
+    own, like_reference = _Worst(), _Worst()
     with open_runner(artifact, options, runtime) as runner:
         spec = resolve_spec(artifact, runner)
         adapted = adapt_runner(runner, spec)
@@ -133,22 +138,53 @@ def select_input(
         sources = (candidate if is_embedded else reference for reference, candidate in pairs)
         measure = Measure(spec, _find_largest(network, spec, sources))
         axes = find_row_axes(spec)
-        for number, (reference, candidate) in enumerate(pairs):
+
+        def compare(reference: NetworkInput, candidate: NetworkInput) -> Comparison:
             source = candidate if is_embedded else reference
             inputs = list(source.tensors.values())
             expected, actual = _run(network, spec, source), adapted.run(candidate.tensors)
             _check_shapes(artifact, expected, actual, axes)
             difference = measure(candidate, expected, actual)
-            has_people = difference.poses is not None
-            if has_people not in worst or _size(difference) > _size(worst[has_people].difference):
-                worst[has_people] = Comparison(
-                    spec, network, candidate, inputs, expected, runner.runtime_info, difference, measure
-                )
+            return Comparison(
+                spec, network, candidate, inputs, expected, runner.runtime_info, difference, measure
+            )
+
+        for number, (reference, candidate) in enumerate(pairs):
+            compared = compare(reference, candidate)
+            own.add(compared)
+            form = candidate.as_reference
+            like_reference.add(compared if form is None else compare(reference, form))
             report(number + 1, len(pairs))
-    largest = max(worst.values(), key=lambda each: _size(each.difference))
-    if True in worst and _size(worst[True].difference) >= PEOPLE_SHARE * _size(largest.difference):
-        return worst[True]
-    return largest
+    if like_reference.size < own.size:
+        differences = list_preprocessing_differences(model.spec, spec)
+        return replace(like_reference.choose(), preprocessing=differences)
+    return own.choose()
+
+
+class _Worst:
+    """The inputs with the largest difference, with and without people."""
+
+    def __init__(self) -> None:
+        self._by_people: dict[bool, Comparison] = {}
+
+    @property
+    def size(self) -> float:
+        """The largest difference."""
+        return max(_size(each.difference) for each in self._by_people.values())
+
+    def add(self, comparison: Comparison) -> None:
+        """Keep the comparison if its difference is the largest."""
+        has_people = comparison.difference.poses is not None
+        worst = self._by_people.get(has_people)
+        if worst is None or _size(comparison.difference) > _size(worst.difference):
+            self._by_people[has_people] = comparison
+
+    def choose(self) -> Comparison:
+        """Return one with people, if its difference is at least ``PEOPLE_SHARE`` of the largest."""
+        with_people = self._by_people.get(True)
+        if with_people is not None and _size(with_people.difference) >= PEOPLE_SHARE * self.size:
+            return with_people
+        return max(self._by_people.values(), key=lambda each: _size(each.difference))
 
 
 def _run(network: ExportWrapper, spec: ModelSpec, source: NetworkInput) -> Tensors:

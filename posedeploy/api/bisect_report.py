@@ -113,6 +113,8 @@ class BisectReport:
     precision: the coarsest of the file and the runtime, whose noise floor is the limit. device: as chosen for
     the artifact. floor_device: that PyTorch's noise floor was measured on. input: its name. operations: of
     the network. tensors: of the file, of floating point. matched: the tensors that are results of operations.
+    preprocessing: the differences between the artifact's description of its input and that of PyTorch, if
+    they cause a difference; the artifact was then examined on the input that PyTorch prepares.
     difference: of the artifact's outputs. with_intermediates: of the outputs of the run that was examined.
     faults: in the order of the network. ranking: the largest effect first.
     """
@@ -130,6 +132,7 @@ class BisectReport:
     with_intermediates: OutputDifference
     faults: tuple[FaultyTensor, ...]
     ranking: tuple[RankedLayer, ...]
+    preprocessing: tuple[str, ...] = ()
     machine: Machine = field(default_factory=describe_machine)
 
     @property
@@ -150,12 +153,21 @@ class BisectReport:
 
     @property
     def passed(self) -> bool:
-        """Whether no tensor exceeds the noise floor, and no fusion changes the outputs."""
-        return not self.faults and not self.is_fusion
+        """Whether no tensor exceeds the noise floor, no fusion changes the outputs, and the preprocessing is
+        that of PyTorch."""
+        return not self.faults and not self.is_fusion and not self.preprocessing
 
     @property
     def verdict(self) -> str:
         """The conclusion in one line."""
+        if not self.preprocessing:
+            return self._network_verdict
+        differences = f"the preprocessing differs: {', '.join(self.preprocessing)}"
+        return f"{differences}; on the input that PyTorch prepares, {self._network_verdict}"
+
+    @property
+    def _network_verdict(self) -> str:
+        """The conclusion on the network."""
         if self.is_fusion:
             parts = f", from {self.first.layer} to {self.first.operation}" if self.first is not None else ""
             return (
@@ -194,6 +206,7 @@ class BisectReport:
                 "precision": self.precision,
                 "noise_floor_device": self.floor_device,
                 "input": self.input,
+                "preprocessing": self.preprocessing,
                 "operations": self.operations,
                 "tensors": self.tensors,
                 "matched": self.matched,

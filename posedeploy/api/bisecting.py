@@ -147,6 +147,7 @@ class _Search:
             matched=len(matches),
             difference=comparison.difference,
             with_intermediates=separate,
+            preprocessing=comparison.preprocessing,
             faults=tuple(_describe(each, run.tensors[each.index]) for each in faulty),
             ranking=tuple(self._rank(errors, precision)),
         )

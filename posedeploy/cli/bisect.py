@@ -34,7 +34,8 @@ def bisect(
 ) -> None:
     """Find the first tensor of an artifact that differs from PyTorch, and rank the layers by their effect.
 
-    Exit with status 1 if the error of a tensor exceeds the noise floor, or a fusion changes the outputs.
+    Exit with status 1 if the error of a tensor exceeds the noise floor, a fusion changes the outputs, or the
+    artifact describes another preprocessing.
 
     Example: posedeploy bisect out/human.xml
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,9 @@ def test_a_damaged_layer_is_found_with_its_line(damage: Damage, tmp_path: Path) 
     assert ranked.layer == first.layer
     assert ranked.alone.rms < 1e-5 < report.difference.rms
     assert ("BatchNorm" in first.hint) == (damage is leave_stale_statistics)
+    described = dataclasses.replace(report, faults=(), preprocessing=("contract.fit is crop instead of pad",))
+    assert not described.passed
+    assert described.verdict.startswith("the preprocessing differs: contract.fit is crop instead of pad; on")
 
 
 @torch.no_grad()
@@ -227,6 +231,22 @@ def test_the_users_images_do_not_stay_in_memory(
     select_input(exported["torchscript"], tiny, options, None, (tmp_path,), ignore_progress)
     assert len(alive) >= count
     assert max(alive) <= 6, "both forms of the current input and of the two worst"
+
+
+def test_a_wrong_description_of_the_input_is_not_a_fault_of_the_network(
+    tiny: Model, exported: dict[str, Artifact]
+) -> None:
+    artifact, options = exported["torchscript"], RunOptions(threads=1)
+    contract = artifact.spec.contract
+    assert contract is not None
+    wrong = dataclasses.replace(contract, mean=tuple(each + 40 for each in contract.mean))
+    described = dataclasses.replace(artifact, spec=dataclasses.replace(artifact.spec, contract=wrong))
+    right, fixed = (
+        select_input(each, tiny, options, None, (), ignore_progress) for each in (artifact, described)
+    )
+    assert right.preprocessing == ()
+    assert any(difference.startswith("contract.mean is (") for difference in fixed.preprocessing)
+    assert fixed.difference.largest == pytest.approx(right.difference.largest, abs=1e-4)
 
 
 def test_rows_of_people_are_paired_and_a_missing_one_differs_from_zero() -> None:
