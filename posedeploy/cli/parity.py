@@ -145,7 +145,7 @@ def parity(
     """
     from posedeploy.api.comparing import compare
     from posedeploy.commands.nodes import check_output_files, measure
-    from posedeploy.commands.parity import check_outputs, show_parity, write_outputs
+    from posedeploy.commands.parity import check_outputs, record_error, show_parity, write_outputs
     from posedeploy.console.model_lists import list_models
     from posedeploy.model_urls import is_model_url
 
@@ -178,11 +178,12 @@ def parity(
         "against_contract": against_contract,
         **model_options.model_keywords(family, network, contract, mesh, stages, weights),
     }
-    paths = list_models(models, device, runtime)
+    with record_error(junit, models):
+        paths = list_models(models, device, runtime)
     if ray is not None:
         check_output_files(certificate, junit, save_reference)
         raise typer.Exit(0 if measure("parity", paths, ray, on, json, **arguments) else 1)
-    with show_progress() as on_progress:
+    with record_error(junit, paths), show_progress() as on_progress:
         report = compare(paths, on_progress=on_progress, **arguments)
     show_parity(report, json)
     write_outputs(report, certificate, junit, pictures=pictures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from posedeploy import plugins
@@ -9,6 +11,7 @@ from posedeploy.api.certificate.output_paths import check_certificate_path, chec
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.api.stage_attribution import can_bisect
 from posedeploy.benchmarks.parity import Parity
+from posedeploy.commands.bisect_command import format_bisect
 from posedeploy.commands.parity_sensitivity import sensitivity_lines
 from posedeploy.commands.parity_tables import (
     noise_lines,
@@ -23,15 +26,20 @@ from posedeploy.commands.parity_tables import (
 from posedeploy.commands.parity_videos import jitter_table, switch_lines
 from posedeploy.console.output import check_json, fail, inform, out, write_json
 from posedeploy.console.tables import integers_line
-from posedeploy.errors import InputError, OutputError
+from posedeploy.errors import InputError, OutputError, PoseDeployError
+from posedeploy.printable import printable
 
 
 def show_parity(report: ParityReport, json: Path | None) -> None:
     """Show the tables and write the JSON."""
     for error in report.errors.values():
         fail(error)
+    arguments = report.compared.arguments if report.compared is not None else {}
     for result in report.results:
         _show(result)
+        if _is_for_bisect(result):
+            command = printable(format_bisect(result.label, arguments))
+            out.print(f"find the faulty layer with: {command}", markup=False, soft_wrap=True)
     if json is not None:
         write_json(json, report.to_json())
 
@@ -76,6 +84,19 @@ def check_outputs(
         check_junit_path(junit)
 
 
+@contextmanager
+def record_error(junit: Path | None, models: Sequence[Path]) -> Iterator[None]:
+    """Write an error for each artifact as JUnit XML if none of them can be compared, so that no older file
+    remains, and raise the error again."""
+    try:
+        yield
+    except PoseDeployError as error:
+        if junit is not None:
+            report = ParityReport((), {str(path): str(error) for path in models})
+            inform(f"wrote {report.write_junit(junit)}")
+        raise
+
+
 def write_outputs(
     report: ParityReport, certificate: Path | None, junit: Path | None, *, pictures: bool
 ) -> None:
@@ -110,10 +131,6 @@ def _show(result: Parity) -> None:
     out.print()
     for failure in result.failures:
         fail(f"{result.label}: {failure}")
-    if _is_for_bisect(result):
-        out.print(
-            f"find the faulty layer with: posedeploy bisect {result.label}", markup=False, soft_wrap=True
-        )
 
 
 def _is_for_bisect(result: Parity) -> bool:

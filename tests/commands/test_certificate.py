@@ -97,6 +97,26 @@ def test_the_verdicts_are_written_as_junit(certified: Path) -> None:
     assert properties["network"] in ("same", "within limits") and "cause" not in properties
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("out/missing.onnx",), "out/missing.onnx"),
+        (("out/human.onnx", *NETWORK, "--images", "missing.png"), "missing.png: no such file"),
+        (("out/human.onnx",), "repeat that argument"),
+    ],
+)
+def test_an_artifact_that_does_not_run_is_an_error_in_junit(
+    copied: Path, refused: Callable[..., str], arguments: tuple[str, ...], message: str
+) -> None:
+    refused("parity", *arguments, "--junit", "j.xml")
+    (suite,) = ElementTree.parse("j.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "1")
+    (case,) = suite
+    error = case.find("error")
+    assert case.get("name") == arguments[0] and error is not None
+    assert message in str(error.get("message"))
+
+
 @pytest.mark.slow
 def test_a_certificate_and_its_results_are_written_again(copied: Path, done: Invoke) -> None:
     models = ("parity", "out/human.onnx", "--images", "photos", *NETWORK)
