@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shlex
 from typing import Any
 
 from posedeploy.api.comparing import compare
@@ -43,6 +43,6 @@ def format_failures(result: Parity) -> str:
         f"  ran: {info.runtime} {info.version}, {info.device}, {info.precision}",
         f"  {limits}",
         *(f"  - {failure}" for failure in result.failures),
-        f"  details: posedeploy parity {Path(result.label)}",
+        f"  details: posedeploy parity {shlex.quote(result.label)}",
     ]
     return "\n".join(lines)

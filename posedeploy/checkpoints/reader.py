@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -204,7 +205,7 @@ def _without_weights(path: Path, content: Any) -> str:
     if isinstance(content, dict) and {"engine", "input_names"} <= content.keys():
         return (
             f"{path}: a TensorRT engine in a torch2trt file, not weights; extract the engine with: "
-            f"posedeploy engine unwrap {path}"
+            f"posedeploy engine unwrap {shlex.quote(str(path))}"
         )
     if isinstance(content, dict):
         if not content:

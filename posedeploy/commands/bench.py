@@ -90,7 +90,7 @@ def show_latency(report: LatencyReport, json: Path | None, compared_with: Path |
         show(own_process_table(report.results))
     if compared_with is not None:
         show(comparison_table(report.comparisons, str(compared_with)))
-    out.print(str(report.machine), style="dim")
+    out.print(str(report.machine), style="dim", markup=False)
     for line in filter(None, [*map(integers_line, report.results), *map(layers_line, report.results)]):
         out.print(line, markup=False, soft_wrap=True)
     for line in filter(None, (measurement_line(report.results), fastest_line(report.results))):

@@ -25,7 +25,7 @@ def run(json: Path | None) -> bool:
         table.add_row(check.kind, check.name, state, escape(check.detail))
     installed = list_versions()
     show(table)
-    out.print(", ".join(f"{name} {number}" for name, number in installed.items()), style="dim")
+    out.print(", ".join(f"{name} {number}" for name, number in installed.items()), style="dim", markup=False)
     if json is not None:
         document = {"format": "posedeploy.doctor", "version": 1, "packages": installed}
         write_json(json, document | {"checks": [asdict(check) for check in checks]})

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from posedeploy.console.output import fail, out, show, show_progress, write_json
 from posedeploy.console.tables import create_table
 from posedeploy.errors import InputError
+from posedeploy.printable import printable
 from posedeploy.scaling.measuring import Measurement, NodesReport, measure_on_nodes
 
 
@@ -50,7 +53,8 @@ def show_nodes(report: NodesReport, json: Path | None) -> None:
     table = create_table(None, ["model", "on", "node", *columns])
     for row in report.rows:
         cells = [describe(row.document) if row.document else "-" for describe in columns.values()]
-        table.add_row(Path(row.model).name, row.label, row.host, *cells)
+        texts = (Path(row.model).name, row.label, row.host, *cells)
+        table.add_row(*(escape(printable(text)) for text in texts))
     show(table)
     for host, machine in dict.fromkeys((row.host, row.machine) for row in report.rows if row.machine):
         out.print(f"{host}: {machine}", style="dim", markup=False, soft_wrap=True)

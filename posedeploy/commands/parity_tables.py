@@ -25,13 +25,15 @@ def parity_heading(result: Parity) -> str:
         limits = (
             f"tolerance: {tolerance.rtol:.0e} of the largest value, {tolerance.px:g} px, {tolerance.mm:g} mm"
         )
-    return f"[bold]{escape(result.label)}[/]\n[dim]{escape(format_runtime(result.runtime_info))}\n{limits}[/]"
+    label, runtime = (escape(printable(text)) for text in (result.label, format_runtime(result.runtime_info)))
+    return f"[bold]{label}[/]\n[dim]{runtime}\n{limits}[/]"
 
 
 def verdict_line(result: Parity) -> str:
     """Return the verdict on the candidate."""
     color = "green" if result.passed else "red"
-    return f"[bold]{escape(result.label)}[/]: [bold {color}]{result.verdict}[/]"
+    label, verdict = (escape(printable(text)) for text in (result.label, result.verdict))
+    return f"[bold]{label}[/]: [bold {color}]{verdict}[/]"
 
 
 def parity_table(result: Parity) -> Table:

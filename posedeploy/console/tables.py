@@ -21,7 +21,7 @@ from posedeploy.types import Artifact, ModelSpec, RuntimeInfo
 def create_table(title: str | None, text: Sequence[str], numbers: Sequence[str] = ()) -> Table:
     """Return an empty table with columns of text and of numbers."""
     table = Table(
-        title=title,
+        title=None if title is None else escape(title),
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
@@ -64,7 +64,7 @@ def tensors_table(spec: ModelSpec) -> Table:
         for tensor in tensors:
             shape = " x ".join(map(str, tensor.shape)) + (f" {tensor.layout}" if tensor.layout else "")
             cells = (str(getattr(tensor, field) or "") for field in extra)
-            table.add_row(kind, escape(tensor.name), tensor.dtype, escape(shape), *cells)
+            table.add_row(kind, escape(tensor.name), tensor.dtype, escape(shape), *map(escape, cells))
     return table
 
 

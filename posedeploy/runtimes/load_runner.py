@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -96,7 +97,8 @@ def _check_kind(path: Path) -> None:
         raise ArtifactError(kind.describe_mismatch(path, "a model file"))
     if kind is not None and kind.weights and not is_named_like_model(path):
         raise ArtifactError(
-            f"{path}: {kind.what}, not an exported model; export it first: posedeploy export {path}"
+            f"{path}: {kind.what}, not an exported model; export it first: posedeploy export "
+            f"{shlex.quote(str(path))}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from types import ModuleType
 
 from posedeploy import plugins
@@ -72,7 +73,7 @@ def check_gpu(
 
 
 def _rebuild(artifact: Artifact) -> str:
-    return f"rebuild it from its ONNX file: posedeploy engine rebuild {artifact.path}"
+    return f"rebuild it from its ONNX file: posedeploy engine rebuild {shlex.quote(str(artifact.path))}"
 
 
 def _release(version: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import ModuleType
@@ -132,7 +133,7 @@ def _load_error(artifact: Artifact, api: ModuleType, errors: list[str]) -> Excep
     remedy = (
         "rebuild this third-party engine at its source, or export the network"
         if build_info_of(artifact) is None
-        else f"rebuild it from its ONNX file: posedeploy engine rebuild {artifact.path}"
+        else f"rebuild it from its ONNX file: posedeploy engine rebuild {shlex.quote(str(artifact.path))}"
     )
     return ArtifactError(
         f"{artifact.path}: {api.__name__} {api.__version__} cannot load it ({reason}); {remedy}"
