@@ -67,10 +67,10 @@ def build_against_inputs(
         build_parity_inputs(candidate, replace(candidate, contract=None), settings.images, ranges)
     if candidate.joints is not None and reference.joints is not None:
         people = build_parity_inputs(candidate, candidate, (), ranges).pairs.generated
-        inputs = [each for each, _ in people]
+        undescribed = [each for each, _ in people]
     else:
-        inputs = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
-    return InputPairs(tuple((convert_input(each, candidate, reference, HINT), each) for each in inputs))
+        undescribed = build_noise_inputs(with_common_batch(candidate, reference), MAX_BATCH, ranges)
+    return InputPairs(tuple((convert_input(each, candidate, reference, HINT), each) for each in undescribed))
 
 
 def _common_size(reference: TensorSpec, candidate: TensorSpec) -> TensorSpec:
