@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from posedeploy.api.bench_document import BenchDocument
 from posedeploy.api.compared_models import format_shapes
-from posedeploy.api.earlier_report import SAME_MACHINE
+from posedeploy.api.earlier_report import EARLIER, SAME_MACHINE
 from posedeploy.api.parity_document import ParityDocument, ParityRow
 from posedeploy.api.result_files import ResultFile
 from posedeploy.api.tune_document import TuneDocument
@@ -22,7 +22,7 @@ Hashes: TypeAlias = tuple[str, ...]
 
 
 class Compared(NamedTuple):
-    """A comparison with PyTorch, its file and its machine."""
+    """A comparison with PyTorch or with another artifact, its file and its machine."""
 
     row: ParityRow
     file: str
@@ -70,8 +70,9 @@ class Group:
 class JoinedResults:
     """The content of a report.
 
-    comparisons: the verdicts of ``bench --compare``, each with its file. searches: those of ``tune``.
-    errors: why artifacts did not run, by path.
+    parity: all comparisons, those with another artifact included. comparisons: the verdicts of
+    ``bench --compare``, each with its file. searches: those of ``tune``. errors: why artifacts did not run,
+    by path.
     """
 
     files: tuple[ResultFile, ...]
@@ -88,6 +89,11 @@ class JoinedResults:
             if isinstance(file.document, BenchDocument):
                 yield file.name, file.document
 
+    @property
+    def with_pytorch(self) -> tuple[Compared, ...]:
+        """The comparisons with PyTorch, whose errors are those of a model."""
+        return tuple(each for each in self.parity if each.row.against is None)
+
 
 def join_results(files: Sequence[ResultFile]) -> JoinedResults:
     """Join the results by the hashes of the models, and by the runtime, device and precision."""
@@ -98,7 +104,7 @@ def join_results(files: Sequence[ResultFile]) -> JoinedResults:
         if isinstance(file.document, ParityDocument)
         for row in file.document.results
     ]
-    by_model = {deployment_key(each.row): each for each in parity}
+    by_model = {deployment_key(each.row): each for each in parity if each.row.against is None}
     groups = _group([Deployment(0, each, by_model.get(deployment_key(each.row))) for each in timed])
     return JoinedResults(
         files=tuple(files),
@@ -146,25 +152,18 @@ def machine_key(machine: Machine) -> tuple[object, ...]:
 
 def _group(deployments: Sequence[Deployment]) -> tuple[Group, ...]:
     """Return the deployments by machine, checkpoint and input, PyTorch first, and number them."""
-    checkpoints = {
-        (each.timed.file, each.latency.label): (
-            each.latency.label.removesuffix(" (PyTorch)"),
-            hashes_of(each.latency),
-        )
-        for each in deployments
-        if each.timed.is_reference
-    }
+    rows = {(each.timed.file, each.latency.label): each.latency for each in deployments}
     parts: dict[tuple[object, ...], list[Deployment]] = {}
     titles: dict[tuple[object, ...], str] = {}
     for each in deployments:
-        row = each.latency
-        label = row.label if each.timed.is_reference else row.baseline or ""
-        name, hashes = checkpoints.get((each.timed.file, label), ("", ()))
+        row, subject = each.latency, _subject(each.timed, rows)
+        name = subject.label.removesuffix(" (PyTorch)")
         shapes = format_shapes(row.input_shapes.values())
-        key = (machine_key(each.timed.machine), hashes, row.scenario, row.batch, shapes)
+        model = hashes_of(subject) or name
+        key = (machine_key(each.timed.machine), model, row.scenario, row.batch, shapes)
         parts.setdefault(key, []).append(each)
         images = "1 image" if row.batch == 1 else f"{row.batch} images"
-        titles[key] = ", ".join(filter(None, (name, row.scenario, f"{images} in a run", f"input {shapes}")))
+        titles[key] = ", ".join((name, row.scenario, f"{images} in a run", f"input {shapes}"))
     groups: list[Group] = []
     numbers = count(1)
     for title, members in zip(titles.values(), parts.values(), strict=True):
@@ -172,3 +171,13 @@ def _group(deployments: Sequence[Deployment]) -> tuple[Group, ...]:
         numbered = tuple(replace(each, number=next(numbers)) for each in members)
         groups.append(Group(title, members[0].timed.machine, numbered))
     return tuple(groups)
+
+
+def _subject(timed: Timed, rows: Mapping[tuple[str, str], Latency]) -> Latency:
+    """Return the row that names the group of a timed model: PyTorch on its checkpoint or, if that was not
+    timed, the model itself. The file of an earlier report belongs to the model that replaced it.
+
+    rows: by file and label.
+    """
+    row = rows.get((timed.file, timed.row.label.removesuffix(EARLIER)), timed.row)
+    return rows.get((timed.file, row.baseline or ""), row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -100,12 +101,23 @@ def draw_group(group: Group) -> GroupCharts:
 
 
 def shorten_names(deployments: Sequence[Deployment]) -> Mapping[int, str]:
-    """Return the names in charts by number: PyTorch, and the labels without their common prefix."""
+    """Return the names in charts by number: PyTorch, and the labels, which are made distinct.
+
+    Equal labels get the names of their files. Others lose a common prefix if something of each is left.
+    """
     labels = {each.number: each.latency.label for each in deployments if not each.timed.is_reference}
-    alike = takewhile(lambda column: len({*column}) == 1, zip(*labels.values(), strict=False))
-    length = len([*alike]) if len(labels) > 1 else 0
-    if length > MIN_OMITTED_PREFIX:
-        labels = {number: f"\N{HORIZONTAL ELLIPSIS}{label[length:]}" for number, label in labels.items()}
+    counts = Counter(labels.values())
+    if max(counts.values(), default=1) > 1:
+        files = {each.number: each.timed.file for each in deployments}
+        labels = {
+            number: f"{label} ({files[number]})" if counts[label] > 1 else label
+            for number, label in labels.items()
+        }
+    else:
+        alike = takewhile(lambda column: len({*column}) == 1, zip(*labels.values(), strict=False))
+        length = len([*alike]) if len(labels) > 1 else 0
+        if MIN_OMITTED_PREFIX < length < min(map(len, labels.values())):
+            labels = {number: f"\N{HORIZONTAL ELLIPSIS}{label[length:]}" for number, label in labels.items()}
     return labels | {each.number: "PyTorch" for each in deployments if each.timed.is_reference}
 
 

@@ -41,10 +41,13 @@ def _machine_warnings(files: Sequence[ResultFile]) -> Iterator[str]:
 
 
 def _join_warnings(results: JoinedResults) -> Iterator[str]:
-    parity = results.parity
+    parity = results.with_pytorch
     deployments = [each for group in results.groups for each in group.deployments]
     models = [each for each in deployments if not each.timed.is_reference]
-    if not parity or not models:
+    if not models:
+        return
+    yield from _against(results)
+    if not parity:
         return
     yield from _repeated(parity)
     if not {hashes_of(each.latency) for each in models} & {hashes_of(each.row) for each in parity}:
@@ -63,6 +66,15 @@ def _join_warnings(results: JoinedResults) -> Iterator[str]:
             )
 
 
+def _against(results: JoinedResults) -> Iterator[str]:
+    if others := [each for each in results.parity if each.row.against is not None]:
+        models = listed([f"{each.row.label} with {each.row.reference_name}" for each in others])
+        yield (
+            f"artifacts were compared with other artifacts ({models}), which gives no errors from PyTorch; "
+            "these comparisons are below the charts"
+        )
+
+
 def _repeated(parity: Sequence[Compared]) -> Iterator[str]:
     last: dict[tuple[object, ...], Compared] = {}
     for each in parity:
@@ -77,7 +89,7 @@ def _unknown_error(deployment: Deployment, results: JoinedResults) -> str:
     for path, message in results.errors.items():
         if Path(path).name == row.label:
             return f"{row.label}: its error is unknown, because it could not be compared: {message}"
-    others = [each.row for each in results.parity if hashes_of(each.row) == hashes_of(row)]
+    others = [each.row for each in results.with_pytorch if hashes_of(each.row) == hashes_of(row)]
     if not others:
         return f"{row.label}: its error is unknown; add it to `posedeploy parity`"
     compared = listed([_describe(other.runtime_info) for other in others])

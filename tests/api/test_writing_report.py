@@ -188,6 +188,54 @@ def test_unreliable_times_are_reported(done: Invoke) -> None:
     assert "bench.json: the times of 1 of 2 models are unreliable" in done("report", "bench.json").stderr
 
 
+def test_a_comparison_with_another_artifact_is_no_error_from_pytorch(
+    bench: Path, parity: Path, done: Invoke
+) -> None:
+    against = {"path": "other.onnx", "model_sha256": {}}
+    rows = [parity_row("human.xml", 43.7, against=against)]
+    write_document(Path("against.json"), parity_document(rows))
+    result = done("report", bench, parity, "against.json")
+    assert "artifacts were compared with other artifacts (out/human.xml with other.onnx)" in result.stderr
+    assert "the chart shows the latter" not in result.stderr
+    page = Page(Path("report.html"))
+    charts, _, cards = page.text.partition("compared with other.onnx")
+    assert "43.7" not in charts and "43.7" in cards
+    assert "No errors are known" in Page(pd.report([bench, "against.json"], "page.html")).text
+
+
+def test_measurements_of_one_file_are_named_after_their_reports() -> None:
+    names = [f"{folder}/bench.json" for folder in ("before", "after")]
+    for name, milliseconds in zip(names, (60, 64), strict=True):
+        Path(name).parent.mkdir()
+        write_document(Path(name), bench_document((ROWS[0], timed("human.xml", milliseconds))))
+    page = Page(pd.report(names, "page.html"))
+    assert all(f"human.xml ({name})" in page.text for name in names)
+    assert page.text.count("Times of the network") == 1
+
+
+def test_a_common_prefix_is_omitted_if_each_name_keeps_some_of_it() -> None:
+    labels = ("human-pose.xml", "human-pose.xml.onnx")
+    write_document(Path("a.json"), bench_document((ROWS[0], *(timed(label, 60) for label in labels))))
+    write_document(
+        Path("b.json"), bench_document((ROWS[0], timed("person-a.xml", 60), timed("person-b.xml", 70)))
+    )
+    first, second = (Page(pd.report(name, f"{name}.html")) for name in ("a.json", "b.json"))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in first.text
+    assert "\N{HORIZONTAL ELLIPSIS}a.xml" in second.text
+
+
+def test_models_without_pytorch_are_grouped_by_model_with_their_earlier_files() -> None:
+    rows = (timed("a.xml", 60), timed("a.xml (earlier)", 50), timed("b.xml", 40))
+    page = Page(pd.report(write_document(Path("bench.json"), bench_document(rows)), "page.html"))
+    titles = [f"{name}.xml, single-stream, 1 image in a run, input 1x3x256x456" for name in "ab"]
+    assert all(title in page.text for title in titles)
+    assert page.text.count("Times of the network") == 2
+    document = bench_document((ROWS[0], *rows[:2]))
+    del document["results"][2]["baseline"]  # as `bench --compare` writes the row of the earlier file
+    page = Page(pd.report(write_document(Path("bench.json"), document), "page.html"))
+    assert page.text.count("Times of the network") == 1
+
+
 def test_missing_numbers_are_dashes(parity: Path) -> None:
     rows = [parity_row("human.xml", None), parity_row("int8.xml", None, paired=None, outputs=[])]
     write_document(parity, parity_document(rows, errors={"x.engine": "no GPU"}))
