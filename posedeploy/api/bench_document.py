@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,8 @@ from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.time_comparison import TimeComparison
 from posedeploy.errors import InputError
 
+MIN_TIME_S, MAX_TIME_S = 1e-15, 1e9
+"""The range of times that are not damaged."""
 WHAT = "a JSON file of `posedeploy bench`"
 
 
@@ -66,9 +67,10 @@ def _faults(row: Latency) -> Iterator[tuple[str, str, str]]:
     count = len(row.times_s)
     stages = (row.cpu_times_s, row.preprocess_times_s, row.decode_times_s)
     times = [time for each in (row.times_s, *stages) for time in each]
-    if not count or len(row.cpu_times_s) not in (0, count) or not all(0 < time < math.inf for time in times):
+    are_times = all(MIN_TIME_S <= time <= MAX_TIME_S for time in times)
+    if not count or len(row.cpu_times_s) not in (0, count) or not are_times:
         counts = f"{count} times and {len(row.cpu_times_s)} processor times"
-        yield "the raw times", counts, "equal numbers of both, all above 0"
+        yield "the raw times", counts, f"equal numbers of both, from {MIN_TIME_S:g} to {MAX_TIME_S:g} s"
     if {len(row.preprocess_times_s), len(row.decode_times_s)} not in ({0}, {count}):
         counts = f"{len(row.preprocess_times_s)} of preprocessing and {len(row.decode_times_s)} of decoding"
         yield "the times of the stages", counts, f"{count} of both, or none"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from posedeploy.api.bench_document import MIN_TIME_S
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.errors import InputError
@@ -18,6 +18,9 @@ AXES: dict[Objective, str] = {
 }
 
 
+MIN_MS = 1e3 * MIN_TIME_S
+MAX_VALUE = 1e30
+"""The largest number that is not damaged."""
 NOT_TRIED = "not tried"
 """The status of a candidate for which the time was too short."""
 
@@ -80,7 +83,8 @@ class TuneDocument:
     @property
     def title(self) -> str:
         """The checkpoint and the device."""
-        return f"{self.settings['checkpoint'].partition(' (')[0]} on {self.device}"
+        checkpoint = self.settings["checkpoint"]
+        return f"{checkpoint.rpartition(' (SHA-256 ')[0] or checkpoint} on {self.device}"
 
     @property
     def tried(self) -> list[TuneCandidate]:
@@ -134,10 +138,14 @@ class TuneDocument:
         for row in self.results:
             share = row.error.budget_share if row.error is not None else None
             values = [*filter(None, (share, row.ms_per_image, row.speedup, row.file_bytes))]
-            if any(not 0 < value < math.inf for value in values):
+            if not (all(0 < value <= MAX_VALUE for value in values) and _is_time(row.ms_per_image)):
                 raise InputError(
                     f"{subject}: the values of {row.label} are damaged",
                     found=", ".join(f"{value:g}" for value in values),
-                    expected="finite numbers of at least 0",
+                    expected=f"numbers from 0 to {MAX_VALUE:g}, and at least {MIN_MS:g} ms per image",
                 )
         return self
+
+
+def _is_time(milliseconds: float | None) -> bool:
+    return not milliseconds or milliseconds >= MIN_MS

@@ -15,6 +15,7 @@ from posedeploy.api.tuning_errors import PoseErrors, check_decodable
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_inputs import check_calibration, collect_inputs
 from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes
+from posedeploy.api.tuning_outputs import check_replaced
 from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import ResultWriter
 from posedeploy.api.tuning_search import Search, SearchContext
@@ -83,7 +84,8 @@ def tune(
         InputError: an argument is invalid, PyTorch finds no people in the inputs, or ``folder`` holds a
             search with other settings.
         DeviceError: PyTorch does not have the device.
-        OutputError: ``folder`` cannot be written, or another search uses it.
+        OutputError: ``folder`` cannot be written, another search uses it, or it contains another model file
+            that the winner could replace.
         PoseDeployError: the checkpoint cannot be loaded.
         KeyboardInterrupt: on Ctrl-C; finished steps are kept.
     """
@@ -130,6 +132,7 @@ def _tune(
         state.save(folder)
 
     files = ModelFiles(model, options, folder, state, save, on_progress)
+    check_replaced(folder, (files.path_of(file).name for file in space.model_files), state.outputs)
     try:
         with ExitStack() as opened:
             threads = space.threads[0]

@@ -21,12 +21,10 @@ from posedeploy.runtimes.load_runner import resolve_spec
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.failures import is_temporary, lacks_device
-from posedeploy.tuning.state import CandidateRecord, State
+from posedeploy.tuning.state import BASELINE, CandidateRecord, State
 from posedeploy.types import Artifact, Hint, Model, ModelSpec, OnProgress, RunOptions
 
 logger = logging.getLogger(__name__)
-BASELINE = "pytorch"
-"""The label of PyTorch in the blocks of times."""
 
 
 @dataclass(frozen=True)

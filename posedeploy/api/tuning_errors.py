@@ -14,7 +14,7 @@ from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.decoders import Decode, decoder_of, has_heatmaps
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.runtimes.adapted import adapt_runner
 from posedeploy.tuning.state import CandidateRecord, to_record
 from posedeploy.types import Camera, Model, ModelSpec, Poses, RunOptions
@@ -46,23 +46,29 @@ class PoseErrors:
 
     def measure(
         self, candidate: OpenCandidate, record: CandidateRecord, count: int, has_ended: Callable[[], bool]
-    ) -> bool:
-        """Compare a candidate on the first ``count`` inputs; those that ``record`` holds are not repeated.
+    ) -> PoseDeployError | None:
+        """Compare a candidate on the first ``count`` inputs until ``has_ended``; skip those in ``record``.
 
-        Returns whether all of them were compared before ``has_ended``.
+        Returns why the candidate cannot run; None if it can.
+
+        Raises:
+            InputError: an input cannot be read, which is no failure of the candidate.
         """
         missing = [number for number in self.order[:count] if str(number) not in record.pairs]
         decode = _refined(candidate.spec)
         for number, network_input in self.inputs.build(candidate.spec, missing):
             if has_ended():
-                return False
+                return None
             placements = network_input.placements
             placement = placements[0]
-            outputs = select_image(candidate.runner.run(network_input.tensors), 0, len(placements))
-            decoded = DecodedPair(self._reference[number], decode(outputs, placement))
-            pairs = self._pairing.compare(network_input.name, decoded, {}, {}, placement)
+            try:
+                outputs = select_image(candidate.runner.run(network_input.tensors), 0, len(placements))
+                decoded = DecodedPair(self._reference[number], decode(outputs, placement))
+                pairs = self._pairing.compare(network_input.name, decoded, {}, {}, placement)
+            except PoseDeployError as error:
+                return error
             record.pairs[str(number)] = to_record(pairs)
-        return True
+        return None
 
     def _find_reference(self, model: Model, threads: int | None) -> None:
         decode = _refined(model.spec)

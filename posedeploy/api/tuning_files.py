@@ -31,6 +31,7 @@ from posedeploy.errors import (
     PoseDeployError,
     first_line,
 )
+from posedeploy.printable import printable
 from posedeploy.runtimes.load_runner import open_artifact
 from posedeploy.tuning.configurations import ModelFile
 from posedeploy.tuning.failures import is_temporary
@@ -66,8 +67,12 @@ class ModelFiles:
         self._longest_s = 0.0
 
     def name_of(self, file: ModelFile) -> str:
-        """Return the name of a model file."""
-        return self._stem_of(file) + target_named(file.target).suffix
+        """Return the name of a model file in the state."""
+        return printable(self.path_of(file).name)
+
+    def path_of(self, file: ModelFile) -> Path:
+        """Return the path of a model file, which may not exist yet."""
+        return self._folder / (self._stem_of(file) + target_named(file.target).suffix)
 
     def _stem_of(self, file: ModelFile) -> str:
         return default_stem(self._model.source, self._export_options(file), file.target) + file.suffix
@@ -79,7 +84,7 @@ class ModelFiles:
 
     def is_finished(self, file: ModelFile) -> bool:
         """Return whether a file needs no export: it exists, or it cannot be exported."""
-        return self.has_failed(file) or (self._folder / self.name_of(file)).is_file()
+        return self.has_failed(file) or self.path_of(file).is_file()
 
     @property
     def longest_export_s(self) -> float:
@@ -89,7 +94,7 @@ class ModelFiles:
     def remove(self, file: ModelFile) -> None:
         """Delete a model file, which is exported again if it is needed."""
         with suppress(PoseDeployError):  # it was changed or deleted since
-            artifact = open_artifact(self._folder / self.name_of(file))
+            artifact = open_artifact(self.path_of(file))
             for path in list_files(artifact):
                 path.unlink(missing_ok=True)
 
@@ -99,13 +104,13 @@ class ModelFiles:
         Raises:
             PoseDeployError: it cannot be exported.
         """
-        name = self.name_of(file)
+        name, path = self.name_of(file), self.path_of(file)
         record = self._state.model_files.get(name)
         if record is not None and record.reason:
             raise ArtifactError(record.reason)
-        if record is not None and (self._folder / name).is_file():
+        if record is not None and path.is_file():
             try:
-                return open_artifact(self._folder / name)
+                return open_artifact(path)
             except (ArtifactError, ManifestError):  # changed since
                 pass
         start = monotonic()
@@ -134,7 +139,6 @@ class ModelFiles:
         self._on_progress(f"exporting {stem} to {file.target}", None)
         is_quantized = file.precision in QUANTIZED
         level = logging.ERROR if is_quantized and self._has_warned else logging.WARNING
-        self._has_warned |= is_quantized
         with _logging_from(level):
             try:
                 (artifact,) = export_again(
@@ -146,6 +150,7 @@ class ModelFiles:
                 logger.error(f"the export of {stem} to {file.target} failed unexpectedly", exc_info=error)
                 kind = type(error).__name__
                 raise ExportError(f"unexpected {kind}: {first_line(error)}; report this bug") from error
+        self._has_warned |= is_quantized
         return artifact
 
     def _export_options(self, file: ModelFile) -> ExportOptions:
@@ -172,7 +177,7 @@ class ModelFiles:
             "batch": file.batch if file.batch > 1 else None,
             "device": options.aoti.device if file.target == "aoti" and options.aoti.device != "cpu" else None,
             "calibration-images": options.calibration_images
-            if options.calibration and options.calibration_images != CALIBRATION_IMAGES
+            if file.precision in QUANTIZED and options.calibration_images != CALIBRATION_IMAGES
             else None,
             "name": self._stem_of(file) if file.suffix else None,
             **{name: getattr(args, name) for name in ("family", "network", "mesh", "contract", "weights")},

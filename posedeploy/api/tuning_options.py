@@ -53,9 +53,10 @@ class TuneOptions:
             raise InputError(f"`objective={self.objective}`: expected {' or '.join(get_args(Objective))}")
         for target in self.targets:
             target_named(target)
-        for batch in self.batches:
-            if batch < 1:
-                raise InputError(f"`batch={batch}`: expected at least 1")
+        counts = [("batch", batch) for batch in self.batches]
+        for name, count in (*counts, ("calibration_images", self.calibration_images)):
+            if count < 1:
+                raise InputError(f"`{name}={count}`: expected at least 1")
         for threads in self.threads:
             RunOptions(self.device, threads=threads)
         if self.threads and self.device != "cpu":

@@ -71,6 +71,7 @@ class TuningReport:
     errors. baseline_s: the median time of PyTorch for one image. parity: the parity of the winner, with the
     budget; failed_parity: why candidates that are within the budget in the search did not pass it, by label.
     not_compared: the next best one, which the time limit left no time to compare; None if there is none.
+    has_progressed: whether this call added anything to the finished steps, so that another one helps.
     run_options: the options that run the winner on the command line. blocks: the raw seconds per image, by
     label, PyTorch included, in blocks of rounds of all their candidates.
     """
@@ -90,6 +91,7 @@ class TuningReport:
     parity: ParityReport | None = None
     failed_parity: Mapping[str, str] = field(default_factory=dict)
     not_compared: str | None = None
+    has_progressed: bool = True
     blocks: Sequence[Mapping[str, Sequence[float]]] = field(default=(), repr=False)
 
     @property

@@ -17,12 +17,13 @@ from posedeploy.api.tune_document import TuneDocument
 from posedeploy.api.tuning_candidates import run_options, short_reason
 from posedeploy.api.tuning_files import ModelFiles, list_files
 from posedeploy.api.tuning_options import LeftOut, TuneOptions
+from posedeploy.api.tuning_outputs import hash_outputs, list_unchanged
 from posedeploy.api.tuning_report import Status, TuneRow, TuningReport, rank_rows
 from posedeploy.api.tuning_search import TIME_LIMIT_REASON, Search
 from posedeploy.backends import target_named
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.errors import PoseDeployError
+from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.costs import measure_cost
 from posedeploy.tuning.deadline import Deadline
@@ -84,6 +85,7 @@ class ResultWriter:
             left_out=self.left_out,
             failed_parity=failed_parity,
             not_compared=chosen if isinstance(chosen, str) else None,
+            has_progressed=search.has_progressed,
             blocks=self.state.blocks,
         )
         if winner is not None:
@@ -121,7 +123,8 @@ class ResultWriter:
                 parity = self._compare(row.configuration, artifact)
             except PoseDeployError as error:
                 failed[row.label] = short_reason(error, row.label)
-                if not is_temporary(error):
+                # An input that cannot be read now is no failure of the candidate.
+                if not (is_temporary(error) or isinstance(error, InputError)):
                     self.state.failed_parity[row.label] = failed[row.label]
                 continue
             if parity.passed:
@@ -148,7 +151,9 @@ class ResultWriter:
         file = self.state.model_files.get(self.model_files.name_of(configuration.file), FileRecord())
         error, times = search.error_of(label), search.times_of(label)
         status: Status = "measured" if error is not None and times else "not tried"
-        reason = search.dropped.get(label, "") if status == "measured" else TIME_LIMIT_REASON
+        reason = TIME_LIMIT_REASON
+        if status == "measured":
+            reason = search.dropped.get(label, "" if search.is_complete(label) else TIME_LIMIT_REASON)
         if label in search.failed:
             status, reason = "failed", search.failed[label]
         return TuneRow(
@@ -185,11 +190,11 @@ class ResultWriter:
         if report.parity is not None:
             documents[PARITY_NAME] = report.parity.to_json()
         copied = list_files(winner.artifact) if winner is not None else []
-        earlier = set(self.state.outputs)
-        self.state.outputs = sorted({*documents, *(path.name for path in copied)})
+        earlier = list_unchanged(self.folder, self.state.outputs)
         with files.staged(self.folder, lambda: earlier) as stage:
             for name, text in documents.items():
                 (stage / name).write_text(text, encoding="utf-8")
             for path in copied:
                 shutil.copy(path, stage / path.name)
+            self.state.outputs = hash_outputs(stage)
             (stage / STATE_NAME).write_bytes(self.state.encode())

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from posedeploy.api.reporting import report_steps
-from posedeploy.api.tuning_candidates import BASELINE, CandidateOpener, OpenCandidate, short_reason
+from posedeploy.api.tuning_candidates import CandidateOpener, OpenCandidate, short_reason
 from posedeploy.api.tuning_errors import PoseErrors
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_rungs import (
@@ -29,7 +29,7 @@ from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.error_share import ErrorShare, measure_share
 from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped, is_over_budget
-from posedeploy.tuning.state import State, to_pairs
+from posedeploy.tuning.state import BASELINE, State, to_pairs
 from posedeploy.types import OnProgress
 
 TIME_LIMIT_REASON = "the time limit was reached"
@@ -83,6 +83,17 @@ class Search:
         self.dropped: dict[str, str] = {}
         self.not_tried: dict[str, str] = {}
         self.inputs = len(context.errors.order)
+        self._steps_before = self._count_steps()
+
+    @property
+    def has_progressed(self) -> bool:
+        """Whether the state has more finished steps than before the search."""
+        return self._count_steps() > self._steps_before
+
+    def _count_steps(self) -> int:
+        candidates = self._state.candidates.values()
+        tried = sum(bool(record.footprint or record.reason) + len(record.pairs) for record in candidates)
+        return len(self._state.model_files) + len(self._state.blocks) + len(self._state.failed_parity) + tried
 
     def run(self) -> None:
         """Climb the rungs; if candidates were left out to save time, and some is left, climb again with more
@@ -172,6 +183,10 @@ class Search:
         has_errors = len(record.pairs) >= self._count_inputs(rung)
         return has_errors and self._rounds_of(entry) >= rung.rounds
 
+    def is_complete(self, label: str) -> bool:
+        """Return whether everything that is measured of a candidate was measured."""
+        return self._is_measured(ActiveCandidate(self.configurations[label]), RUNGS[-1])
+
     def _measure(self, entries: list[ActiveCandidate], rung: Rung) -> None:
         """Measure errors and times up to a rung, and remove the candidates that cannot run."""
         if all(self._is_measured(entry, rung) for entry in entries):
@@ -198,9 +213,8 @@ class Search:
         record = self._state.candidates[entry.label]
         self._context.on_progress(f"measuring the errors of {entry.label}", None)
         known = len(record.pairs)
-        try:
-            self._context.errors.measure(entry.opened, record, inputs, self._is_over)
-        except PoseDeployError as error:
+        error = self._context.errors.measure(entry.opened, record, inputs, self._is_over)
+        if error is not None:
             self._fail(entry.label, error)
         if len(record.pairs) > known:
             self._context.save()

@@ -16,7 +16,7 @@ from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.errors import InputError
 from posedeploy.predict.image_files import open_images
 from posedeploy.predict.urls import local_path
-from posedeploy.printable import counted
+from posedeploy.printable import counted, printable
 from posedeploy.tuning.configurations import SearchSpace
 from posedeploy.tuning.state import VERSION_SUFFIX
 from posedeploy.types import Model
@@ -37,7 +37,7 @@ def settings_of(
 
     The time limit is not part of it.
     """
-    return dict(_settings(model, args, options, space, machine))
+    return {name: printable(value) for name, value in _settings(model, args, options, space, machine)}
 
 
 def _settings(
@@ -54,7 +54,7 @@ def _settings(
     yield "calibration", ", ".join(map(_describe_calibration, options.calibration))
     for name in ("device", "objective", "calibration_images"):
         yield name, str(getattr(options, name))
-    yield "targets", ", ".join(dict.fromkeys(target for target, _ in space.files))
+    yield "targets", ", ".join(sorted({target for target, _ in space.files}))
     yield (
         "input sizes",
         _join("published" if each is None else "{}x{}".format(*each) for each in space.input_sizes),
@@ -103,6 +103,6 @@ def _hash(path: Path) -> str:
 def _describe_calibration(name: str) -> str:
     path = Path(local_path(name))
     try:
-        return _describe_images(path) if path.is_dir() else f"{name} (SHA-256 {_hash(path)[:16]})"
+        return _describe_images(path) if path.is_dir() else f"{path} (SHA-256 {_hash(path)[:16]})"
     except InputError:  # it has no images, and is left out with a warning
-        return f"{name} (no images)"
+        return f"{path} (no images)"

@@ -147,7 +147,7 @@ class Budget:
         limits = {"px": self.px, "mm": self.mm, "oks": self.oks}
         return [
             f"no {uncompared[0]} were compared, because {uncompared[1]}, so the budget of "
-            f"{limit:g} {unit} decides nothing; pass other photographs as `images`"
+            f"{limit:g} {unit} cannot be checked; pass other photographs as `images`"
             for unit, limit in limits.items()
             if limit is not None and (uncompared := _find_uncompared(unit, poses)) is not None
         ]

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from posedeploy.api.tuning_report import TuneRow, TuningReport
 from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
-from posedeploy.benchmarks.pose_comparison import POINT_UNITS, PoseComparison
+from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.console.output import fail, inform, out, show
 from posedeploy.console.tables import create_table, format_interval, format_size, two_lines
 from posedeploy.printable import printable
@@ -51,7 +52,7 @@ def tuning_table(report: TuningReport) -> Table:
         table.add_row(
             two_lines(name, details),
             _result(row, report, front),
-            two_lines(describe_error(error.poses), _unmatched(error.poses)),
+            two_lines(describe_error(error.poses, report.budget), _unmatched(error.poses)),
             two_lines(_percent(error.value), _percents(error.low, error.high)),
             two_lines(*_cost(row, report.objective)),
             two_lines(f"{cost.speedup:.2f}x", format_interval(cost.interval)) if cost is not None else "",
@@ -70,10 +71,22 @@ def _result(row: TuneRow, report: TuningReport, front: set[str]) -> str:
     return "front" if row.label in front else ""
 
 
-def describe_error(poses: PoseComparison) -> str:
-    """Return the 95th percentile of the largest measure: ``0.36 px``; '' if there are no pairs."""
-    shown = [(name, unit) for name, unit in POINT_UNITS.items() if name in poses.summaries]
-    return ", ".join(f"{poses.summaries[name].p95.value:.3g} {unit}" for name, unit in shown[:1])
+def describe_error(poses: PoseComparison, budget: Budget) -> str:
+    """Return the 95th percentile of the measure with the largest share of its limit: ``0.36 px``; '' if
+    nothing with a limit was compared."""
+    shares: dict[str, float] = {}
+    for limit in budget.distances:
+        if (summary := poses.summaries.get(limit.measure)) is not None:
+            depth = " of depth" if limit.measure == "depth_mm" else ""
+            shown = f"{summary.p95.value:.3g} {limit.unit}{depth}"
+            shares[shown] = _share(summary.p95.value, limit.value)
+    if budget.oks is not None and (summary := poses.summaries.get("oks")) is not None:
+        shares[f"OKS {summary.p95.value:.3g}"] = _share(1 - summary.p95.value, 1 - budget.oks)
+    return max(shares, key=lambda shown: shares[shown], default="")
+
+
+def _share(value: float, limit: float) -> float:
+    return value / limit if limit > 0 else math.inf if value > 0 else 0.0
 
 
 def _unmatched(poses: PoseComparison) -> str:
@@ -125,17 +138,24 @@ def winner_lines(report: TuningReport) -> Iterator[str]:
     if winner is None or winner.error is None:
         return
     unit = UNITS[report.objective]
+    poses = winner.error.poses
     speed = f", {winner.cost.speedup:.2f}x PyTorch" if winner.cost is not None else ""
     yield (
         f"winner: {winner.label}: {winner.shown_cost(report.objective):.4g} {unit}{speed}; error "
-        f"{describe_error(winner.error.poses)}, {_percent(winner.error.value)} of the budget"
+        f"{describe_error(poses, report.budget)}, {_unmatched(poses)} unmatched keypoints: "
+        f"{_percent(winner.error.value)} of the budget"
     )
     yield printable(f"file: {report.winner_path}, within budget, compared with PyTorch ({PARITY_NAME})")
     yield printable(f"export it again with: {winner.export_command}")
     command = ["posedeploy", "predict", str(report.winner_path), "SOURCE", *report.run_options]
     yield printable(f"run it with: {shlex.join(command)}")
     if report.with_status("not tried"):
-        yield "run the same command again to try the remaining candidates"
+        yield f"{_retry(report)} to try the remaining candidates"
+
+
+def _retry(report: TuningReport) -> str:
+    """Return how to continue a search after the time limit."""
+    return "run the same command again" if report.has_progressed else "use a longer --time"
 
 
 def no_winner_message(report: TuningReport) -> str:
@@ -143,21 +163,24 @@ def no_winner_message(report: TuningReport) -> str:
     best, is_unfinished = report.most_accurate, bool(report.with_status("not tried"))
     if best is None or best.error is None:
         if is_unfinished:
-            return "no candidate was measured within the time limit; run the same command again to continue"
+            return f"no candidate was measured within the time limit; {_retry(report)} to continue"
         failed = report.with_status("failed")[0]
         return f"no candidate can run: {failed.label}: {failed.reason}"
     if report.not_compared is not None:
         return (
-            f"{report.not_compared} was not compared with PyTorch within the time limit; run the same "
-            "command again to continue"
+            f"{report.not_compared} was not compared with PyTorch within the time limit; {_retry(report)} to "
+            "continue"
         )
     if best.status == "not tried" and best.error.is_within:
-        return f"{best.label} was not timed within the time limit; run the same command again to continue"
-    unmatched = f"{100 * best.error.poses.unmatched_share:.2g}% unmatched keypoints"
-    reached = f"{describe_error(best.error.poses)}, {unmatched}: {_percent(best.error.value)} of the budget"
+        return f"{best.label} was not timed within the time limit; {_retry(report)} to continue"
+    poses = best.error.poses
+    reached = (
+        f"{describe_error(poses, report.budget)}, {_unmatched(poses)} unmatched keypoints: "
+        f"{_percent(best.error.value)} of the budget"
+    )
     if best.label in report.failed_parity:
         reached += f"; but its parity failed: {report.failed_parity[best.label]}"
-    rest = "run the same command again to try the remaining candidates, " if is_unfinished else ""
+    rest = f"{_retry(report)} to try the remaining candidates, " if is_unfinished else ""
     return (
         f"no candidate meets the budget ({report.budget}); the smallest error is that of {best.label} "
         f"({reached}); {rest}raise the budget, or pass other images with `images`"

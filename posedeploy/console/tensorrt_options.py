@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from posedeploy.console.output import inform
-from posedeploy.console.parsing import choose
+from posedeploy.console.parsing import choose, is_number
 from posedeploy.errors import InputError
 from posedeploy.tensorrt.build_info import MAX_WORKSPACE_MIB, build_info_of
 from posedeploy.tensorrt.options import TensorRtOptions, Wrap
@@ -95,7 +95,7 @@ def _parse_shapes(flag: str, text: str | None) -> dict[str, tuple[int, ...]]:
     for part in text.split(",") if text is not None else ():
         name, _, shape = part.strip().rpartition(":")
         lengths = shape.lower().split("x")
-        if not all(length.isdecimal() for length in lengths) or name in shapes:
+        if not all(map(is_number, lengths)) or name in shapes:
             raise InputError(
                 f"{flag} {text}: expected a shape, such as 1x3x256x256, or NAME:SHAPE,NAME:SHAPE"
             )

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 MAX_LINEAR_RATIO = 12.0
 """From this ratio of the largest value to the smallest on, a time axis is logarithmic."""
+MIN_VALUE, MAX_VALUE = 1e-100, 1e100
+"""The smallest and the largest value that axes can tell apart from others."""
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -21,13 +23,21 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale from ``low`` to ``high``, drawn from the position ``start`` to ``end`` in px."""
+    """A scale from ``low`` to ``high``, drawn from the position ``start`` to ``end`` in px.
+
+    Its ends are at most ``MAX_VALUE`` and, of a logarithmic scale, at least ``MIN_VALUE``.
+    """
 
     low: float
     high: float
     start: float
     end: float
     is_log: bool = False
+
+    def __post_init__(self) -> None:
+        lowest = MIN_VALUE if self.is_log else -MAX_VALUE
+        for name in ("low", "high"):
+            object.__setattr__(self, name, min(max(getattr(self, name), lowest), MAX_VALUE))
 
     def at(self, value: float) -> float:
         """Return the position of a value, at most at the ends of the axis."""
@@ -36,6 +46,8 @@ class Axis:
             if self.is_log
             else (self.low, self.high, value)
         )
+        if low == high:
+            return self.start
         share = min(max((value - low) / (high - low), 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
@@ -52,8 +64,8 @@ class Axis:
 
 def axis_from_zero(values: Sequence[float], start: float, end: float) -> Axis:
     """Return a linear axis from 0 to a round value above all of ``values``."""
-    largest = max(values, default=0.0)
-    if largest <= 0:
+    largest = min(max(values, default=0.0), MAX_VALUE / 2)
+    if largest < MIN_VALUE:
         return Axis(0.0, 1.0, start, end)
     step = _step(largest * 1.06 / 5)
     return Axis(0.0, step * math.ceil(largest * 1.06 / step), start, end)
@@ -62,7 +74,7 @@ def axis_from_zero(values: Sequence[float], start: float, end: float) -> Axis:
 def axis_of_times(values: Sequence[float], start: float, end: float) -> Axis:
     """Return an axis for times above 0: from 0, or logarithmic if they differ by ``MAX_LINEAR_RATIO``."""
     low, high = min(values), max(values)
-    if high / low < MAX_LINEAR_RATIO:
+    if high < MAX_LINEAR_RATIO * low:
         return axis_from_zero(values, start, end)
     return Axis(low / 1.3, high * 1.3, start, end, is_log=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal, TypeAlias
 
 from posedeploy.backends import TARGETS
@@ -73,6 +74,12 @@ class SearchSpace:
     batches: Sequence[int] = (1,)
     threads: Sequence[int | None] = (None,)
     hint: Hint = "latency"
+
+    @property
+    def model_files(self) -> Iterator[ModelFile]:
+        """All exports that a search may make."""
+        for (target, precision), size, batch in product(self.files, self.input_sizes, self.batches):
+            yield ModelFile(target, precision, size, batch)
 
     def first_configurations(self) -> list[Configuration]:
         """Return each target on each of its runtimes in each precision, with the first value of all else."""

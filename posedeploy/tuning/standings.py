@@ -67,7 +67,9 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
     for each in remaining:
         better = [other for other in remaining if _beats(other, each)]
         if len(better) >= enough:
-            dropped[each.label] = f"{len(better)} others are better"
+            dropped[each.label] = (
+                f"{len(better)} others cost less and are within the budget or no less accurate"
+            )
     return dropped
 
 

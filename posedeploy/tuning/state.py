@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,13 +13,16 @@ from posedeploy import files
 from posedeploy.benchmarks.footprint import Footprint
 from posedeploy.benchmarks.pose_comparison import ImagePairs
 from posedeploy.errors import InputError
-from posedeploy.text_files import read_json
+from posedeploy.text_files import encode_json, invalid_file_error, read_json
 from posedeploy.types import RuntimeInfo
 
 STATE_NAME = "tune-state.json"
-FORMAT, VERSION = "posedeploy.tune-state", 1
+FORMAT, VERSION = "posedeploy.tune-state", 2
 MAX_BYTES = 1 << 30
 MAX_DIFFERENCES = 4
+FLOAT_BYTES = 4
+BASELINE = "pytorch"
+"""The label of PyTorch in the blocks of times."""
 VERSION_SUFFIX = " version"
 """The end of the names of settings that are versions of packages."""
 
@@ -53,9 +57,10 @@ class CandidateRecord(msgspec.Struct):
 class State(msgspec.Struct, kw_only=True):
     """The finished steps of a search with these settings.
 
-    model_files: by the name of the export. candidates: by label. blocks: the seconds per image of each
-    candidate in rounds of all of them, by label. failed_parity: why candidates did not pass the comparison
-    with PyTorch, by label. outputs: the names of the files of the last result.
+    Names are printable, as in the file. model_files: by the name of the export. candidates: by label.
+    blocks: the seconds per image of each candidate in rounds of all of them, by label. failed_parity: why
+    candidates did not pass the comparison with PyTorch, by label. outputs: the SHA-256 of each file of the
+    last result, by name.
     """
 
     format: str = FORMAT
@@ -65,7 +70,7 @@ class State(msgspec.Struct, kw_only=True):
     candidates: dict[str, CandidateRecord] = {}
     blocks: list[dict[str, list[float]]] = []
     failed_parity: dict[str, str] = {}
-    outputs: list[str] = []
+    outputs: dict[str, str] = {}
 
     def save(self, folder: Path) -> None:
         """Write the state atomically.
@@ -78,7 +83,7 @@ class State(msgspec.Struct, kw_only=True):
 
     def encode(self) -> bytes:
         """Return the content of the file."""
-        return msgspec.json.encode(self)
+        return encode_json(self)
 
 
 def open_state(folder: Path, settings: Mapping[str, str]) -> State:
@@ -102,15 +107,34 @@ def open_state(folder: Path, settings: Mapping[str, str]) -> State:
             f"{folder}: holds a search with other settings ({'; '.join(differences)}); use the same settings "
             "to continue it, or pass another folder"
         )
+    if (fault := next(_faults(state), None)) is not None:
+        raise invalid_file_error(path, "the state of a search", fault, hint)
     state.settings = dict(settings)
     return state
+
+
+def _faults(state: State) -> Iterator[str]:
+    """Yield what no search writes."""
+    for number, block in enumerate(state.blocks):
+        times = [time for each in block.values() for time in each]
+        if len(set(map(len, block.values()))) != 1 or not times or BASELINE not in block:
+            yield f"block {number} has not the same number of times for each candidate and PyTorch"
+        if not all(0 < time < math.inf for time in times):
+            yield f"block {number} has a time that is not above 0"
+    for label, record in state.candidates.items():
+        for pairs in record.pairs.values():
+            if any(len(content) % FLOAT_BYTES for content in pairs.values.values()):
+                yield f"the errors of {label} on {pairs.image} are incomplete"
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     names = [name for name in {**old, **new} if old.get(name, "") != new.get(name, "")]
     # The state has no results of a package that was not installed then, so it may be installed now.
     names = [name for name in names if old.get(name) or not name.endswith(VERSION_SUFFIX)]
-    shown = [f"{name}: {old.get(name) or 'none'} there, {new.get(name) or 'none'} now" for name in names]
+    shown = [
+        f"{name}: {old.get(name) or 'none'} in the folder, {new.get(name) or 'none'} in this command"
+        for name in names
+    ]
     more = len(shown) - MAX_DIFFERENCES
     return shown[:MAX_DIFFERENCES] + ([f"and {more} more"] if more > 0 else [])
 

@@ -236,6 +236,18 @@ def test_models_without_pytorch_are_grouped_by_model_with_their_earlier_files() 
     assert page.text.count("Times of the network") == 1
 
 
+@pytest.mark.parametrize("error", [1e308, 5e-324])
+def test_errors_of_any_size_are_drawn(error: float, bench: Path, parity: Path) -> None:
+    write_document(parity, parity_document([parity_row("human.xml", error)]))
+    page = Page(pd.report([bench, parity], "page.html"))
+    assert page.tags.count("svg") == 6
+
+
+def test_the_name_of_a_checkpoint_may_contain_parentheses(search: Path) -> None:
+    edited(search, lambda document: document["settings"].update(checkpoint="human (1).pth (SHA-256 0)"))
+    assert "Search: human (1).pth on cpu" in Page(pd.report(search, "page.html")).text
+
+
 def test_missing_numbers_are_dashes(parity: Path) -> None:
     rows = [parity_row("human.xml", None), parity_row("int8.xml", None, paired=None, outputs=[])]
     write_document(parity, parity_document(rows, errors={"x.engine": "no GPU"}))

@@ -210,7 +210,7 @@ def test_a_limit_fails_if_all_people_are_missed(limits: dict[str, float], what: 
     assert Budget(unmatched_percent=100).failures(missed) == []
     (failure,) = Budget(**limits, unmatched_percent=100).failures(missed)
     assert failure.startswith(f"no {what} were compared, because no person is found by both models, so the ")
-    assert failure.endswith("decides nothing; pass other photographs as `images`")
+    assert failure.endswith("cannot be checked; pass other photographs as `images`")
 
 
 @pytest.mark.parametrize(
@@ -258,6 +258,6 @@ def test_vertices_do_not_stand_in_for_3d_joints() -> None:
         (unclear, "the joint or the root of its person is ambiguous"),
     ):
         assert budget.failures(compared) == [
-            f"no 3D joints were compared, because {reason}, so the budget of 1 mm decides nothing; "
+            f"no 3D joints were compared, because {reason}, so the budget of 1 mm cannot be checked; "
             "pass other photographs as `images`"
         ]

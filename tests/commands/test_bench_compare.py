@@ -135,6 +135,7 @@ def _set(document: dict[str, Any], place: str, value: object) -> None:
         ("results/1/times_s", [], "the raw times of human.onnx are damaged or missing; found 0 times"),
         ("results/1/cpu_times_s", [0.1], "the raw times of human.onnx are damaged or missing"),
         ("results/1/times_s", [-1.0] * 21, "the raw times of human.onnx are damaged or missing"),
+        ("results/1/times_s", [1e-320] * 21, "the raw times of human.onnx are damaged or missing"),
         ("results/1/times_s", ["a"], "Expected `float`, got `str`"),
         ("version", 1, "found posedeploy.bench, version 1; expected posedeploy.bench, version 2"),
         ("format", "posedeploy.parity", "found posedeploy.parity, version 2; expected posedeploy.bench"),

@@ -36,6 +36,10 @@ QUICK = ("--budget", "1px", "--threads", 1, "--to", "onnx", "--calibration-image
             "--time soon: expected a time above 0, such as 90s, 10m or 1h",
         ),
         (("--budget", "1px", "--time", "0m"), "--time 0m: expected a time above 0, such as 90s, 10m or 1h"),
+        (("--budget", "1px", "--time", "9" * 400), "9: expected a time above 0, such as 90s, 10m or 1h"),
+        (("--budget", "1px", "--input-size", "64x" + "9" * 5000), "9: expected HEIGHTxWIDTH in pixels"),
+        (("--budget", "1px", "--stages", "9" * 5000), "9: expected a number of refinement stages"),
+        (("--budget", "1px", "--calibration-images", "0"), "--calibration-images 0: expected at least 1"),
         (("--budget", "1px", "--to", "caffe"), "no target is called 'caffe'; available: torchscript, onnx"),
         (("--budget", "1px", "--to", "tensorrt"), "no target can be tried on --device cpu: tensorrt: "),
         (("--budget", "1px", "--device", "gpu"), "--device gpu: unknown device; expected cpu, cuda"),
@@ -220,7 +224,8 @@ def test_other_settings_are_refused(
     settings = ("--budget", "2px", *QUICK[2:])
     message = refused("tune", own / "human.pth", *settings, *network, "-o", tuned)
     assert (
-        "holds a search with other settings (budget: 1 px, 2% unmatched keypoints (default) there" in message
+        "holds a search with other settings (budget: 1 px, 2% unmatched keypoints (default) in the folder"
+        in message
     )
     assert (tuned / CANDIDATES).is_dir()
 

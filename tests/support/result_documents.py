@@ -153,7 +153,7 @@ def tune_document(results: Sequence[Mapping[str, Any]], **fields: Any) -> dict[s
         "format": "posedeploy.tune",
         "version": 1,
         "machine": asdict(MACHINE),
-        "settings": {"checkpoint": "human.pth (sha256 0)"},
+        "settings": {"checkpoint": "human.pth (SHA-256 0)"},
         "budget": asdict(Budget(px=1.0)),
         "objective": "latency",
         "device": "cpu",

@@ -8,18 +8,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from posedeploy.api.tuning_candidates import BASELINE, OpenCandidate
+from posedeploy.api.tuning_candidates import OpenCandidate
+from posedeploy.api.tuning_errors import PoseErrors
 from posedeploy.api.tuning_search import Search, SearchContext
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.latency import LoadCost
 from posedeploy.benchmarks.pose_comparison import ImagePairs
-from posedeploy.errors import ArtifactError
+from posedeploy.errors import ArtifactError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.tuning.configurations import Configuration, ModelFile, Objective, SearchSpace
 from posedeploy.tuning.deadline import Deadline
-from posedeploy.tuning.state import CandidateRecord, FileRecord, State, to_record
-from posedeploy.types import RuntimeInfo, Tensors, TensorSpec
+from posedeploy.tuning.state import BASELINE, CandidateRecord, FileRecord, State, to_record
+from posedeploy.types import ModelSpec, RuntimeInfo, Tensors, TensorSpec
 
 SPECS = (TensorSpec("x", (1,)),)
 TENSORS = {"x": np.zeros(1, np.float32)}
@@ -86,18 +87,20 @@ class MadeUpErrors:
 
     def measure(
         self, candidate: OpenCandidate, record: CandidateRecord, count: int, has_ended: Callable[[], bool]
-    ) -> bool:
+    ) -> PoseDeployError | None:
         values = {"px": np.full(10, self._px[candidate.configuration.file.precision])}
         for number in self.order[:count]:
             record.pairs[str(number)] = to_record(ImagePairs(str(number), 1, 0, 0, 10, 0, 0, values))
-        return True
+        return None
 
 
 class Opener:
     """Opens runners that allow a number of runs, by precision."""
 
-    def __init__(self, state: State, files: ExportedFiles, runs: Mapping[str, int]) -> None:
-        self._state, self._files, self._runs = state, files, runs
+    def __init__(
+        self, state: State, files: ExportedFiles, runs: Mapping[str, int], spec: ModelSpec | None
+    ) -> None:
+        self._state, self._files, self._runs, self._spec = state, files, runs, spec
 
     def has_failed(self, configuration: Configuration) -> bool:
         return bool(self._state.candidates.get(configuration.label, CandidateRecord()).reason)
@@ -109,7 +112,7 @@ class Opener:
         self._files.open(configuration.file)
         runner = Doubling(self._runs.get(configuration.file.precision))
         return OpenCandidate(
-            configuration, timed(configuration.label, runner), cast(Any, None), runner, runner.close
+            configuration, timed(configuration.label, runner), cast(Any, self._spec), runner, runner.close
         )
 
 
@@ -119,13 +122,18 @@ def build_search(
     runs: Mapping[str, int] | None = None,
     objective: Objective = "latency",
     deadline: Deadline | None = None,
+    errors: PoseErrors | None = None,
+    spec: ModelSpec | None = None,
 ) -> tuple[Search, ExportedFiles]:
-    """Return a search over ``px``, the error of each precision, with a budget of 1 px, and its files."""
+    """Return a search over ``px``, the error of each precision, with a budget of 1 px, and its files.
+
+    errors: instead of ``px``, with the spec of the candidates.
+    """
     files = ExportedFiles(state)
     context = SearchContext(
-        opener=cast(Any, Opener(state, files, runs or {})),
+        opener=cast(Any, Opener(state, files, runs or {}, spec)),
         files=cast(Any, files),
-        errors=cast(Any, MadeUpErrors(px)),
+        errors=errors or cast(Any, MadeUpErrors(px)),
         baseline=timed(BASELINE, Doubling()),
         budget=Budget(px=1.0),
         objective=objective,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from posedeploy.api import tuning_candidates, tuning_files
+from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.tuning_candidates import CandidateOpener
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_options import TuneOptions
@@ -108,3 +111,34 @@ def test_a_failed_export_is_kept_only_if_the_next_run_fails_too(
     with pytest.raises(type(error)):
         files.open(FILE)
     assert [record.reason for record in state.model_files.values()] == [str(error)] * (error in PERMANENT)
+
+
+def test_a_remark_about_the_calibration_is_logged_once_also_after_a_failed_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def export(model: Any, target: str, folder: Path, *_: object) -> list[Any]:
+        if target == "openvino":
+            raise ExportError("an operator is not supported")
+        logging.getLogger("posedeploy.calibration").warning("few images")
+        return [SimpleNamespace(path=folder / "human-int8.onnx")]
+
+    monkeypatch.setattr(tuning_files, "export_again", export)
+    monkeypatch.setattr(tuning_files, "bytes_of", lambda artifact: 9)
+    model = cast(Any, SimpleNamespace(source=Path("human.pth")))
+    files = ModelFiles(model, OPTIONS, tmp_path, State(settings={}), lambda: None, lambda *_: None)
+    with pytest.raises(ExportError):
+        files.open(ModelFile("openvino", "int8"))
+    for target in ("onnx", "tflite"):
+        files.open(ModelFile(target, "int8"))
+    assert caplog.messages == ["few images"]
+
+
+@pytest.mark.parametrize(("precision", "is_shown"), [("int8", True), ("mixed", True), ("fp32", False)])
+def test_the_export_command_has_the_number_of_calibration_images(
+    precision: str, is_shown: bool, tmp_path: Path
+) -> None:
+    model = cast(Any, SimpleNamespace(source=Path("human.pth")))
+    options = replace(OPTIONS, calibration_images=30)
+    files = ModelFiles(model, options, tmp_path, State(settings={}), lambda: None, lambda *_: None)
+    command = files.export_command(ModelFile("onnx", precision), ModelArgs(), Path("tuned"))
+    assert ("--calibration-images 30" in command) == is_shown

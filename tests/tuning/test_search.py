@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import cv2
+import numpy as np
 import pytest
 
+import posedeploy as pd
 from posedeploy.api import tuning_result
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.parity_options import ParityOptions
+from posedeploy.api.tuning_errors import PoseErrors
+from posedeploy.api.tuning_inputs import ErrorImages
 from posedeploy.api.tuning_options import TuneOptions
+from posedeploy.api.tuning_outputs import check_replaced, hash_outputs
 from posedeploy.api.tuning_report import TuningReport
 from posedeploy.api.tuning_result import ResultWriter
 from posedeploy.api.tuning_search import Search
 from posedeploy.benchmarks.budget import Budget
+from posedeploy.benchmarks.input_shapes import with_fixed_size
+from posedeploy.benchmarks.inputs import generate_synthetic_images
 from posedeploy.benchmarks.machine_info import describe_machine
-from posedeploy.commands.tune import no_winner_message
-from posedeploy.errors import ArtifactError
+from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
+from posedeploy.commands.tune import describe_error, no_winner_message
+from posedeploy.errors import ArtifactError, InputError, OutputError
 from posedeploy.tuning.configurations import Objective
 from posedeploy.tuning.deadline import Deadline
-from posedeploy.tuning.state import State
+from posedeploy.tuning.state import STATE_NAME, State
 from tests.tuning.searches import ExportedFiles, build_search
 
 IMAGES = (("a.jpg", Path("photos/a.jpg")),)
@@ -53,6 +63,10 @@ def write(
     ).write(search)
 
 
+def fail(*_: object) -> None:
+    raise ArtifactError("a kernel failed")
+
+
 @pytest.mark.parametrize("objective", ["latency", "throughput", "size"])
 def test_candidates_over_budget_are_timed_and_the_smallest_error_is_named(
     objective: Objective, state: State, tmp_path: Path
@@ -78,15 +92,43 @@ def test_candidates_over_budget_are_not_exported_again(state: State) -> None:
     assert len(state.blocks) == 1
 
 
-def test_a_clock_that_jumps_ahead_ends_a_search_that_the_next_call_completes(state: State) -> None:
+def test_a_clock_that_jumps_ahead_ends_a_search_that_the_next_call_completes(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     readings = iter([*range(4), *range(10**7, 10**7 + 999)])
-    search, _ = build_search(state, deadline=Deadline(1e6, lambda: float(next(readings))))
+    search, files = build_search(state, deadline=Deadline(1e6, lambda: float(next(readings))))
     search.run()
     assert search.not_tried and search.times_of("onnx fp32") and not search.failed
+    monkeypatch.setattr(tuning_result, "run_options", fail)
+    report = write(search, files, state, tmp_path)
+    assert report.has_progressed
+    assert {row.status for row in report.rows} == {"measured", "not tried"}
+    assert {row.reason for row in report.rows} == {"the time limit was reached"}
     again, _ = build_search(state)
     again.run()
     assert not again.not_tried and not again.failed
     assert all(again.times_of(f"onnx {precision}") for precision in ("fp32", "fp16", "bf16"))
+
+
+def test_a_call_that_adds_nothing_asks_for_more_time(state: State, tmp_path: Path) -> None:
+    search, files = build_search(state, deadline=Deadline(1.0, iter([0.0, *[9.0] * 99]).__next__))
+    search.run()
+    report = write(search, files, state, tmp_path)
+    assert no_winner_message(report) == (
+        "no candidate was measured within the time limit; use a longer --time to continue"
+    )
+
+
+def test_the_measure_with_the_largest_share_of_its_limit_is_shown() -> None:
+    values = {"px": np.full(9, 0.5), "joint_mm": np.full(9, 9.0), "oks": np.full(1, 0.8)}
+    poses = PoseComparison((ImagePairs("a.jpg", 1, 0, 0, 9, 0, 0, values),))
+    for budget, shown in (
+        (Budget(px=1.0, mm=100.0), "0.5 px"),
+        (Budget(px=1.0, mm=10.0), "9 mm"),
+        (Budget(px=1.0, oks=0.9), "OKS 0.8"),
+        (Budget(unmatched_percent=2.0), ""),
+    ):
+        assert describe_error(poses, budget) == shown
 
 
 def test_a_candidate_that_fails_while_it_is_timed_is_a_failed_row(state: State, tmp_path: Path) -> None:
@@ -102,6 +144,51 @@ def test_a_candidate_that_fails_while_it_is_timed_is_a_failed_row(state: State, 
     assert len(search.times_of("onnx fp32")) == 2, "the others are timed in the next rounds"
 
 
+def test_an_input_that_cannot_be_read_ends_the_search_and_fails_no_candidate(
+    state: State, tmp_path: Path
+) -> None:
+    model = pd.load_checkpoint("sample")
+    spec = with_fixed_size(model.spec, 1, (64, 96))
+    (image,) = generate_synthetic_images(spec, 1)
+    photo = tmp_path / "a.png"
+    cv2.imwrite(str(photo), image)
+    errors = PoseErrors(model, ErrorImages((), (("a.png", photo),)), 1)
+    content = photo.read_bytes()
+    photo.unlink()
+    search, _ = build_search(state, errors=errors, spec=spec)
+    with pytest.raises(InputError, match=r"a\.png: no such file"):
+        search.run()
+    assert not search.failed and not any(record.reason for record in state.candidates.values())
+    photo.write_bytes(content)
+    search, _ = build_search(state, errors=errors, spec=spec)
+    search.run()
+    assert len(search.failed) == 3, "an error of the runner is one of the candidate"
+    assert all("do not fit the network" in reason for reason in search.failed.values())
+
+
+def test_only_unchanged_files_of_the_last_result_are_replaced(state: State, tmp_path: Path) -> None:
+    name = os.fsdecode(b"ph\xe9-fp16.onnx")
+    for file in (name, "old.onnx", "changed.onnx"):
+        (tmp_path / file).write_bytes(b"1")
+    outputs = hash_outputs(tmp_path)
+    assert list(outputs) == ["changed.onnx", "old.onnx", "ph\\xe9-fp16.onnx"]
+    check_replaced(tmp_path, [*outputs, name, "new.onnx"], outputs)
+    state.outputs = outputs
+    (tmp_path / "changed.onnx").write_bytes(b"2")
+    (tmp_path / "mine.onnx").write_bytes(b"3")
+    for other in ("changed.onnx", "mine.onnx"):
+        with pytest.raises(
+            OutputError, match=f"{other}: this search did not write this file, but its winner"
+        ):
+            check_replaced(tmp_path, [name, other], outputs)
+    search, files = build_search(state, OVER)
+    search.run()
+    write(search, files, state, tmp_path)
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"changed.onnx", "mine.onnx", "tune.json", "tune.svg", STATE_NAME}
+    assert state.outputs.keys() == {"tune.json", "tune.svg"}
+
+
 def test_a_failed_candidate_is_neither_ranked_nor_on_the_front(state: State, tmp_path: Path) -> None:
     search, files = build_search(state, {"fp32": 2.0, "fp16": 0.1}, {"fp16": 30})
     search.run()
@@ -115,11 +202,7 @@ def test_a_failed_candidate_is_neither_ranked_nor_on_the_front(state: State, tmp
 def test_a_candidate_that_cannot_run_in_the_final_comparison_fails_parity(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compare(*_: object) -> None:
-        raise ArtifactError("a kernel failed")
-
-    monkeypatch.setattr(tuning_result, "compare_with_pytorch", compare)
-    monkeypatch.setattr(tuning_result, "run_options", compare)
+    monkeypatch.setattr(tuning_result, "run_options", fail)
     search, files = build_search(state)
     search.run()
     report = write(search, files, state, tmp_path)

@@ -19,7 +19,7 @@ from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.errors import InputError
 from posedeploy.tuning.configurations import SearchSpace
-from posedeploy.tuning.state import State, open_state
+from posedeploy.tuning.state import CandidateRecord, PairsRecord, State, open_state
 
 MODEL = SimpleNamespace(
     name="human.pth", sha256="0" * 64, mesh_sha256=None, network_sha256=None, stages=None, weights=None
@@ -29,6 +29,7 @@ IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 def settings(target: str = "onnx", **options: Any) -> dict[str, str]:
     space = SearchSpace(files=[(target, "fp32")], runtimes={})
+    options["images"] = tuple(map(Path, options.get("images", ())))
     tune_options = TuneOptions(budget=Budget(px=1.0), **options)
     return settings_of(cast(Any, MODEL), ModelArgs(), tune_options, space, describe_machine())
 
@@ -73,6 +74,37 @@ def test_a_new_time_of_an_image_or_another_kind_of_file_changes_nothing(images: 
     assert settings(images=(images,)) == before
 
 
+def test_another_spelling_of_the_same_settings_changes_nothing(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images.parent)
+    for option in ("images", "calibration"):
+        before = settings(**{option: (f"{images.name}/",)})
+        assert settings(**{option: (f"./{images.name}",)}) == before
+    calibrated = [settings(calibration=(f"{prefix}{images.name}/0.bmp",)) for prefix in ("", "./")]
+    assert calibrated[0] == calibrated[1]
+    spaces = [
+        SearchSpace(files=[(target, "fp32") for target in targets], runtimes={})
+        for targets in (("onnx", "openvino"), ("openvino", "onnx"))
+    ]
+    options = TuneOptions(budget=Budget(px=1.0))
+    first, second = (
+        settings_of(cast(Any, MODEL), ModelArgs(), options, space, describe_machine()) for space in spaces
+    )
+    assert first == second
+
+
+def test_names_that_are_not_utf8_are_kept_in_the_state(images: Path) -> None:
+    folder = images.rename(images.with_name(os.fsdecode(b"ph\xe9tos")))
+    before = settings(images=(folder,), calibration=(str(folder),))
+    assert "ph\\xe9tos (2 images, SHA-256 " in before["images"]
+    pairs = PairsRecord(os.fsdecode(b"\xe9.jpg"), (0,) * 6, {"px": b"abcd"})
+    state = State(settings=before, candidates={"onnx fp32": CandidateRecord(pairs={"0": pairs})})
+    state.save(images.parent)
+    kept = open_state(images.parent, settings(images=(folder,), calibration=(str(folder),)))
+    assert kept.candidates["onnx fp32"].pairs["0"] == PairsRecord("\\xe9.jpg", pairs.counts, pairs.values)
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
         settings(images=(tmp_path / "nowhere",))
@@ -98,5 +130,5 @@ def test_a_package_may_be_installed_later_but_not_changed(tmp_path: Path) -> Non
     state = open_state(tmp_path, {"nncf version": "3.0"})
     assert state.settings == {"nncf version": "3.0"}
     state.save(tmp_path)
-    with pytest.raises(InputError, match=r"nncf version: 3\.0 there, 3\.1 now"):
+    with pytest.raises(InputError, match=r"nncf version: 3\.0 in the folder, 3\.1 in this "):
         open_state(tmp_path, {"nncf version": "3.1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from posedeploy.tuning.state import (
     STATE_NAME,
     CandidateRecord,
     FileRecord,
+    PairsRecord,
     State,
     open_state,
     to_pairs,
@@ -26,6 +28,10 @@ SETTINGS = {"budget": "1 px", "device": "cpu", "images": ""}
 PAIRS = ImagePairs(
     "día 1.jpg", 2, 0, 1, 30, 17, 0, {"px": np.array([0.25, np.inf]), "oks": np.zeros(0)}, 3, 4
 )
+
+
+def encode(**fields: Any) -> bytes:
+    return State(settings=SETTINGS, **fields).encode()
 
 
 def test_a_state_is_read_back(tmp_path: Path) -> None:
@@ -62,8 +68,9 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refusal:
         open_state(tmp_path, SETTINGS | {"budget": "2 px", "images": "photos (2 files)"})
     assert str(refusal.value).endswith(
-        "holds a search with other settings (budget: 1 px there, 2 px now; images: none there, "
-        "photos (2 files) now); use the same settings to continue it, or pass another folder"
+        "holds a search with other settings (budget: 1 px in the folder, 2 px in this command; "
+        "images: none in the folder, photos (2 files) in this command); "
+        "use the same settings to continue it, or pass another folder"
     )
 
 
@@ -74,6 +81,16 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
         (b'{"settings": ', "not the state of a search"),
         (b'{"settings": {}, "blocks": 3}', "not the state of a search"),
         (b'{"settings": {}, "version": 9}', "found posedeploy.tune-state, version 9; expected"),
+        (encode(blocks=[{"a": [1.0]}]), "not the state of a search: block 0 has not the same number"),
+        (encode(blocks=[{}]), "not the state of a search: block 0 has not the same number"),
+        (encode(blocks=[{"pytorch": [1.0], "a": [1.0, 2.0]}]), "block 0 has not the same number"),
+        (encode(blocks=[{"pytorch": [0.0]}]), "block 0 has a time that is not above 0"),
+        (
+            encode(
+                candidates={"a": CandidateRecord(pairs={"0": PairsRecord("b.jpg", (1,) * 6, {"px": b"x"})})}
+            ),
+            "the errors of a on b.jpg are incomplete",
+        ),
     ],
 )
 def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
