@@ -57,7 +57,7 @@ def trial(artifact: Path, options: RunOptions, runs: int, slowdown: float, seed:
     """Return the times of PyTorch, the artifact, the artifact again and the slowed artifact."""
     parts: list[Sequence[Latency]] = []
     settings = BenchmarkOptions(runs=runs, loads=LOADS_TO_COMPARE)
-    for number, count in enumerate(settings.runs_of_each_load):
+    for number, count in enumerate(settings.rounds_of_each_load("single-stream")):
         with ExitStack() as opened:
             loader = CandidateLoader(options, settings, ModelArgs(), opened, args_describe_all=False)
             *_, slowed = [loader.add(artifact) for _ in range(3)]

@@ -19,6 +19,7 @@ from posedeploy.backends import RUNTIMES, bytes_of
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.input_shapes import match_candidate, with_fixed_size
 from posedeploy.benchmarks.inputs import build_image_inputs, build_noise_input, generate_noise_images
+from posedeploy.benchmarks.latency import RUNS_PER_ROUND
 from posedeploy.benchmarks.timing import Candidate, ImagePipeline
 from posedeploy.errors import InputError, PoseDeployError
 from posedeploy.model_urls import is_model_url
@@ -32,6 +33,7 @@ from posedeploy.types import (
     ModelSpec,
     Placement,
     RunOptions,
+    Scenario,
     Stages,
     Tensors,
 )
@@ -69,10 +71,15 @@ class BenchmarkOptions:
             if self.image is not None and value is not None:
                 raise InputError(f"`{name}` and `image`: pass one; the image determines the input")
 
-    @property
-    def runs_of_each_load(self) -> list[int]:
-        """The timed runs of each load, which differ by at most one."""
-        return [(self.runs + number) // self.loads for number in range(self.loads)]
+    def rounds_of_each_load(self, scenario: Scenario) -> list[int]:
+        """Return the rounds of each load, which differ by at most one."""
+        rounds = count_rounds(self.runs, scenario)
+        return [(rounds + number) // self.loads for number in range(self.loads)]
+
+
+def count_rounds(runs: int, scenario: Scenario) -> int:
+    """Return the number of rounds that have this number of timed runs."""
+    return -(-runs // RUNS_PER_ROUND[scenario])
 
 
 class CandidateLoader:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
+from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader, count_rounds
 from posedeploy.api.compared_models import check_inputs, compare_with_last
 from posedeploy.api.earlier_report import EarlierReport, read_report
 from posedeploy.api.latency_report import LatencyReport
@@ -27,10 +27,11 @@ from posedeploy.api.pose_inputs import to_frame
 from posedeploy.api.reporting import report_steps
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.latency import Latency, join_loads
+from posedeploy.benchmarks.latency import RUNS_PER_ROUND, Latency, join_loads
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
+from posedeploy.printable import counted
 from posedeploy.types import (
     HINTS,
     Array,
@@ -99,7 +100,7 @@ def benchmark(
     """
     settings = BenchmarkOptions(
         runs=runs,
-        loads=_loads(runs, loads, is_compared=compare is not None),
+        loads=_loads(runs, loads, scenario, is_compared=compare is not None),
         input_size=input_size,
         batch=batch,
         runtime=runtime,
@@ -154,10 +155,10 @@ class _Benchmark:
             own_process.check(sources)
         parts: list[list[Latency]] = []
         labels: list[str] = []
-        for number, runs in enumerate(self.settings.runs_of_each_load):
+        for number, rounds in enumerate(self.settings.rounds_of_each_load(self.scenario)):
             with self._loaded(sources, repeats=number > 0) as loader:
                 self._check(loader)
-                parts.append(self._measure(loader, number, runs))
+                parts.append(self._measure(loader, number, rounds))
                 labels = loader.labels
         results = join_loads(parts)
         failures: tuple[str, ...] = ()
@@ -191,13 +192,13 @@ class _Benchmark:
         elif self.is_compared:
             check_inputs(loader.candidates, loader.labels)
 
-    def _measure(self, loader: CandidateLoader, number: int, runs: int) -> list[Latency]:
+    def _measure(self, loader: CandidateLoader, number: int, rounds: int) -> list[Latency]:
         """Measure what is loaded. number: the number of this load, from 0."""
         loads = f", load {number + 1} of {self.settings.loads}" if self.settings.loads > 1 else ""
-        doing = f"timing {len(loader.candidates)} models, {runs} runs each{loads}"
+        doing = f"timing {len(loader.candidates)} models, {counted(rounds, 'round')}{loads}"
         return timing.measure(
             loader.candidates,
-            runs=runs,
+            runs=rounds * RUNS_PER_ROUND[self.scenario],
             scenario=self.scenario,
             seed=self.seed + number,
             on_progress=report_steps(self.on_progress, doing),
@@ -209,12 +210,19 @@ def _check_scenario(settings: BenchmarkOptions, scenario: Scenario) -> None:
         raise InputError(
             "`image`: the offline scenario times the network alone; use `scenario=single-stream`"
         )
+    rounds = count_rounds(settings.runs, scenario)
+    if settings.loads > rounds:
+        raise InputError(
+            f"`loads={settings.loads}`: the {counted(rounds, 'block')} of {RUNS_PER_ROUND[scenario]} runs "
+            "are divided among the loads; expected at most as many loads as blocks; increase `runs` to "
+            f"{settings.loads * RUNS_PER_ROUND[scenario]}"
+        )
 
 
-def _loads(runs: int, loads: int | None, *, is_compared: bool) -> int:
+def _loads(runs: int, loads: int | None, scenario: Scenario, *, is_compared: bool) -> int:
     if loads is not None:
         return loads
-    return max(1, min(LOADS_TO_COMPARE, runs)) if is_compared else 1
+    return max(1, min(LOADS_TO_COMPARE, count_rounds(runs, scenario))) if is_compared else 1
 
 
 def _earlier_report(compare: ModelSource | None) -> EarlierReport | None:

@@ -127,11 +127,17 @@ class EarlierReport:
         """Yield the files that the report was measured on, where a model has changed since, with labels.
 
         A file is searched where it was, and next to the report. It must have the recorded hashes, and the
-        runtime must have the recorded version: else its time now is not its time in the report.
+        runtime must have the recorded version: else its time now is not its time in the report. The caller
+        may add candidates meanwhile.
         """
-        for candidate in candidates:
+        for candidate in list(candidates):
             row = self.rows.get(candidate.label)
-            if row is None or not row.path or row.model_sha256 == candidate.model_sha256:
+            if (
+                row is None
+                or candidate.label.endswith(EARLIER)
+                or not row.path
+                or row.model_sha256 == candidate.model_sha256
+            ):
                 continue
             if row.runtime_info.version != candidate.runner.runtime_info.version:
                 continue

@@ -12,10 +12,14 @@ import psutil
 
 from posedeploy.benchmarks.footprint import Footprint
 from posedeploy.benchmarks.intervals import Estimate, paired_shift, percentile_interval
+from posedeploy.printable import counted
 from posedeploy.types import RuntimeInfo, Scenario, TensorSpec
 
 RUNS_PAST_PERCENTILE = 10
 """The number of runs that must be slower than a percentile: p90 needs 100 runs, p99 needs 1000."""
+RUNS_PER_ROUND: Mapping[Scenario, int] = {"single-stream": 1, "offline": 10}
+"""The runs of each network in one round that an option counts. A block in the offline scenario has more of
+them if the runtime has many streams."""
 MIN_RUNS = 5
 """The number of timed runs that a spread needs."""
 MAX_RELATIVE_SPREAD = 0.10
@@ -172,20 +176,30 @@ class Latency:
             return None
         return paired_shift(np.log(self.baseline_times_s) - np.log(self.times_s))
 
+    def describe_times(self, count: int) -> str:
+        """Return a number of times: ``20 timed runs``, or ``20 timed blocks of 10 runs``."""
+        if self.scenario == "single-stream":
+            return counted(count, "timed run")
+        return f"{counted(count, 'timed block')} of {self.block} runs"
+
+    def runs_for(self, count: int) -> int:
+        """Return the value of the option ``runs`` that gives a number of times."""
+        return count * RUNS_PER_ROUND[self.scenario]
+
     @property
     def warning(self) -> str | None:
         """The reason why the times are unreliable; None for reliable times."""
         if self.spread is None:
             return (
-                f"{self.label}: the spread is unknown: it needs at least {MIN_RUNS} timed runs, but there "
-                f"are only {len(self.times_s)}; increase `runs`"
+                f"{self.label}: the spread is unknown: it needs at least {self.describe_times(MIN_RUNS)}, "
+                f"but there are only {len(self.times_s)}; increase `runs` to {self.runs_for(MIN_RUNS)}"
             )
         longest = max(self.times_s)
         if longest > sum(self.times_s) - longest:
             return (
-                f"{self.label}: unreliable times: one of {len(self.times_s)} runs took {longest:.3g} s, "
-                "longer than all others together: it was interrupted, by another program, a paused virtual "
-                "machine or a jump of the clock; run again"
+                f"{self.label}: unreliable times: one of {self.describe_times(len(self.times_s))} took "
+                f"{self.block * longest:.3g} s, longer than all others together: it was interrupted, by "
+                "another program, a paused virtual machine or a jump of the clock; run again"
             )
         if self.spread <= MAX_RELATIVE_SPREAD:
             return None

@@ -22,7 +22,7 @@ Verdict: TypeAlias = Literal["slower", "faster", "no difference", "cannot tell"]
 DEAD_ZONE = 0.01
 """The largest relative difference that counts as no difference."""
 MIN_TIMES = 20
-"""The number of timed runs of each network that a verdict needs."""
+"""The number of times of each network that a verdict needs."""
 SAME_ROUNDS = "compare with the earlier model itself, which then runs in the same rounds"
 
 
@@ -127,7 +127,7 @@ def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
 def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
     """Return the first comparison with a verdict; without one, the first with a reason.
 
-    If all work ran on one thread and processor time contradicts wall time, there is no verdict, because the
+    If all work ran on one thread and processor time contradicts wall time, both together decide, because the
     difference can come from other processes.
     """
     if contradiction := _contradiction(comparisons):
@@ -135,12 +135,6 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
     for each in comparisons:
         if each.verdict != "cannot tell":
             return each
-    if comparisons[0].interval is None:
-        few = (
-            f"a verdict needs at least {MIN_TIMES} timed runs of each model, but one has only "
-            f"{min(comparisons[0].times)}; increase `runs`"
-        )
-        return replace(comparisons[0], reason=few)
     if comparisons[0].reason:
         return comparisons[0]
     more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
@@ -149,22 +143,22 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
 
 
 def _contradiction(comparisons: Sequence[TimeComparison]) -> TimeComparison | None:
-    """Return the comparison of wall time with a reason against its verdict; None without a contradiction.
-
-    The times contradict each other if wall time has a verdict and the two intervals do not overlap. The
-    interval of the result covers both.
-    """
+    """Return the comparison of wall time with an interval that also covers that of processor time; None if
+    the two intervals overlap, so that there is no contradiction."""
     wall, cpu = comparisons[0], comparisons[-1]
-    if wall.verdict not in ("slower", "faster") or wall.interval is None or cpu.interval is None:
+    if wall.interval is None or cpu.interval is None:
         return None
     if cpu.interval[1] >= wall.interval[0] and cpu.interval[0] <= wall.interval[1]:
         return None
     covering = min(wall.interval[0], cpu.interval[0]), max(wall.interval[1], cpu.interval[1])
+    both = replace(wall, interval=covering)
+    if both.verdict != "cannot tell":
+        return both
     reason = (
         f"wall time changed by a factor of {wall.ratio:.3f}, but processor time by {cpu.ratio:.3f}; "
         "other processes can cause that, so measure on an idle machine"
     )
-    return replace(wall, interval=covering, reason=reason)
+    return replace(both, reason=reason)
 
 
 def _comparison(
@@ -183,7 +177,11 @@ def _comparison(
         times=times,
     )
     if compared.interval is None:
-        return compared
+        few = (
+            f"a verdict needs at least {new.describe_times(MIN_TIMES)} of each model, but one has only "
+            f"{min(times)}; increase `runs` to {new.runs_for(MIN_TIMES)}"
+        )
+        return replace(compared, reason=few)
     covering = replace(compared, interval=(min(runs[0], loads[0]), max(runs[1], loads[1])))
     if covering.verdict != "cannot tell" or compared.verdict == "cannot tell":
         return covering

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import psutil
 
-from posedeploy.benchmarks.latency import Latency, LoadCost
+from posedeploy.benchmarks.latency import RUNS_PER_ROUND, Latency, LoadCost
 from posedeploy.errors import MeasurementError, PoseDeployError
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Scenario, Tensors, TensorSpec
@@ -24,7 +24,7 @@ from posedeploy.types import Scenario, Tensors, TensorSpec
 CLOCK_TICK_S = 1e-9
 """The time of a run that is too short for the clock: ratios of times need more than 0."""
 Prepared = TypeVar("Prepared")
-MIN_IN_FLIGHT = 10
+MIN_IN_FLIGHT = RUNS_PER_ROUND["offline"]
 """Inferences that are timed as one block in the offline scenario, unless the runtime has many streams."""
 RUNS_PER_STREAM = 4
 """Inferences in a block for each stream of the runtime: a shorter block would mostly fill and drain them."""
@@ -168,7 +168,7 @@ def measure(
         MeasurementError: a clock of the machine ran backwards during a run.
     """
     blocks = [1 if scenario == "single-stream" else _in_flight(candidate.runner) for candidate in candidates]
-    rounds = runs if scenario == "single-stream" else -(-runs // MIN_IN_FLIGHT)
+    rounds = -(-runs // RUNS_PER_ROUND[scenario])
     for candidate, block in zip(candidates, blocks, strict=True):
         with _naming(candidate, on_error):
             for _ in range(-(-warm_up // block)):

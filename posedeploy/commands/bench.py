@@ -59,13 +59,15 @@ def list_or_export(folder: Path, device: str, runtime: str | None) -> list[Path]
 
 def measurement_line(results: Sequence[Latency]) -> str:
     """Return what was measured: the number of models and how they ran."""
-    first = results[0]
+    first, blocks = results[0], sorted({result.block for result in results})
+    times = first.describe_times(len(first.times_s))
+    if len(blocks) > 1:
+        times = f"{counted(len(first.times_s), 'timed block')} of {blocks[0]} to {blocks[-1]} runs"
     batches = sorted({result.batch for result in results})
     images = "1 image" if batches == [1] else f"{' or '.join(map(str, batches))} images"
     return (
         f"measured: {counted(len(results), 'model', 'models')}, {first.scenario}, {images} in a run, "
-        f"{counted(len(first.times_s) * first.block, 'timed run', 'timed runs')} each, in random order; "
-        "intervals at 95% confidence"
+        f"{times} each, in random order; intervals at 95% confidence"
     )
 
 

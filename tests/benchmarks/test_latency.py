@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posedeploy.benchmarks.latency import Latency, LoadCost, join_loads
+from posedeploy.benchmarks.latency import RUNS_PER_ROUND, Latency, LoadCost, join_loads
 from posedeploy.types import RuntimeInfo, Scenario
 
 RUNTIME_INFO = RuntimeInfo("diary", "1", "CPU", "fp32", 1)
@@ -119,10 +119,12 @@ def test_a_drift_is_distinguished_from_a_spread(first: float, second: float, sai
 @pytest.mark.parametrize("scenario", ["single-stream", "offline"])
 def test_a_run_longer_than_all_others_is_reported(scenario: Scenario) -> None:
     """Without it, the sum of the times, and so the throughput, would be wrong."""
-    result = replace(_latency(*[0.1] * 19, 3600.0), scenario=scenario)
+    block = RUNS_PER_ROUND[scenario]
+    result = replace(_latency(*[0.1] * 19, 3600.0), scenario=scenario, block=block)
+    shown = {1: "20 timed runs took 3.6e+03 s", 10: "20 timed blocks of 10 runs took 3.6e+04 s"}[block]
     assert (result.spread, result.median_ms) == (0.0, 100.0)
     assert result.warning == (
-        "human.xml: unreliable times: one of 20 runs took 3.6e+03 s, longer than all others together: it "
+        f"human.xml: unreliable times: one of {shown}, longer than all others together: it "
         "was interrupted, by another program, a paused virtual machine or a jump of the clock; run again"
     )
 
@@ -132,5 +134,5 @@ def test_a_single_run_is_reported_to_have_no_spread() -> None:
     assert (result.spread, result.percentile_ms(90)) == (None, None)
     assert result.warning == (
         "human.xml: the spread is unknown: it needs at least 5 timed runs, but there are "
-        "only 1; increase `runs`"
+        "only 1; increase `runs` to 5"
     )

@@ -105,6 +105,29 @@ def test_a_delay_by_other_processes_is_not_called_a_slowdown() -> None:
     assert "but processor time by 1.00" in result.reason
 
 
+@pytest.mark.parametrize(
+    ("wall", "cpu", "verdict"),
+    [
+        (1.0, 1.0, "no difference"),
+        (1.0, 1.08, "cannot tell"),
+        (1.0, 1.008, "no difference"),
+        (1.08, 1.05, "slower"),
+        (1.08, 1.0, "cannot tell"),
+        (0.9, 0.95, "faster"),
+        (0.9, 1.1, "cannot tell"),
+        (1.01, 1.08, "cannot tell"),
+    ],
+)
+def test_a_verdict_holds_for_wall_time_and_processor_time(wall: float, cpu: float, verdict: str) -> None:
+    stream = np.random.RandomState(6)
+    times = [0.01 * np.exp(0.002 * stream.standard_normal(RUNS)) for _ in range(4)]
+    new = latency("new", wall * times[0], cpu * times[1], ONE_THREAD)
+    old = latency("old", times[2], times[3], ONE_THREAD)
+    result = compare_in_rounds(new, old)
+    assert result.verdict == verdict
+    assert bool(result.reason) == (verdict == "cannot tell")
+
+
 def test_processor_time_is_not_compared_with_several_threads() -> None:
     stream = np.random.RandomState(6)
     new = latency("new", noisy(stream, 0.01, busy=1.6), np.full(RUNS, 0.02))
@@ -211,7 +234,12 @@ def test_too_few_times_allow_no_verdict() -> None:
     found = compare_in_rounds(new, old)
     assert found.verdict == "cannot tell"
     assert found.warning.endswith(
-        "a verdict needs at least 20 timed runs of each model, but one has only 19; increase `runs`"
+        "a verdict needs at least 20 timed runs of each model, but one has only 19; increase `runs` to 20"
+    )
+    blocks = [replace(each, scenario="offline", block=16) for each in (new, old)]
+    assert (
+        "at least 20 timed blocks of 16 runs of each model, but one has only 19; increase `runs` to 200"
+        in (compare_in_rounds(*blocks).warning)
     )
 
 

@@ -75,7 +75,7 @@ def test_the_offline_scenario_times_blocks_in_flight(human: Path, done: Invoke) 
     assert result["runtime_info"]["details"]["hint"] == "throughput"
     assert (result["scenario"], len(result["times_s"]), result["block"]) == ("offline", 2, 10)
     assert result["images_per_s"] == pytest.approx(2 / sum(result["times_s"]))
-    assert "1 model, offline, 1 image in a run, 20 timed runs each" in words(shown)
+    assert "1 model, offline, 1 image in a run, 2 timed blocks of 10 runs each" in words(shown)
 
 
 @pytest.mark.parametrize("name", ["human.onnx", "human.xml"])

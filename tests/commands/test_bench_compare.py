@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
 
+from posedeploy.api.benchmark_candidates import BenchmarkOptions
 from posedeploy.benchmarks.latency import Latency, LoadCost
 from posedeploy.commands.bench import fastest_line, measurement_line
-from posedeploy.types import RuntimeInfo
+from posedeploy.types import RuntimeInfo, Scenario
 from tests.commands.conftest import Invoke, lines_wider_than, words
 from tests.test_docs import undocumented
 
@@ -173,6 +175,10 @@ def test_a_file_that_is_not_a_report_is_refused(
     [
         (("--loads", 0), "--loads 0: expected at least 1"),
         (("--loads", 5, "--runs", 4), "--loads 5: the 4 timed runs are divided among the loads"),
+        (
+            ("--loads", 5, "--runs", 40, "--scenario", "offline"),
+            "--loads 5: the 4 blocks of 10 runs are divided among the loads; expected at most as many loads",
+        ),
         (("--compare", "none.onnx"), "none.onnx: no such file"),
         (("--compare", "."), "."),
     ],
@@ -199,6 +205,20 @@ def write_changed(path: Path) -> Path:
     network.graph.name = "changed"
     onnx.save(network, path)
     return path
+
+
+def test_each_earlier_file_of_a_chain_is_timed_once(invoke: Invoke) -> None:
+    report: tuple[object, ...] = ()
+    for number in range(3):
+        path = write_copy(Path(f"{number}/one.onnx"), (1, 3, 8, 16))
+        network = onnx.load(path)
+        network.graph.name = f"version {number}"
+        onnx.save(network, path)
+        json_name = f"{number}.json"
+        invoke("bench", path, "--runs", 8, "--threads", 1, *report, "--json", json_name)
+        report = ("--compare", json_name)
+    rows = json.loads(Path("2.json").read_text())["results"]
+    assert [row["label"] for row in rows] == ["one.onnx", "one.onnx (earlier)"]
 
 
 @pytest.mark.parametrize("moved", [False, True])
@@ -281,4 +301,21 @@ def test_the_fastest_model_is_shown_with_its_time_per_image() -> None:
         for batch, time in ((1, 0.010), (4, 0.020))
     ]  # fmt: skip
     assert "(median 5.00 ms per image, 1.onnx 10.00 ms per image)" in fastest_line(rows)
-    assert "1 or 4 images in a run" in measurement_line(rows)
+    assert "1 or 4 images in a run, 1 timed run each" in measurement_line(rows)
+    blocks = [replace(row, scenario="offline", block=10 * row.batch) for row in rows]
+    assert "1 timed block of 10 to 40 runs each" in measurement_line(blocks)
+
+
+@pytest.mark.parametrize(
+    ("runs", "scenario", "loads", "rounds"),
+    [
+        (100, "single-stream", 8, [12, 12, 12, 12, 13, 13, 13, 13]),
+        (100, "offline", 8, [1, 1, 1, 1, 1, 1, 2, 2]),
+        (200, "offline", 8, [2, 2, 2, 2, 3, 3, 3, 3]),
+        (5, "offline", 1, [1]),
+    ],
+)
+def test_the_rounds_are_divided_among_the_loads(
+    runs: int, scenario: Scenario, loads: int, rounds: list[int]
+) -> None:
+    assert BenchmarkOptions(runs=runs, loads=loads).rounds_of_each_load(scenario) == rounds
