@@ -66,7 +66,8 @@ class DemuxedVideo(Closable):
             raise InputError(explain_size_limit(name, width, height))
         self.picture.codec_context.options = DECODER_OPTIONS
         self.picture.thread_type = "AUTO"
-        sound = container.streams.best("audio")
+        # FFmpeg's best stream has known parameters; without one, the writer reports the sound.
+        sound = container.streams.best("audio") or next(iter(container.streams.audio), None)
         self.sound = sound if isinstance(sound, AudioStream) else None
         self.packets = 0
         self.damaged = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -12,6 +14,7 @@ from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 
 from posedeploy.predict.sound import Sound
+from posedeploy.printable import counted
 
 COPIED = {"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"}
 """Codecs that MP4 and its players support."""
@@ -19,23 +22,34 @@ AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000
 
 
 class SoundWriter:
-    """A writer of one sound track. note: a remark for the user; None if the sound is copied."""
+    """A writer of one sound track. remarks: messages for the user; complete after ``finish``.
+
+    Sound that FFmpeg can neither copy nor decode is left out, with a remark.
+    """
 
     def __init__(self, container: OutputContainer, sound: Sound) -> None:
-        self._container = container
         self._sound = sound
+        self._container = container
         self._last_dts: int | None = None
-        self.note: str | None = None
-        codec = sound.stream.codec_context
+        self._stream: Any = None
         self._transcoder: _ToAac | None = None
-        if codec.codec.canonical_name in COPIED:
-            self._stream: Any = container.add_stream_from_template(sound.stream, opaque=True)
-        else:
-            self.note = (
-                f"the sound is written as AAC, because MP4 players do not play {codec.codec.canonical_name}"
-            )
+        self.remarks: list[str] = []
+        codec = _codec_name(sound)
+        if codec in COPIED and _is_accepted(sound):
+            self._stream = container.add_stream_from_template(sound.stream, opaque=True)
+        elif _can_decode(sound):
+            reason = f"MP4 players do not play {codec}"
+            if codec in COPIED:
+                reason = f"MP4 does not support {codec} at {sound.stream.codec_context.sample_rate} Hz"
+            self.remarks.append(f"the sound is written as AAC, because {reason}")
             self._transcoder = _ToAac(container, sound)
             self._stream = self._transcoder.stream
+        else:
+            self.remarks.append(
+                f"the sound is left out, because FFmpeg cannot decode {codec or 'its unknown codec'}"
+            )
+            sound.is_wanted = False
+            sound.packets.clear()
 
     def write(self, until_s: float) -> None:
         """Write the packets up to this time in seconds."""
@@ -50,10 +64,15 @@ class SoundWriter:
             self.write(math.inf)
         if self._transcoder is not None:
             self._mux(self._transcoder.packets(None), 0.0)
+            if self._transcoder.damaged:
+                packets = counted(self._transcoder.damaged, "packet")
+                self.remarks.append(
+                    f"{packets} of its sound cannot be decoded: left out; copy the file again"
+                )
 
     def _mux(self, packets: Iterable[Any], shift_s: float) -> None:
         for packet in packets:
-            if packet.dts is None or packet.pts is None:
+            if self._stream is None or packet.dts is None or packet.pts is None:
                 continue
             if shift_s:
                 ticks = round(shift_s / float(packet.time_base))
@@ -68,34 +87,89 @@ def _seconds(packet: Any, shift_s: float) -> float:
     return shift_s if packet.pts is None else float(packet.pts * packet.time_base) + shift_s
 
 
+def _codec_name(sound: Sound) -> str:
+    """Return the name of the codec; empty if FFmpeg does not know it."""
+    context: AudioCodecContext | None = sound.stream.codec_context
+    return "" if context is None else context.codec.canonical_name
+
+
+def _is_accepted(sound: Sound) -> bool:
+    """Return whether MP4 supports the sound with its parameters, such as its sample rate."""
+    probe = av.open(io.BytesIO(), "w", format="mp4")
+    try:
+        probe.add_stream_from_template(sound.stream, opaque=True)
+        probe.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    finally:
+        with suppress(av.FFmpegError):  # some codecs need a packet before the file can be completed
+            probe.close()
+    return True
+
+
+def _can_decode(sound: Sound) -> bool:
+    context: AudioCodecContext | None = sound.stream.codec_context
+    if context is None:
+        return False
+    if context.layout.nb_channels in (1, 2):
+        context.layout = _layout_of(context)  # AVI names none
+    try:
+        context.open(strict=False)
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _layout_of(source: AudioCodecContext) -> str:
+    return "mono" if source.layout.nb_channels == 1 else "stereo"
+
+
 class _ToAac:
-    """A transcoder with its own decoder, as the source may be closed before the last packet is written."""
+    """A transcoder. damaged: the number of packets that cannot be decoded.
+
+    It decodes with the codec context of the source, which has all parameters that a container stores, and can
+    be used after the source is closed.
+    """
 
     def __init__(self, container: OutputContainer, sound: Sound) -> None:
-        source = sound.stream.codec_context
-        rate = source.sample_rate if source.sample_rate in AAC_RATES else 48000
-        layout = "mono" if source.layout.nb_channels == 1 else "stereo"
-        self.stream: Any = container.add_stream("aac", rate=rate)
-        self.stream.codec_context.layout = layout
-        decoder = av.CodecContext.create(source.name, "r")
-        assert isinstance(decoder, AudioCodecContext)
-        decoder.extradata = source.extradata
-        decoder.sample_rate = source.sample_rate
-        decoder.layout = source.layout if source.layout.nb_channels > 2 else layout  # AVI names none
-        if source.format is not None:
-            decoder.format = source.format
-        self._decoder = decoder
-        self._resampler = AudioResampler("fltp", layout, rate, frame_size=1024)
+        self._decoder = sound.stream.codec_context
+        rate = self._decoder.sample_rate
+        self._rate = rate if rate in AAC_RATES else 48000
+        self._layout = _layout_of(self._decoder)
+        self.stream: Any = container.add_stream("aac", rate=self._rate)
+        self.stream.codec_context.layout = self._layout
+        self.damaged = 0
+        self._resampler: AudioResampler | None = None
+        self._input: tuple[object, ...] = ()
 
     def packets(self, packet: Any) -> list[Any]:
         """Return the AAC packets of one packet; None flushes the encoder."""
-        frames = [] if packet is None else self._decoder.decode(packet)
         encoded: list[Any] = []
-        for frame in frames:
-            for resampled in self._resampler.resample(frame):
+        for frame in self._decode(packet):
+            for resampled in self._resample(frame):
                 encoded += self.stream.encode(resampled)
         if packet is None:
-            for resampled in self._resampler.resample(None):
+            for resampled in self._flush():
                 encoded += self.stream.encode(resampled)
             encoded += self.stream.encode(None)
         return encoded
+
+    def _decode(self, packet: Any) -> list[av.AudioFrame]:
+        try:
+            return self._decoder.decode(packet)
+        except av.FFmpegError:
+            self.damaged += packet is not None
+            return []
+
+    def _resample(self, frame: av.AudioFrame) -> list[Any]:
+        """Resample a frame. The format may change within a stream, as in broadcasts."""
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        before = [] if form == self._input else self._flush()
+        if self._resampler is None:
+            self._input = form
+            self._resampler = AudioResampler("fltp", self._layout, self._rate, frame_size=1024)
+        return [*before, *self._resampler.resample(frame)]
+
+    def _flush(self) -> list[Any]:
+        resampler, self._resampler = self._resampler, None
+        return [] if resampler is None else resampler.resample(None)

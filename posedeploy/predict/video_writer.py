@@ -72,6 +72,7 @@ class VideoWriter:
             return
         if self._sound is not None:
             self._sound.finish()
+            self.remarks += [f"{self._path.name}: {remark}" for remark in self._sound.remarks]
         self._mux(None)
         container, self._container = self._container, None
         container.close()
@@ -145,5 +146,3 @@ class VideoWriter:
         self._stream = stream
         if self._source.sound is not None:
             self._sound = SoundWriter(self._container, self._source.sound)
-            if self._sound.note is not None:
-                self.remarks.append(f"{self._path.name}: {self._sound.note}")

@@ -115,18 +115,21 @@ def test_videos_are_written_as_h264(tmp_path: Path) -> None:
         ("libopus", "a.webm", "opus", []),
         ("mp3", "a.mkv", "mp3", []),
         ("aac", "a.ts", "aac", []),
+        ("pcm_s16le", "a.mov", "aac", [f"{AS_AAC} pcm_s16le"]),
+        ("mp2", "a.ts", "aac", [f"{AS_AAC} mp2"]),
+        ("adpcm_ima_wav", "a.avi", "aac", [f"{AS_AAC} adpcm_ima_wav"]),
         (
-            "pcm_s16le",
-            "a.mov",
+            "libmp3lame",
+            "low.mkv",
             "aac",
-            ["the sound is written as AAC, because MP4 players do not play pcm_s16le"],
+            ["the sound is written as AAC, because MP4 does not support mp3 at 8000 Hz"],
         ),
-        ("mp2", "a.ts", "aac", ["the sound is written as AAC, because MP4 players do not play mp2"]),
     ],
 )
 def test_sound_is_copied(sound: str, name: str, written: str, note: list[str], tmp_path: Path) -> None:
     codec = "libvpx" if name.endswith("webm") else "libx264"
-    path = make_video(tmp_path / name, codec, sound=sound)
+    rate = 8000 if name.startswith("low") else 48000
+    path = make_video(tmp_path / name, codec, sound=sound, sound_rate=rate)
     with VideoReader(path) as source:
         _, remarks = rewritten(source, tmp_path / "w.mp4")
         assert source.sound is not None and not source.sound.packets
@@ -144,6 +147,38 @@ def test_sound_is_copied(sound: str, name: str, written: str, note: list[str], t
     )  # MP2 packets hold several frames
     if not note:
         assert len(after) == pytest.approx(len(before), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("sound", "name", "old", "new", "remark"),
+    [
+        ("mp2", "a.mkv", b"A_MPEG/L2", b"A_QUIET/2", "cannot decode its unknown codec"),
+        ("mp2", "a.mkv", b"A_MPEG/L2", b"A_VORBIS\0", "cannot decode vorbis"),
+        ("adpcm_ima_wav", "a.avi", None, b"\xff" * 24, "packet of its sound cannot be decoded"),
+    ],
+)
+def test_sound_that_cannot_be_decoded_is_left_out(
+    sound: str, name: str, old: bytes | None, new: bytes, remark: str, tmp_path: Path
+) -> None:
+    path = make_video(tmp_path / name, "mpeg4", sound=sound)
+    content = path.read_bytes()
+    if old is None:  # the header of the sixth block
+        first = [match.end() for match in re.finditer(b"01wb....", content, re.DOTALL)][5]
+        old = content[first : first + len(new)]
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    with VideoReader(path) as source:
+        times, remarks = rewritten(source, tmp_path / "w.mp4")
+    assert len(times) == 20
+    assert remark in remarks[-1]
+
+
+def test_the_decoder_of_sound_has_the_parameters_of_the_container(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.wmv", "wmv2", sound="wmav2", sound_rate=44100)
+    with VideoReader(path) as source:
+        _, remarks = rewritten(source, tmp_path / "w.mp4")
+    assert remarks == [f"w.mp4: {AS_AAC} wmav2"]
+    assert stamps_of(tmp_path / "w.mp4", "audio")[-1] == pytest.approx(0.8, abs=0.1)
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, -90])

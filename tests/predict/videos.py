@@ -35,6 +35,7 @@ def make_video(
     pix_fmt: str = "yuv420p",
     sound: str | None = None,
     sound_s: float | None = None,
+    sound_rate: int = 48000,
     rotation: int | None = None,
     format_: str | None = None,
     size: tuple[int, int] = SIZE,
@@ -50,8 +51,9 @@ def make_video(
             stream.set_display_rotation(rotation)
         track: Any = None
         if sound is not None:
-            track = output.add_stream(sound, rate=48000)
+            track = output.add_stream(sound, rate=sound_rate)
             track.codec_context.layout = "stereo"
+            track.codec_context.bit_rate = 128_000
         for number, stamp in enumerate(stamps):
             frame = av.VideoFrame.from_ndarray(cv2.resize(picture(number), size), format="bgr24")
             frame = frame.reformat(format=pix_fmt)
@@ -65,11 +67,12 @@ def make_video(
 
 def write_tone(output: Any, track: Any, seconds: float) -> None:
     samples = track.codec_context.frame_size or 1024
-    resampler = av.AudioResampler(track.codec_context.format, "stereo", 48000)
-    for start in range(0, int(seconds * 48000), samples):
+    rate = track.codec_context.sample_rate
+    resampler = av.AudioResampler(track.codec_context.format, "stereo", rate)
+    for start in range(0, int(seconds * rate), samples):
         wave = (8000 * np.sin(np.arange(start, start + samples) / 20)).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(wave.repeat(2)[None], format="s16", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
         for resampled in resampler.resample(frame):
             output.mux(track.encode(resampled))
     output.mux(track.encode(None))
