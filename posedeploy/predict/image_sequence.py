@@ -10,7 +10,6 @@ from posedeploy.errors import InputError, MissingPackageError
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
 from posedeploy.predict.images import read_picture
 from posedeploy.predict.segments import Segment, split_evenly
-from posedeploy.printable import printable
 
 _NUMBER = re.compile(r"%(0?)(\d*)d")
 
@@ -47,13 +46,22 @@ class ImageSequence(Source):
 
     kind: Kind = "video"
 
-    def __init__(self, name: str, images: Sequence[tuple[int, Path]], fps: float | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        images: Sequence[tuple[int, Path]],
+        fps: float | None,
+        *,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
         """
         Args:
             images: each with its frame number; missing numbers leave a gap in time.
+            names: the names of the frames; None for those of the files.
         """
         super().__init__(name, tuple(path for _, path in images), len(images))
         self._numbers = [number for number, _ in images]
+        self._names = names
         if fps is None:
             self.remarks.append(
                 f"{self.name}: images have no times, so {DEFAULT_FPS:g} per second are assumed; set another "
@@ -67,6 +75,10 @@ class ImageSequence(Source):
         first = self.inputs[0]
         return f"{first.resolve().parent.name or 'frames'}{first.suffix}"
 
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        return super().frame_names if self._names is None else self._names
+
     def __iter__(self) -> Iterator[Frame]:
         return self.read(Segment(0, len(self.inputs)))
 
@@ -74,10 +86,9 @@ class ImageSequence(Source):
         return split_evenly(len(self.inputs), min_frames)
 
     def read(self, segment: Segment) -> Iterator[Frame]:
-        images = list(zip(self._numbers, self.inputs, strict=True))
-        for number, path in images[segment.first :][: segment.frames]:
+        images = list(zip(self._numbers, self.inputs, self.frame_names, strict=True))
+        for number, path, name in images[segment.first :][: segment.frames]:
             index = number - self._numbers[0]
-            name = printable(path.name)
             try:
                 picture = read_picture(path)
             except (InputError, MissingPackageError) as error:

@@ -49,7 +49,7 @@ def open_source(
     path = Path(argument)
     if path.is_dir() or recursive:
         images = open_images(path, recursive=recursive, without=without)
-        return images if fps is None else _as_video(images.name, images.inputs, fps)
+        return images if fps is None else _as_video(images, fps)
     if camera := CAMERA.fullmatch(argument):
         return _open_live(camera[1], fps)
     if path.exists():
@@ -136,13 +136,10 @@ def _open_glob(argument: str, fps: float | None) -> Source:
     taken = set(images)
     others = [path for path in paths if path not in taken]
     skipped = tuple(printable(str(path)) for path in others)
-    if fps is not None:
-        source: Source = _as_video(Path(argument).name, images, fps)
-    else:
-        folder = Path(os.path.commonpath([path.parent for path in images]))
-        source = Images(Path(argument).name, images, relative_names(images, folder), skipped)
+    folder = Path(os.path.commonpath([path.parent for path in images]))
+    source = Images(Path(argument).name, images, relative_names(images, folder), skipped)
     source.remarks += describe_skipped_files(skipped, others)
-    return source
+    return source if fps is None else _as_video(source, fps)
 
 
 def _unique_files(paths: Iterable[Path]) -> list[Path]:
@@ -154,8 +151,13 @@ def _unique_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(by_real_path.values())
 
 
-def _as_video(name: str, images: tuple[Path, ...], fps: float) -> Source:
-    return ImageSequence(name, list(enumerate(images)), fps)
+def _as_video(images: Images, fps: float) -> Source:
+    """Return a video of images, with what was skipped and could not be read."""
+    video = ImageSequence(images.name, list(enumerate(images.inputs)), fps, names=images.frame_names)
+    video.skipped = images.skipped
+    video.problems += images.problems
+    video.remarks += images.remarks
+    return video
 
 
 def _open_video(path: Path, fps: float | None) -> Source:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from posedeploy.errors import InputError
+from posedeploy.predict.box_files.match_names import match_names
 from posedeploy.predict.boxes import PersonSource, boxes_from_detector, expand_boxes, read_boxes, takes_boxes
 from posedeploy.predict.chain import Predictor
 from posedeploy.predict.frames import Frame, Source
@@ -86,6 +88,39 @@ def test_an_image_name_may_be_escaped(name: str, form: str, folder: Path) -> Non
     source = source_of(folder)
     frames = {frame.name: frame for frame in source}
     assert found(read_boxes(boxes, source), frames[shown]) == [[1, 2, 30, 40]]
+
+
+@pytest.mark.parametrize(
+    ("images", "keys", "matches", "ambiguous"),
+    [
+        (["a/1.jpg", "b/1.jpg"], ["a/1.jpg"], {"a/1.jpg": "a/1.jpg"}, []),
+        (["a/1.jpg", "b/1.jpg"], ["x\\a\\1.png"], {"a/1.jpg": "x\\a\\1.png"}, []),
+        (["a/1.jpg", "b/1.jpg"], ["1.jpg"], {}, ["1.jpg"]),
+        (["a/1.jpg", "b/1.jpg"], [1], {}, [1]),
+        (["a/1.jpg", "b/2.jpg"], ["1", "02"], {"a/1.jpg": "1", "b/2.jpg": "02"}, []),
+        (["1.jpg", "b/1.jpg"], ["1.jpg"], {"1.jpg": "1.jpg"}, []),
+        (["1.jpg"], ["photos/1.jpg", "b/1.jpg"], {"1.jpg": "photos/1.jpg"}, []),
+        (["1.jpg"], ["a/1.jpg", "b/1.jpg"], {}, []),
+        (["1.v2.jpg", "1.jpg"], ["1.v2", "1"], {"1.v2.jpg": "1.v2", "1.jpg": "1"}, []),
+        (["1.jpg", "1.png"], ["1.png"], {"1.png": "1.png"}, []),
+        (["000139.jpg", "x.jpg"], [139], {"000139.jpg": 139}, []),
+    ],
+)
+def test_names_match_by_the_end_of_their_paths(
+    images: list[str], keys: list[str | int], matches: dict[str, str | int], ambiguous: list[str | int]
+) -> None:
+    files = {image: Path("/data/photos", image) for image in images}
+    chosen, several = match_names(files, keys)
+    assert (chosen, list(several)) == (matches, ambiguous)
+
+
+def test_numbered_images_with_gaps_have_their_own_boxes(folder: Path) -> None:
+    for number, name in ((1, "a.png"), (3, "b.png"), (4, "a.png")):
+        shutil.copy(folder / name, folder / f"f{number}.png")
+    content = [{"image": f"f{number}.png", "boxes": [[number, 2, 30, 40]]} for number in (1, 3, 4)]
+    source = open_source(str(folder / "f%d.png"))
+    finder = read_boxes(boxes_in(folder, content), source)
+    assert [found(finder, frame)[0][0] for frame in source] == [1, 3, 4]
 
 
 def test_a_byte_order_mark_is_accepted(folder: Path) -> None:

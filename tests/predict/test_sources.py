@@ -46,6 +46,9 @@ def test_a_folder_yields_its_images_in_order_and_reports_other_files(tmp_path: P
         "skipped 1 file that is not an image: notes.txt",
         "skipped 1 subfolder: d.png; read them too with `recursive`",
     ]
+    sequence = open_source(str(tmp_path), fps=10)
+    assert (sequence.kind, sequence.total, sequence.skipped) == ("video", 3, source.skipped)
+    assert sequence.remarks == source.remarks
 
 
 def test_a_damaged_image_of_a_folder_is_skipped_and_reported(tmp_path: Path, photo: Array) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from posedeploy.errors import InputError
 from posedeploy.predict.box_files.box_content import Box, ImageKey, RawBoxes, Size
+from posedeploy.predict.box_files.match_names import match_names, number_of
 from posedeploy.predict.frames import Frame, Source
-from posedeploy.printable import listed, printable
+from posedeploy.printable import listed
 
 MAX_SHOWN = 8
-MAX_DIGITS = 19
-"""Limit of the digits of an image or frame number."""
-_LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 class Matcher:
@@ -64,10 +61,7 @@ class Matcher:
 
     def _match_images(self, name: str) -> dict[str, ImageKey]:
         images = list(self._source.frame_names)
-        keys = _keys_by_form(self._keys)
-        matches: dict[str, ImageKey] = {
-            image: key for image in images if (key := _key_of(image, keys)) is not None
-        }
+        matches, ambiguous = self._match_names(name)
         ids = [key for key in self._keys if isinstance(key, int)]
         if not matches and len(images) == len(ids) == 1:  # a single id can only mean the single image
             matches = {images[0]: ids[0]}
@@ -77,6 +71,7 @@ class Matcher:
                 f"{name}: its boxes are for {listed(list(map(str, self._keys)), MAX_SHOWN)}, not for "
                 f"{self._source.name} ({listed(images, MAX_SHOWN)})"
                 + (_ID_HINT if all(isinstance(key, int) for key in self._keys) else "")
+                + (ambiguous and f"; {ambiguous}")
             )
         return matches
 
@@ -86,13 +81,11 @@ class Matcher:
         video_keys = [key for key in self._keys if key in video_names]
         if video_keys:
             return {source.name: video_keys[0]}, {}
-        names = (
-            {path.name: index for index, path in enumerate(source.inputs)} if len(source.inputs) > 1 else {}
-        )
-        keys = _keys_by_form(self._keys)
-        by_image = {names[image]: key for image in names if (key := _key_of(image, keys)) is not None}
-        numbers = by_image or {number: key for key in self._keys if (number := _number_of(key)) is not None}
-        first = 0 if by_image else _first_number(list(numbers), raw.first_number, source.total)
+        by_name = self._match_names(name)[0] if len(source.inputs) > 1 else {}
+        if by_name:
+            return by_name, {}
+        numbers = {number: key for key in self._keys if (number := number_of(key)) is not None}
+        first = _first_number(list(numbers), raw.first_number, source.total)
         if not numbers:
             raise InputError(
                 f"{name}: its boxes are for {listed(list(map(str, self._keys)), MAX_SHOWN)}, but "
@@ -105,6 +98,19 @@ class Matcher:
                 f"{name}: its frame numbers begin with {min(numbers)} and are assumed to count from 0"
             )
         return {}, {number - first: key for number, key in numbers.items()}
+
+    def _match_names(self, name: str) -> tuple[dict[str, ImageKey], str]:
+        """Return the boxes by the names of several images, and a message on names that fit several, or ''."""
+        images = dict(zip(self._source.frame_names, self._source.inputs, strict=True))
+        matches, ambiguous = match_names(images, self._keys)
+        messages = [
+            f"{key} fits {listed(fitting, MAX_SHOWN)}; its boxes are used for none of them: write the names "
+            "with their folders"
+            for key, fitting in list(ambiguous.items())[:MAX_SHOWN]
+        ]
+        if matches:
+            self.remarks += [f"{name}: {message}" for message in messages]
+        return matches, messages[0] if messages else ""
 
     def _report(self, without: Sequence[str], used: set[ImageKey], name: str) -> None:
         others = [str(key) for key in self._keys if key not in used]
@@ -121,34 +127,6 @@ _ID_HINT = (
     "; its numbers are image ids, which match files only by COCO annotations, which list the file names, or "
     "by file names that end with the id"
 )
-
-
-def _keys_by_form(keys: Sequence[ImageKey]) -> dict[str | int, ImageKey]:
-    """Return the keys by every form that may match an image: name, last part, stem and number."""
-    forms: dict[str | int, ImageKey] = {}
-    for key in keys:
-        forms.setdefault(key if key is not None else "", key)
-        if isinstance(key, str):
-            if key.isdecimal() and len(key) < MAX_DIGITS:
-                forms.setdefault(int(key), key)
-            last = PurePosixPath(key.replace("\\", "/")).name
-            for form in (printable(key), printable(last), last, PurePosixPath(last).stem):
-                forms.setdefault(form, key)
-    return forms
-
-
-def _key_of(image: str, keys: Mapping[str | int, ImageKey]) -> ImageKey:
-    last = PurePosixPath(image).name
-    number = _number_of(PurePosixPath(last).stem)
-    forms = (image, last, PurePosixPath(last).stem, number)
-    return next((keys[form] for form in forms if form is not None and form in keys), None)
-
-
-def _number_of(key: ImageKey) -> int | None:
-    if isinstance(key, int):
-        return key
-    number = _LAST_NUMBER.search(PurePosixPath(key or "").stem)
-    return int(number[1]) if number and len(number[1]) < MAX_DIGITS else None
 
 
 def _first_number(numbers: Sequence[int], stated: int | None, total: int | None) -> int | None:
