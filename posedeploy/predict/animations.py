@@ -14,6 +14,7 @@ import numpy as np
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
 from posedeploy.limits import MAX_FRAME_PIXELS, MAX_IMAGE_BYTES, MAX_PAGES, MAX_PIXELS
+from posedeploy.predict.animation_headers import PNG, WEBP, avif_bits, has_png_frames, has_webp_frames
 from posedeploy.predict.frames import DEFAULT_FPS, Frame, Kind, Source
 from posedeploy.predict.image_headers import HeaderError, ImageHeader, read_header
 from posedeploy.predict.images import check_size, is_deep
@@ -35,22 +36,22 @@ def is_animated(path: Path) -> bool:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        start = file.read(4096)
+        start = file.read(16)
+        if start.startswith(PNG):
+            return has_png_frames(file)
+        if start.startswith(WEBP):
+            return has_webp_frames(file)
     if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         content = _content_of(path)
         _check_pages(path, content)
         pages = _pages(content, 0, 2)
         return len(pages) == 2 and pages[0].shape == pages[1].shape  # a smaller page is a thumbnail
-    if start.startswith(b"GIF8"):
+    if start.startswith(b"GIF8") or start[4:12] == b"ftypavis":
         content = _content_of(path)
         _header_of(path, content)
         decoded, frames = _decode_frames(content, 0, 2)
         return not decoded or len(frames) > 1
-    return (
-        (start.startswith(b"\x89PNG") and start.find(b"acTL") > 0)
-        or (start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 2))
-        or (start[4:12] == b"ftypavis")
-    )
+    return False
 
 
 class Animation(Source):
@@ -125,6 +126,8 @@ class Animation(Source):
             page, remark = to_8_bits(page, replace(self._header, white=white or None))
             if remark is not None and not any(remark in known for known in self.remarks):
                 self.remarks.append(f"{self.name}: {remark}")
+        elif page.dtype == np.uint16:  # OpenCV keeps the depth of an AVIF
+            page = (page >> (avif_bits(self._content) - 8)).astype(np.uint8)
         if page.ndim == 2 or page.shape[2] == 1:
             return cv2.cvtColor(page, cv2.COLOR_GRAY2BGR)
         return page[..., :3]
@@ -134,7 +137,7 @@ class Animation(Source):
         while True:
             decoded, frames = _decode_frames(self._content, done, count)
             for image, milliseconds in frames:
-                yield image[..., :3], time_s
+                yield self._to_8_bits(image), time_s
                 duration_s = milliseconds / 1000
                 time_s += duration_s if duration_s > MIN_DURATION_S else DEFAULT_DURATION_S
             done += len(frames)

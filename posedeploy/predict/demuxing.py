@@ -26,6 +26,8 @@ OnSound: TypeAlias = "Callable[[av.Packet[Any]], None]"
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 DECODER_OPTIONS = {"max_pixels": str(MAX_FRAME_PIXELS)}
 """FFmpeg's limit also holds for frames that are larger than the first one."""
+PNG_CODECS = ("png", "apng")
+"""Codecs whose side data are not accessed: PyAV 18 frees the name of an ICC profile twice, which crashes."""
 NO_TIMESTAMPS, DISCONTINUOUS = 0x80, 0x200
 """FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT."""
 
@@ -153,7 +155,8 @@ class DemuxedVideo(Closable):
         rotation = decoded.rotation
         # Accessing side data keeps a frame alive until garbage collection, so do it once per rotation.
         if rotation not in self._matrices:
-            self._matrices[rotation] = _matrix_of(decoded)
+            is_png = self.picture.codec_context.name in PNG_CODECS
+            self._matrices[rotation] = _rotation_of(decoded) if is_png else _matrix_of(decoded)
         matrix = self._matrices[rotation]
         if matrix is None:
             return Frame(name, image, index, time_s, decoded)
@@ -175,10 +178,15 @@ def _matrix_of(frame: av.VideoFrame) -> Array | None:
         side_data: Any = frame.side_data
         matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     except ValueError:  # PyAV fails on all side data if it does not know the type of one, such as EXIF
-        angle = math.radians(frame.rotation)
-        cosine, sine = math.cos(angle), math.sin(angle)
-        return np.array([cosine, -sine, 0, sine, cosine]) if frame.rotation else None
+        return _rotation_of(frame)
     return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
+
+
+def _rotation_of(frame: av.VideoFrame) -> Array | None:
+    """Return the display matrix of a frame that is turned but not mirrored; None if it is upright."""
+    angle = math.radians(frame.rotation)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return np.array([cosine, -sine, 0, sine, cosine]) if frame.rotation else None
 
 
 def turn_image(image: Array, matrix: Array) -> Array:

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 
 from posedeploy.errors import InputError
+from posedeploy.predict.animation_headers import is_animated_png
 from posedeploy.predict.demuxing import DECODER_OPTIONS, HDR_TRANSFERS, DemuxedVideo
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.images import SUFFIXES
@@ -126,7 +127,9 @@ class VideoReader(Source):
 def _open(path: Path, shown: str) -> DemuxedVideo:
     try:
         # Without the protocol, FFmpeg would parse a colon in the file name as the end of one.
-        container = av.open(f"file:{path}", options=DECODER_OPTIONS, metadata_errors="replace")
+        # It recognizes an animated PNG only if the animation is declared in the first bytes.
+        form = "apng" if is_animated_png(path) else None
+        container = av.open(f"file:{path}", format=form, options=DECODER_OPTIONS, metadata_errors="replace")
     except av.FFmpegError as error:
         if isinstance(error, (av.PermissionError, av.IsADirectoryError)):
             raise InputError(f"{shown}: cannot be read ({error.strerror}); pass a readable file") from error

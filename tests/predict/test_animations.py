@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ from posedeploy.predict import animations, tiff_header
 from posedeploy.predict.animations import Animation
 from posedeploy.predict.sources import open_source
 from posedeploy.predict.video_reader import VideoReader
-from tests.predict.videos import cut, picture
+from tests.predict.videos import cut, make_video, picture
 
 DURATIONS = (100, 50, 0, 300, 40)
 TIMES = (0.0, 0.1, 0.15, 0.25, 0.55)
@@ -61,6 +63,52 @@ def test_an_animation_of_one_frame_is_an_image(name: str, tmp_path: Path) -> Non
     with open_source(str(path)) as source:
         assert source.kind == "images"
         assert len(list(source)) == 1
+
+
+def test_an_animation_chunk_with_one_frame_is_an_image(tmp_path: Path) -> None:
+    content = animated(tmp_path / "a.png").read_bytes()
+    at = content.index(b"acTL") - 4
+    png = content[:at] + _png_chunk(b"acTL", struct.pack(">II", 1, 0)) + content[at + 20 :]
+    (tmp_path / "a.png").write_bytes(png)
+    content = animated(tmp_path / "a.webp").read_bytes()
+    first = content.index(b"ANMF")
+    body = content[8 : content.index(b"ANMF", first + 4)]
+    (tmp_path / "a.webp").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    for name in ("a.png", "a.webp"):
+        with open_source(str(tmp_path / name)) as source:
+            (frame,) = source
+            assert source.kind == "images"
+        assert np.abs(frame.image.astype(int) - picture()).mean() < 12
+
+
+def test_a_png_with_a_large_color_profile_is_animated(tmp_path: Path) -> None:
+    content = animated(tmp_path / "a.png").read_bytes()
+    chunk = _png_chunk(b"iCCP", b"profile\0\0" + zlib.compress(np.random.default_rng(0).bytes(9000)))
+    (tmp_path / "a.png").write_bytes(content[:33] + chunk + content[33:])
+    with open_source(str(tmp_path / "a.png")) as source:
+        assert (source.kind, len(list(source)), source.problems) == ("video", 5, [])
+    gc.collect()  # crashed if the side data of a frame was accessed
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("pixels", ["gray", "10 bits"])
+def test_frames_of_an_avif_are_8_bit_colors(pixels: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.avif"
+    if pixels == "gray":
+        animation = cv2.Animation()
+        animation.frames = [cv2.cvtColor(picture(number), cv2.COLOR_BGR2GRAY) for number in range(3)]
+        animation.durations = np.full(3, 100, np.int32)
+        path.write_bytes(cv2.imencodeanimation(".avif", animation)[1].tobytes())
+    else:
+        make_video(path, "libsvtav1", stamps=range(3), pix_fmt="yuv420p10le", format_="avif")
+    with open_source(str(path)) as source:
+        frames = list(source)
+    assert [(frame.image.shape, frame.image.dtype) for frame in frames] == [((96, 128, 3), np.uint8)] * 3
+    brightness = cv2.cvtColor(frames[2].image, cv2.COLOR_BGR2GRAY).astype(int)
+    assert np.abs(brightness - cv2.cvtColor(picture(2), cv2.COLOR_BGR2GRAY)).mean() < 12
 
 
 def test_frames_are_decoded_in_small_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
