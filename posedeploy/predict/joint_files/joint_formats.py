@@ -10,6 +10,7 @@ from posedeploy import plugins
 from posedeploy.content_kinds import HDF5, NPY, ZIP
 from posedeploy.errors import InputError
 from posedeploy.input_files import check_regular, is_apple_double
+from posedeploy.predict.image_files import is_image_file
 from posedeploy.predict.images import SUFFIXES as IMAGES
 from posedeploy.predict.joint_files.joint_arrays import WHAT, read_npy, read_npz
 from posedeploy.predict.joint_files.joint_content import RawJoints
@@ -113,7 +114,7 @@ def _documents(folder: Path) -> list[Path]:
 
 
 def _any_image(folder: Path) -> bool:
-    return any(path.suffix.lower() in IMAGES for path in _listed(folder))
+    return any(map(is_image_file, _listed(folder)))
 
 
 def _listed(folder: Path) -> list[Path]:

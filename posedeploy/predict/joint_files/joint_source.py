@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from posedeploy.errors import InputError
+from posedeploy.predict.coco_tables import MAX_TIME_S
 from posedeploy.predict.frames import Frame, Kind, Source
 from posedeploy.predict.joint_files.joint_content import JointsFrame, gather
 from posedeploy.predict.joint_files.joint_formats import read_joints
@@ -80,6 +81,7 @@ class JointsFile(Source):
                 "they are numbered from 0 in file order"
             )
         self.fps = self.options.fps or _fps_of(self.content.frames) or SEQUENCE_FPS
+        self._start_s = 0.0 if self.options.fps is not None else self._choose_start()
         if self.options.fps is not None and not self._is_sequence:
             raise InputError(
                 f"`fps={self.options.fps:g}`: {self.name} is not read as a sequence; add `sequence`"
@@ -105,11 +107,29 @@ class JointsFile(Source):
             image = blank_image((width, height))
             yield Frame(self._name_of(frame), image, self.numbers[index], self._time_of(frame, index))
 
+    def _choose_start(self) -> float:
+        """Return the time that is subtracted from all: the first one if the clock started long before.
+
+        Raises:
+            InputError: the times are too far apart.
+        """
+        times = [frame.time_s for frame in self.content.frames if frame.time_s is not None]
+        if not times or 0 <= min(times) <= max(times) <= MAX_TIME_S:
+            return 0.0
+        start_s, span_s = min(times), max(times) - min(times)
+        if not span_s <= MAX_TIME_S:
+            raise InputError(
+                f"{self.name}: its times span {span_s:g} s; expected at most {MAX_TIME_S:g} s; convert them "
+                "to seconds, or set a frame rate with `fps`"
+            )
+        self.remarks.append(f"{self.name}: its times start at {start_s:.3f} s and are counted from there")
+        return start_s
+
     def _time_of(self, frame: JointsFrame, index: int) -> float | None:
         if not self.is_video:
             return None
         if frame.time_s is not None and self.options.fps is None:
-            return frame.time_s
+            return frame.time_s - self._start_s
         return (self.numbers[index] - self.numbers[0]) / self.fps
 
     def _name_of(self, frame: JointsFrame) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from posedeploy.errors import InputError
 from posedeploy.predict.joint_files.joint_formats import is_joints
 from posedeploy.predict.joint_files.joint_source import JointsFile, JointsOptions
 from tests.predict.joint_files.joint_writers import (
@@ -35,6 +36,10 @@ def test_openpose_files_of_a_folder_are_sorted_by_number(tmp_path: Path) -> None
     assert "notes.json: not an OpenPose file; left out" in content.remarks[0]
     (tmp_path / "a.png").touch()
     assert not is_joints(tmp_path)
+    (tmp_path / "a.png").rename(tmp_path / "without suffix")
+    assert is_joints(tmp_path)
+    (tmp_path / "without suffix").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    assert not is_joints(tmp_path), "sidecar files of images"
 
 
 def test_a_table_with_times_is_a_sequence(tmp_path: Path) -> None:
@@ -48,6 +53,21 @@ def test_a_table_with_times_is_a_sequence(tmp_path: Path) -> None:
     )
     assert [frame.time_s for frame in content.frames] == [0.0, 0.1, 0.5]
     assert content.frames[1].people[0].joints.tolist() == PEOPLE[2].tolist()
+
+
+@pytest.mark.parametrize("start", [1_700_000_000.25, -4.0])
+def test_times_of_another_clock_are_counted_from_the_first(start: float, tmp_path: Path) -> None:
+    header, *rows = wide().split("\n")
+    path = tmp_path / "a.csv"
+    lines = [f"{start + index / 4},{row}" for index, row in enumerate(rows)]
+    path.write_text("\n".join([f"timestamp,{header}", *lines]))
+    source = JointsFile(path)
+    assert [frame.time_s for frame in source] == [0, 0.25, 0.5]
+    assert source.remarks == [f"a.csv: its times start at {start:.3f} s and are counted from there"]
+    path.write_text("\n".join([f"timestamp,{header}", f"5,{rows[0]}", f"1e9,{rows[1]}"]))
+    with pytest.raises(InputError, match=r"a\.csv: its times span 1e\+09 s; expected at most 1e\+07 s; conv"):
+        JointsFile(path)
+    assert [frame.time_s for frame in JointsFile(path, JointsOptions(is_sequence=True, fps=10.0))] == [0, 0.1]
 
 
 @pytest.mark.parametrize(("ids", "times"), [([3, 4, 7], [0, 0.1, 0.4]), ([139, 285, 90000], [0, 0.1, 0.2])])
