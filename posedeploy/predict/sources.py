@@ -27,6 +27,8 @@ from posedeploy.predict.urls import SCHEMES, hide_password, local_path, scheme_o
 from posedeploy.printable import printable
 
 STREAMED_ANIMATIONS = (".gif",)
+MAX_DIGITS, MAX_CAMERAS = 10, 2**31
+"""OpenCV's camera numbers have 32 bits."""
 CAMERA = re.compile(r"/dev/video(\d+)")
 """The device of a camera, with its number."""
 MOTION_JPEG = (".mjpg", ".mjpeg")
@@ -61,12 +63,18 @@ def open_source(
     return _open_live(argument, fps)
 
 
+def is_camera_number(argument: str) -> bool:
+    """Return whether an argument is a number that a camera may have."""
+    return argument.isdecimal() and len(argument) <= MAX_DIGITS and int(argument) < MAX_CAMERAS
+
+
 def _open_live(argument: str, fps: float | None) -> Source:
     scheme = scheme_of(argument)
-    known = scheme in SCHEMES or argument.isdecimal()
+    is_number = is_camera_number(argument)
+    known = scheme in SCHEMES or is_number
     if known and fps is not None:
         raise InputError(f"`fps={fps:g}`: a stream or a camera has its own times; leave `fps` out")
-    if argument.isdecimal():
+    if is_number:
         return CameraFeed(int(argument))
     if scheme in SCHEMES:
         reader: Callable[[str], Source] = plugins.load("posedeploy.predict.stream_reader:StreamReader")

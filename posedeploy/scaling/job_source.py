@@ -12,7 +12,7 @@ from posedeploy.errors import InputError
 from posedeploy.predict.image_files import Images
 from posedeploy.predict.joint_files.joint_source import JointsOptions
 from posedeploy.predict.segments import Segment
-from posedeploy.predict.sources import CAMERA
+from posedeploy.predict.sources import CAMERA, is_camera_number
 from posedeploy.predict.urls import SCHEMES, hide_password, scheme_of
 from posedeploy.scaling.image_list import ImageList, is_image_list, list_images, list_opened_images
 from posedeploy.scaling.shard_job import ShardJob, open_job_frames
@@ -66,7 +66,7 @@ def open_job_source(job: ShardJob, shard_size: int) -> ImageList | FrameList:
 
 
 def _is_live(source: str) -> bool:
-    is_camera = source.isdecimal() or CAMERA.fullmatch(source) is not None
+    is_camera = is_camera_number(source) or CAMERA.fullmatch(source) is not None
     is_stored = Path(source).is_file() or Path(source).is_dir()
     return scheme_of(source) in LIVE_SCHEMES or (is_camera and not is_stored)
 

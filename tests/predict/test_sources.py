@@ -197,6 +197,12 @@ def test_a_missing_source_is_refused(tmp_path: Path) -> None:
         open_source(str(missing))
 
 
+@pytest.mark.parametrize("number", ["20240131123456", "2147483648"])
+def test_a_long_number_is_a_missing_file(number: str) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        open_source(number)
+
+
 def test_an_unknown_camera_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
         InputError, match="camera 99: not found, or in use by another program; try another camera"
