@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -99,24 +98,28 @@ def _after_shards(folder: Path, count: int, act: Callable[[list[dict[str, Any]]]
     return thread
 
 
-def _kill_computing(workers: set[int], shards: Path) -> None:
-    """Kill those of the workers that run a task, as soon as a shard is partially written."""
+def _kill_computing(shards: Path) -> None:
+    """Kill the workers that run a task while a shard is partially written."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        running = [worker for worker in workers if _title(worker).endswith(".submit")]
-        if running and list(shards.glob(".*.part")):
-            for worker in running:
-                os.kill(worker, signal.SIGKILL)
+        partial = set(shards.glob(".*.part"))
+        workers = [each for each in psutil.Process().children(recursive=True) if _is_computing(each)]
+        for worker in workers:  # none of them finishes its shard now
+            worker.suspend()
+        is_partial = bool(partial & set(shards.glob(".*.part")))
+        for worker in workers:
+            (worker.kill if is_partial else worker.resume)()
+        if is_partial:
             return
         time.sleep(0.002)
 
 
-def _title(process: int) -> str:
-    """Return the title that Ray gives a process; empty if it has ended."""
+def _is_computing(process: psutil.Process) -> bool:
+    """Return whether the title that Ray gives a process is that of a task."""
     try:
-        return psutil.Process(process).cmdline()[0]
+        return process.cmdline()[0].endswith(".submit")
     except (psutil.Error, IndexError):
-        return ""
+        return False
 
 
 def test_killed_workers_and_nodes_change_nothing(
@@ -126,7 +129,7 @@ def test_killed_workers_and_nodes_change_nothing(
         node = cluster.add_node(num_cpus=2, object_store_memory=OBJECT_STORE_BYTES)
 
         def kill_workers(shards: list[dict[str, Any]]) -> None:
-            _kill_computing({shard["worker"] for shard in shards}, tmp_path / "out" / "shards")
+            _kill_computing(tmp_path / "out" / "shards")
 
         def remove_node(shards: list[dict[str, Any]]) -> None:
             cluster.remove_node(node, allow_graceful=False)
@@ -151,7 +154,7 @@ def test_a_killed_worker_changes_nothing_in_a_video(model: Path, tmp_path: Path)
     write_poses(model, clip, tmp_path / "plain", threads=1)
 
     def kill_workers(shards: list[dict[str, Any]]) -> None:
-        _kill_computing({shard["worker"] for shard in shards}, tmp_path / "out" / "shards")
+        _kill_computing(tmp_path / "out" / "shards")
 
     thread = _after_shards(tmp_path / "out", 3, kill_workers)
     result = write_pose_shards(model, clip, tmp_path / "out", None, in_shards(8, workers=2))
