@@ -108,7 +108,7 @@ def benchmark(
         image=None if image is None else to_frame(image).image,
     )
     _check_scenario(settings, scenario)
-    sources, machine = list_models(models), describe_machine()
+    sources, machine = list_models(models), describe_machine(device)
     earlier = _earlier_report(compare)
     if earlier is not None:
         earlier.check_machine(machine)

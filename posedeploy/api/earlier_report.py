@@ -89,6 +89,8 @@ class EarlierReport:
             for name in SAME_MACHINE
             if getattr(self.machine, name) != getattr(machine, name)
         ]
+        if self.machine.gpu and machine.gpu and self.machine.gpu != machine.gpu:
+            differences.append(f"gpu {self.machine.gpu} in the report, {machine.gpu} on this machine")
         if differences:
             raise InputError(
                 f"`compare={self.path}`: the earlier report was measured on another machine: "

@@ -124,7 +124,7 @@ def _tune(
     on_progress: OnProgress,
 ) -> TuningReport:
     space, left_out = build_space(model.spec, options)
-    machine = describe_machine()
+    machine = describe_machine(options.device)
     settings = settings_of(model, args, options, space, machine)
     state = open_state(folder, settings)
 

@@ -62,6 +62,7 @@ def _settings(
     yield "batches", _join(space.batches)
     yield "threads", _join(space.threads)
     yield "machine", f"{machine.cpu}, {machine.logical_cores} logical cores"
+    yield "gpu", machine.gpu
     yield f"posedeploy{VERSION_SUFFIX}", __version__
     for package in sorted({package for target, _ in space.files for package in _packages(TARGETS[target])}):
         yield f"{package}{VERSION_SUFFIX}", plugins.version_of(package) or ""

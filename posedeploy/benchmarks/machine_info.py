@@ -12,12 +12,17 @@ import numpy as np
 import psutil
 
 import posedeploy
+from posedeploy import plugins
+from posedeploy.errors import DeviceError, MissingPackageError
 from posedeploy.runtimes.run_options import physical_cores
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, cores of this process, clock governor (None if unknown), system and packages."""
+    """Processor, cores of this process, clock governor (None if unknown), system and packages.
+
+    gpu: the name of the GPU, if the measurement ran on one and its name is known.
+    """
 
     cpu: str
     physical_cores: int
@@ -28,14 +33,27 @@ class Machine:
     python: str
     load: float
     packages: Mapping[str, str]
+    gpu: str = ""
 
     def __str__(self) -> str:
         governor = f"governor {self.governor}" if self.governor else "governor unknown"
-        return f"{self.cpu}, {self.physical_cores} cores, {governor}, {self.system}, Python {self.python}"
+        parts = (
+            self.cpu,
+            f"{self.physical_cores} cores",
+            governor,
+            self.gpu,
+            self.system,
+            f"Python {self.python}",
+        )
+        return ", ".join(filter(None, parts))
 
 
-def describe_machine() -> Machine:
-    """Return the machine and its current load."""
+def describe_machine(device: str = "cpu") -> Machine:
+    """Return the machine and its current load.
+
+    Args:
+        device: the device of the measurement, as in ``RunOptions``.
+    """
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return Machine(
         cpu=cpu_name(),
@@ -47,7 +65,17 @@ def describe_machine() -> Machine:
         python=platform.python_version(),
         load=psutil.getloadavg()[0],
         packages={"posedeploy": posedeploy.__version__, "numpy": np.__version__},
+        gpu=_gpu_name() if device.lower() == "cuda" else "",
     )
+
+
+def _gpu_name() -> str:
+    """Return the name of the GPU that runners use; '' if CUDA or its package is missing."""
+    try:
+        name: str = plugins.load("posedeploy.cuda:Cuda")().gpu().name
+    except (DeviceError, MissingPackageError):
+        return ""
+    return name
 
 
 def cpu_name(information: Path = Path("/proc/cpuinfo"), board: Path = Path("/proc/device-tree/model")) -> str:

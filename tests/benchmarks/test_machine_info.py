@@ -2,8 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from posedeploy import plugins
+from posedeploy.api.earlier_report import EarlierReport
 from posedeploy.benchmarks.machine_info import cpu_name, describe_machine
+from posedeploy.errors import InputError, MissingPackageError
 
 PARTS = ("0xd05", "0xd05", "0xd0b", "0xd0b")
 """The kind of each core of a big.LITTLE processor."""
@@ -17,6 +23,25 @@ def test_the_machine_is_described() -> None:
     assert f"{machine.cpu}, {machine.physical_cores} cores, governor " in str(machine)
     assert str(machine).endswith(f"Python {machine.python}")
     assert "governor powersave" in str(replace(machine, governor="powersave"))
+
+
+def test_the_gpu_is_part_of_the_machine_if_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = SimpleNamespace(name="NVIDIA Example")
+    monkeypatch.setattr(plugins, "load", lambda name: lambda: SimpleNamespace(gpu=lambda: gpu))
+    assert (describe_machine().gpu, describe_machine("CUDA").gpu) == ("", "NVIDIA Example")
+    assert ", NVIDIA Example, " in str(describe_machine("cuda"))
+    report = EarlierReport(Path("old.json"), replace(describe_machine(), gpu="NVIDIA Other"), {})
+    report.check_machine(describe_machine())
+    with pytest.raises(InputError, match="gpu NVIDIA Other in the report, NVIDIA Example on this machine"):
+        report.check_machine(describe_machine("cuda"))
+
+
+def test_a_missing_gpu_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> None:
+        raise MissingPackageError("the package cuda-python is not installed")
+
+    monkeypatch.setattr(plugins, "load", load)
+    assert describe_machine("cuda").gpu == ""
 
 
 def test_arm_processors_are_told_apart(tmp_path: Path) -> None:
