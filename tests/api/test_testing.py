@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_a_difference_raises_an_assertion_error(artifact: Artifact, networks: Pa
     assert ran.startswith("  ran: torchscript ") and ran.endswith(", CPU, fp32")
     assert tolerance == "  tolerance: 1e-04 of an output's largest value, 0.1 px, 1 mm"
     assert differences and all(line.startswith("  - ") for line in differences)
-    assert details == f"  details: posedeploy parity {artifact.path}"
+    assert details == f"  details: posedeploy parity {shlex.quote(str(artifact.path))}"
 
 
 def test_a_budget_is_checked_and_shown(artifact: Artifact, networks: Path) -> None:
