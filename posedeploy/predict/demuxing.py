@@ -102,6 +102,13 @@ class DemuxedVideo(Closable):
                 return float(rate)
         return DEFAULT_FPS
 
+    def pixel_aspect_of(self, frame: av.VideoFrame) -> Fraction:
+        """Return the width of an upright frame's pixels divided by their height; 1 if the file has none."""
+        aspect = self.picture.sample_aspect_ratio
+        if not aspect or aspect < 0:
+            return Fraction(1)
+        return 1 / aspect if round(frame.rotation / 90) % 2 else aspect
+
     @property
     def expected_packets(self) -> int | None:
         """The number of video packets according to the file's index; None if it has no index."""

@@ -58,15 +58,17 @@ class Frame:
 class Source(Closable, ABC):
     """An iterable of frames that can be read once. Use it as a context manager, or call ``close``.
 
-    total: the number of frames expected; None if unknown. inputs: the files read. skipped: names of the
-    files of a folder that are not images. problems: messages on what could not be read; complete after the
-    last frame, like remarks. remarks: messages on how files were read. time_base: the unit of time stamps in
-    seconds. sound: the sound to copy to the written video; None if there is none.
+    total: the number of frames expected; None if unknown. inputs: the files read. skipped: names of the files
+    of a folder that are not images. problems: messages on what could not be read; complete after the last
+    frame, like remarks. remarks: messages on how files were read. time_base: the unit of time stamps in
+    seconds. pixel_aspect: the width of a pixel divided by its height; known with the first frame. sound: the
+    sound to copy to the written video; None if there is none.
     """
 
     kind: Kind
     fps: float = DEFAULT_FPS
     time_base: Fraction = Fraction(1, 90_000)
+    pixel_aspect: Fraction = Fraction(1)
     sound: Sound | None = None
 
     def __init__(

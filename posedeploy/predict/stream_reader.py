@@ -76,6 +76,8 @@ class StreamReader(Source):
                 if time_s <= self._last_s:  # already processed before the file was reopened
                     continue
                 first_s = first_s if done else time_s
+                if not done:
+                    self.pixel_aspect = self._demuxed.pixel_aspect_of(frame)
                 self._last_s = time_s
                 yield self._demuxed.frame_of(frame, self.name, done, time_s)
                 done += 1

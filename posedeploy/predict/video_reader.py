@@ -54,6 +54,7 @@ class VideoReader(Source):
             first_s = first_s if done else time_s
             if not done:
                 self.remarks += _color_remarks(frame)
+                self.pixel_aspect = self._demuxed.pixel_aspect_of(frame)
             yield self._demuxed.frame_of(frame, self.name, done, time_s)
             done += 1
             self.fps = self._measured_fps(done, time_s - first_s)

@@ -28,6 +28,8 @@ PRIMARIES = TRANSFER = 1
 """BT.709, in FFmpeg's numbers."""
 MAX_TIMESCALE = 1_000_000
 MAX_SIDE = 16_384
+MAX_ASPECT = 255
+"""Largest denominator of a pixel's aspect ratio, as MPEG-4 stores it in a byte."""
 
 
 class VideoWriter:
@@ -138,6 +140,7 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = self._time_base
         context = stream.codec_context
+        context.sample_aspect_ratio = self._source.pixel_aspect.limit_denominator(MAX_ASPECT)
         if frame.decoded is not None and picture.parts is not None:
             self._matrix = matrix_of(frame.decoded) or BT709
         context.colorspace = self._matrix.code

@@ -192,6 +192,18 @@ def test_a_rotated_video_is_read_upright(rotation: int, reader: type[VideoReader
     assert np.abs(image.astype(int) - upright).mean() < 12
 
 
+@pytest.mark.parametrize(("rotation", "aspect"), [(0, Fraction(64, 45)), (90, Fraction(45, 64))])
+def test_pixels_that_are_not_square_keep_their_aspect_ratio(
+    rotation: int, aspect: Fraction, tmp_path: Path
+) -> None:
+    turn = rotation or None
+    path = make_video(tmp_path / "dv.mp4", stamps=range(2), rotation=turn, pixel_aspect=Fraction(64, 45))
+    with VideoReader(path) as source:
+        rewritten(source, tmp_path / "w.mp4")
+    with av.open(str(tmp_path / "w.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == aspect
+
+
 def test_rotated_pictures_differ_in_their_corners() -> None:
     assert picture()[: MARK[1], : MARK[0]].min() == 255 and picture().mean() < 200
 

@@ -37,6 +37,7 @@ def make_video(
     sound_s: float | None = None,
     sound_rate: int = 48000,
     rotation: int | None = None,
+    pixel_aspect: Fraction | None = None,
     format_: str | None = None,
     size: tuple[int, int] = SIZE,
     encoder: dict[str, str] | None = None,
@@ -47,6 +48,8 @@ def make_video(
         stream: Any = output.add_stream(codec, rate=25, options=encoder or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = time_base
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
         track: Any = None
