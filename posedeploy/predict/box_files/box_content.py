@@ -121,7 +121,9 @@ def select_people(raw: RawBoxes, options: BoxOptions, source: str) -> RawBoxes:
 
     def is_selected(box: Box) -> bool:
         is_person = box.label is None or box.label.casefold() in allowed
-        return is_person and (box.score is None or box.score >= (options.min_score or float("-inf")))
+        return is_person and (
+            box.score is None or options.min_score is None or box.score >= options.min_score
+        )
 
     if labels and not any(label.casefold() in allowed for label in labels):
         names = ", ".join(f"{label} ({_boxes(labels.count(label))})" for label in sorted(set(labels))[:8])

@@ -92,6 +92,13 @@ def test_boxes_are_chosen_by_label_and_score(tmp_path: Path, image: Path) -> Non
     assert finder.remarks == ["boxes.json: 1 box with other labels ignored"]
     assert read_people(path, image, min_score=0.5)[1] == [[list(BOX)]]
     assert read_people(path, image, label="2")[1] == [[list(OTHER)]]
+    as_json(path, [coco(score=-0.5), coco(score=0), coco(score=float("nan"))])
+    assert [len(read_people(path, image, min_score=score)[1][0]) for score in (None, -1, 0, 1)] == [
+        3,
+        2,
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
