@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
@@ -27,6 +28,8 @@ from posedeploy.predict.poses_json import PosesDocument, Producer, SourceRecord
 from posedeploy.predict.threshold import Threshold
 from posedeploy.runtimes.base import Runner
 from posedeploy.types import Array, Artifact, Camera, Hint, ModelSpec, Poses, Precision, RunOptions, StrPath
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +152,9 @@ class PoseEstimator(Closable):
         return self._result(frame, self._network.lift(people))
 
     def _result(self, frame: Frame, poses: Poses) -> ImagePoses:
+        for remark in self._network.remarks:
+            logger.warning(remark)
+        self._network.remarks.clear()
         return ImagePoses(
             **{each.name: getattr(poses, each.name) for each in fields(Poses)},
             image=frame.image,

@@ -49,6 +49,8 @@ def to_people(numbers: Numbers, what: str, shape: tuple[int, ...] | None) -> Arr
         array = np.asarray(numbers, np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: not an array of numbers ({error})") from error
+    if shape is not None and array.shape == (0,):
+        return array.reshape(0, *shape)  # an empty list of people
     axes = 1 if shape is not None else 2
     array = array[None] if array.ndim == axes else array
     is_right = array.ndim == axes + 1 and (array.shape[1:] == shape if shape else array.shape[2] in (2, 3))

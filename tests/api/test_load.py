@@ -63,6 +63,7 @@ def test_one_person_is_found_for_each_box(name: str, networks: Path, photo: Arra
         assert len(pose(photo)) == 1
         people = pose(photo, boxes=[[10, 10, 100, 200], [150, 20, 90, 180]])
         nobody = pose(photo, boxes=np.zeros((0, 4)))
+        assert len(pose(photo, boxes=[])) == 0
     assert len(people) == 2 and len(nobody) == 0
     assert (people.keypoints_3d is None) == (name == "hg2d")
 
