@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from posedeploy.api.model_args import format_paths
 from posedeploy.benchmarks.annotations import AnnotatedImage, Annotations
 from posedeploy.errors import InputError
+from posedeploy.input_files import exists_as_file
 from posedeploy.printable import counted, listed
 
 MAX_NAMES = 3
@@ -52,4 +53,4 @@ def _find_file(image: AnnotatedImage, name: PurePosixPath, folder: Path, *, is_u
     parts = [part for part in name.parts if part not in ("/", "..")]
     tails = [folder / image.file_name, *(folder.joinpath(*parts[start:]) for start in range(len(parts)))]
     usable = tails if is_unique else tails[:-1] or tails
-    return next((path for path in usable if path.is_file()), None)
+    return next((path for path in usable if exists_as_file(path)), None)

@@ -19,6 +19,9 @@ MARGIN = 0.05
 MAX_OUTSIDE = 0.5
 """Maximum share of keypoints outside their images; above it, they are likely those of other images."""
 
+MIN_BOXES = 3
+"""Minimum number of boxes from which another format is inferred; fewer may reach beyond their image."""
+
 
 def check_annotations(annotations: Annotations) -> list[str]:
     """Return warnings about annotations that are implausible but can be scored; all images have sizes.
@@ -47,6 +50,9 @@ def _check_boxes(annotations: Annotations, sizes: dict[int | str, Size]) -> Iter
     ]
     doubt = doubt_format(boxes, "xywh")
     if doubt is None:
+        return
+    if doubt.likely and len(boxes) < MIN_BOXES:
+        yield f"{doubt.shown}; check that each bbox is {MEANINGS['xywh']}"
         return
     if not doubt.likely:
         yield f"{doubt.shown}; the heights of people come from these boxes; use the boxes of these images"

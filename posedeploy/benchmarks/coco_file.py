@@ -32,6 +32,8 @@ NAMES_BY_COUNT = {
 them."""
 
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+MAX_DIGITS = 18
+"""Limit of the digits of an id that is written as a string."""
 
 
 class ListedImage(msgspec.Struct, frozen=True):
@@ -125,10 +127,11 @@ def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) ->
         except msgspec.ValidationError as error:
             broken.append(f"annotations[{number}]: {error}")
             continue
-        if entry.image_id in ids:
-            yield entry
+        image_id = _listed_id(entry.image_id, ids)
+        if image_id is not None:
+            yield msgspec.structs.replace(entry, image_id=image_id)
         else:
-            unlisted.append(f"annotations[{number}] belongs to the image {entry.image_id}")
+            unlisted.append(f"annotations[{number}] belongs to the image {entry.image_id!r}")
     if broken:
         remarks.append(
             f"{len(broken)} of {len(annotations)} annotations cannot be read and are ignored: {broken[0]}"
@@ -137,6 +140,18 @@ def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) ->
         remarks.append(
             f"{len(unlisted)} of {len(annotations)} annotations of unlisted images are ignored: {unlisted[0]}"
         )
+
+
+def _listed_id(image_id: int | str, ids: set[int | str]) -> int | str | None:
+    """Return the id as it is listed: a number may be a string, or the other way round; None if it is not."""
+    if image_id in ids:
+        return image_id
+    other = str(image_id) if isinstance(image_id, int) else _number_or_none(image_id)
+    return other if other in ids else None
+
+
+def _number_or_none(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def _category(

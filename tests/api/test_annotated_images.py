@@ -57,6 +57,12 @@ def test_images_with_the_same_name_in_two_folders_are_distinguished(folder: Path
     )
 
 
+def test_a_name_that_is_too_long_for_a_file_is_missing(folder: Path) -> None:
+    paths, message = find_images(_annotations("a.png", "b" * 300 + ".png"), [folder])
+    assert list(paths) == [0]
+    assert "1 of 2 annotated images missing" in message
+
+
 def test_a_folder_without_the_images_is_refused(folder: Path) -> None:
     names = [f"{number}.png" for number in range(5)]
     with pytest.raises(

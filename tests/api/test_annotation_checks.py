@@ -42,6 +42,15 @@ def test_boxes_with_corner_coordinates_are_refused(tmp_path: Path) -> None:
         check_annotations(annotations(tmp_path, np.ones(2), corners=True))
 
 
+def test_one_box_in_another_format_is_reported(tmp_path: Path) -> None:
+    person = coco.person(1, PEOPLE[0])
+    x, y, width, height = person["bbox"]
+    people = [person | {"bbox": [x, y, x + width, y + height]}]
+    path = coco.write(tmp_path / "a.json", {"a.png": (WIDTH, HEIGHT)}, people)
+    (warning,) = check_annotations(read_annotations(path))
+    assert warning.endswith("check that each bbox is left, top, width, height in px")
+
+
 def test_normalized_keypoints_are_refused(tmp_path: Path) -> None:
     message = (
         r"a\.json: x and y of the keypoints are from 0\.\d+ to 0\.\d+, so they are normalized; expected px"

@@ -186,6 +186,14 @@ def test_ids_may_be_strings_and_sizes_may_be_missing(tmp_path: Path) -> None:
     people = [coco.person(1, PERSON, image_id=name) for name in ("a", "b")]
     read = read_annotations(coco.write(tmp_path / "a.json", {}, people, images=images))
     assert [(image.id, image.width, image.height) for image in read.images] == [("a", 0, 0), ("b", 0, 0)]
+    mixed = [coco.person(1, PERSON, image_id=each) for each in ("1", 2, "b", "02")]
+    images = [{"id": 1, "file_name": "a.png"}, {"id": "2", "file_name": "b.png"}]
+    numbers = read_annotations(coco.write(tmp_path / "b.json", {}, mixed, images=images))
+    assert [person.image_id for person in numbers.people] == [1, "2"]
+    assert (
+        "2 of 4 annotations of unlisted images are ignored: annotations[2] belongs to the image 'b'"
+        in str(numbers.remarks)
+    )
     some = read.select_images({"b": (40, 300)})
     assert [(image.id, image.height) for image in some.images] == [("b", 300)]
     assert [person.height for person in some.people] == [pytest.approx(np.ptp(PERSON[:, 1]) / 300)]
