@@ -14,13 +14,11 @@ from posedeploy.types import Array
 TYPES = {
     "Conv": "Convolution", "ConvTranspose": "ConvolutionBackpropData", "Gemm": "MatMul", "Cast": "Convert",
     "Flatten": "Reshape", "InstanceNormalization": "MVN", "LayerNormalization": "MVN",
-    "GroupNormalization": "MVN", "LogSoftmax": "Softmax", "LpNormalization": "NormalizeL2",
+    "GroupNormalization": "MVN", "LogSoftmax": "Softmax", "LpNormalization": "NormalizeL2", "Mul": "Multiply",
 }  # fmt: skip
 """OpenVINO's types of operators, by those of ONNX; the others have the same name or none that matters."""
 LAYERS = ("Conv", "Gemm", "MatMul")
 """The layers that ONNX Runtime computes in INT8 on the CPU."""
-FUSED = frozenset({"Relu", "Clip"})
-"""Activations that quantization merges into the layer before them."""
 
 
 class Graph:
@@ -49,6 +47,17 @@ class Graph:
         """Return whether a convolution computes each channel from one channel of its input."""
         weights = self.initializers.get(node.input[1]) if node.op_type == "Conv" else None
         return weights is not None and weights.dims[1] == 1 and _groups(node) > 1
+
+    def is_fused(self, node: onnx.NodeProto) -> bool:
+        """Return whether quantization replaces an activation by the range of its result. Every range contains
+        zero, so none can express the limits of a divisor."""
+        if node.op_type != "Clip":
+            return node.op_type == "Relu"
+        limits = [name for name in node.input[1:] if name]
+        if not all(name in self.initializers for name in limits):
+            return False
+        low, high = (*node.input[1:], "", "")[:2]
+        return (not low or bool(self.array(low) <= 0)) and (not high or bool(self.array(high) >= 0))
 
     def has_weights(self, node: onnx.NodeProto) -> bool:
         """Return whether a node is a layer that ONNX Runtime can compute in INT8: its weights and bias are

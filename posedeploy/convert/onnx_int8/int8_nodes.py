@@ -7,13 +7,14 @@ from collections.abc import Collection
 import onnx
 
 from posedeploy.convert import float_layers
-from posedeploy.convert.onnx_int8.graph import FUSED, Graph
+from posedeploy.convert.onnx_int8.graph import Graph
 
-BETWEEN = FUSED | {
-    "Add", "Concat", "LeakyRelu", "MaxPool", "AveragePool", "Resize", "Reshape", "Transpose", "Flatten",
-    "Squeeze", "Unsqueeze",
+BETWEEN = {
+    "Add", "Concat", "Relu", "Clip", "LeakyRelu", "MaxPool", "AveragePool", "Resize", "Reshape", "Transpose",
+    "Flatten", "Squeeze", "Unsqueeze",
 }  # fmt: skip
-"""Operators that ONNX Runtime computes in INT8, if the values that they read are in INT8."""
+"""Operators that ONNX Runtime computes in INT8, if the values that they read are in INT8. Of ``Clip``, those
+that ``Graph.is_fused`` selects."""
 
 
 JOINS = frozenset({"Add", "Concat"})
@@ -45,7 +46,11 @@ def find_between(graph: Graph, layers: Collection[str]) -> set[str]:
     Args:
         layers: the names of the layers in INT8.
     """
-    nodes = {node.name: node for node in graph.model.graph.node if node.op_type in BETWEEN}
+    nodes = {
+        node.name: node
+        for node in graph.model.graph.node
+        if node.op_type in BETWEEN and (node.op_type != "Clip" or graph.is_fused(node))
+    }
     while True:
         int8 = {*layers, *nodes}
         wrong = [
@@ -77,6 +82,6 @@ def _reads_int8(graph: Graph, node: onnx.NodeProto, int8: set[str]) -> bool:
 
 
 def _is_read_in_int8(graph: Graph, node: onnx.NodeProto, int8: set[str]) -> bool:
-    if node.op_type in FUSED:
+    if graph.is_fused(node):
         return True
     return any(reader.name in int8 for name in node.output for reader in graph.consumers[name])

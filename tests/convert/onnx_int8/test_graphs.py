@@ -62,6 +62,19 @@ class _Tied(nn.Module):
         return self.last(self.one(self.first(data).relu()) + self.other(self.first(pooled).relu()))
 
 
+class _Limited(nn.Module):
+    """A layer before an activation with limits, among layers in INT8."""
+
+    def __init__(self, low: float | None, high: float | None) -> None:
+        super().__init__()
+        self.first, self.limited, self.middle = (nn.Conv2d(inputs, 8, 3) for inputs in (3, 8, 8))
+        self.last, self.limits = nn.Conv2d(8, 2, 1), (low, high)
+
+    def forward(self, data: Tensor) -> Tensor:
+        x = self.limited(self.first(data).relu()).clamp(*self.limits)
+        return self.last(self.middle(x).relu())
+
+
 def _prepare(network: nn.Module, tiny: Model) -> Prepared:
     spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 2, "height", "width")),), roles={})
     model = replace(tiny, module=network.eval().requires_grad_(False), spec=spec)
@@ -131,6 +144,27 @@ def test_weights_of_a_layer_that_is_applied_twice_are_not_scaled(tiny: Model, tm
     actual, _ = _run(tmp_path / "none.onnx", tensors)
     expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
     assert np.abs(actual - expected).max() / np.abs(expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "is_fused"),
+    [(0, 6, True), (-1, 1, True), (0.2, 0.5, False), (None, -0.1, False), (0.1, None, False)],
+)
+def test_limits_that_a_range_cannot_express_stay(
+    low: float | None, high: float | None, is_fused: bool, tiny: Model, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    prepared = _prepare(_Limited(low, high), tiny)
+    _quantize(prepared, tmp_path / "a.onnx")
+    clips = [node for node in onnx.load(tmp_path / "a.onnx").graph.node if node.op_type == "Clip"]
+    kept = [node for node in clips if not node.name.endswith("_clip")]  # without those of guard_float_layers
+    assert len(kept) == (0 if is_fused else 1)
+    tensors = dict(_inputs(prepared).inputs[0])
+    actual, report = _run(tmp_path / "a.onnx", tensors)
+    assert report.counts["convolutions"] == {"int8": 2, "fp32": 2}
+    if low is not None and high is not None:  # without VNNI, sums of products with a constant saturate
+        expected = prepared.module(torch.from_numpy(tensors["data"]))[0].numpy()
+        assert np.sqrt(np.square(actual - expected).mean()) < 0.03 * np.abs(expected).max()
 
 
 def test_the_layers_of_a_search_have_costs_in_graph_order(tiny: Model) -> None:
