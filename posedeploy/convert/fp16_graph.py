@@ -8,13 +8,27 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from posedeploy.onnxruntime_defects import moves_first_axis
 
-SUMS = (
-    "Exp", "Softmax", "LogSoftmax", "ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare",
-    "ReduceLogSumExp", "LayerNormalization", "InstanceNormalization", "GroupNormalization",
-    "GlobalAveragePool", "CumSum",
+EXTREME = frozenset(
+    {
+        "Pow", "Reciprocal", "ReduceSum", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd",
+        "ReduceLogSumExp", "CumSum",
+    }
 )  # fmt: skip
-"""Operators that exponentiate or add many numbers: FP16 overflows at 65520. Convolutions and matrix products
-round only their result."""
+"""Operators whose results FP16 often cannot represent: it overflows at 65520, and loses numbers below 6e-8. A
+``Mul`` of a value with itself is another one. As in ``ReducedPrecision``, all operators on the results stay
+FP32 until the next layer with weights."""
+FP32_OPERATORS = (
+    *sorted(EXTREME), "Exp", "Softplus", "Softmax", "LogSoftmax", "ReduceMean", "LayerNormalization",
+    "InstanceNormalization", "GroupNormalization", "GlobalAveragePool",
+)  # fmt: skip
+"""Operators that exponentiate or add many numbers. Convolutions and matrix products round only their
+result."""
+LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+WITHOUT_FLOATS = frozenset(
+    {"Shape", "Size", "Cast", "ArgMax", "ArgMin", "NonZero", "Equal", "Greater", "GreaterOrEqual", "Less",
+     "LessOrEqual", "IsNaN", "IsInf"}
+)  # fmt: skip
+"""Operators with integer or boolean results."""
 _MOVES = {"Mul", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Concat"}
 FP32_CHAINS = {"Softmax": _MOVES, "Exp": {*_MOVES, "MatMul", "ReduceSum"}}
 """For each operator, those that stay FP32 after it, directly or through each other. Rounded to 11 bits, the
@@ -29,9 +43,12 @@ def convert_to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     fp32_nodes = [
         name for start, chain in FP32_CHAINS.items() for name in _nodes_after(copied.graph, start, chain)
     ]
-    fp32_nodes += _find_crashing_transposes(copied.graph)
+    fp32_nodes += _find_extreme_results(copied.graph) + _find_crashing_transposes(copied.graph)
     half = convert_float_to_float16(
-        copied, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=fp32_nodes
+        copied,
+        keep_io_types=True,
+        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *FP32_OPERATORS],
+        node_block_list=fp32_nodes,
     )
     _remove_redundant_casts(half.graph)
     del half.graph.value_info[:]  # some entries still describe FP32
@@ -51,6 +68,23 @@ def _nodes_after(graph: onnx.GraphProto, start: str, chain: set[str]) -> list[st
         names.append(node.name)
         if node.op_type in chain:
             fp32.update(node.output)
+    return names
+
+
+def _find_extreme_results(graph: onnx.GraphProto) -> list[str]:
+    """Return the nodes that write such results or read them, up to the next layers with weights."""
+    weights = {value.name for value in graph.initializer}
+    results: set[str] = set()
+    names = []
+    for node in graph.node:  # in topological order
+        is_square = node.op_type == "Mul" and node.input[0] == node.input[1]
+        if not (node.op_type in EXTREME or is_square or results.intersection(node.input)):
+            continue
+        if node.op_type in LAYERS and weights.intersection(node.input):
+            continue
+        names.append(node.name)
+        if node.op_type not in WITHOUT_FLOATS:
+            results.update(node.output)
     return names
 
 

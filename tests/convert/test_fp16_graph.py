@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
 
 from posedeploy.convert.fp16_graph import convert_to_fp16
 from posedeploy.types import Array
@@ -75,6 +76,65 @@ def test_a_softmax_stays_fp32_up_to_the_sum_over_it() -> None:
     weighted = made_by[total.input[0]]
     assert (weighted.op_type, made_by[weighted.input[0]].op_type) == ("Mul", "Softmax"), "no cast"
     assert len(half.graph.node) == 3 + 4, "there and back at either end"
+
+
+def _normalized(square: list[onnx.NodeProto], rest: list[onnx.NodeProto]) -> onnx.ModelProto:
+    """Return the nodes of ``x`` divided by a root of its sum of squares, before a layer."""
+    nodes = [*square, *rest, _node("MatMul", ["unit", "weights"], "y")]
+    constants = {"two": 2.0, "eps": 1e-8, "half": 0.5}
+    scalars = {name: np.array(value, np.float32) for name, value in constants.items()}
+    return _model(nodes, (2, 3), (2, 3), weights=np.eye(3, dtype=np.float32), axes=np.array([1]), **scalars)
+
+
+SQUARES = {
+    "power": [_node("Pow", ["x", "two"], "squares"), _node("ReduceSum", ["squares", "axes"], "sum")],
+    "product": [_node("Mul", ["x", "x"], "squares"), _node("ReduceSum", ["squares", "axes"], "sum")],
+    "mean": [_node("Mul", ["x", "x"], "squares"), _node("ReduceMean", ["squares", "axes"], "sum")],
+    "sum": [_node("ReduceSumSquare", ["x", "axes"], "sum")],
+}
+ROOTS = {
+    "root": [_node("Sqrt", ["sum"], "norm"), _node("Div", ["x", "norm"], "unit")],
+    "power": [_node("Pow", ["sum", "half"], "norm"), _node("Div", ["x", "norm"], "unit")],
+    "eps": [
+        _node("Sqrt", ["sum"], "root"),
+        _node("Add", ["root", "eps"], "norm"),
+        _node("Div", ["x", "norm"], "unit"),
+    ],
+    "reciprocal": [
+        _node("Sqrt", ["sum"], "norm"),
+        _node("Reciprocal", ["norm"], "inverse"),
+        _node("Mul", ["x", "inverse"], "unit"),
+    ],
+}
+
+
+@pytest.mark.parametrize("square", SQUARES)
+@pytest.mark.parametrize("root", ROOTS)
+def test_squares_and_results_of_them_stay_fp32_until_the_next_layer(square: str, root: str) -> None:
+    model = _normalized(SQUARES[square], ROOTS[root])
+    half = convert_to_fp16(model)
+    x = np.array([[300, 10, 5], [1e-5, 2e-5, 0]], np.float32)
+    expected = ReferenceEvaluator(model).run(None, {"x": x})[0]
+    actual = ReferenceEvaluator(half).run(None, {"x": x})[0]  # rounds each result, as GPUs do
+    assert np.abs(actual - expected).max() < 0.03, "FP16 has steps of 6e-8 at 1e-5"
+    weights = next(each for each in half.graph.initializer if each.name == "weights")
+    assert weights.data_type == F16
+
+
+def test_a_shape_of_a_sum_does_not_keep_others_in_fp32() -> None:
+    nodes = [
+        _node("ReduceSum", ["x", "axes"], "sum"),
+        _node("Shape", ["sum"], "shape"),
+        _node("Relu", ["x"], "positive"),
+        _node("Expand", ["positive", "shape"], "wide"),
+        _node("Add", ["wide", "positive"], "y"),
+    ]
+    half = convert_to_fp16(_model(nodes, (2, 3), (2, 3), axes=np.array([1])))
+    onnx.checker.check_model(half, full_check=True)
+    made_by = {node.output[0]: node for node in half.graph.node}
+    (add,) = (node for node in half.graph.node if node.op_type == "Add")
+    assert made_by[add.input[0]].op_type == "Expand", "no cast"
+    assert made_by[made_by[add.input[0]].input[0]].op_type == "Relu", "no cast"
 
 
 def test_a_tensor_that_two_such_sums_read_is_cast_once() -> None:
