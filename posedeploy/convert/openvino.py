@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -15,7 +16,8 @@ from posedeploy import openvino_telemetry  # noqa: F401
 # isort: split
 
 import openvino
-from openvino import properties
+from onnx import ModelProto
+from openvino import frontend, properties
 
 from posedeploy import plugins
 from posedeploy.backends import TARGETS
@@ -30,13 +32,21 @@ from posedeploy.convert.float_layers import (
 from posedeploy.convert.layer_choice import Layer, QuantizableNetwork
 from posedeploy.convert.prepare import Prepared
 from posedeploy.convert.restore_layers import estimate_costs, restore
+from posedeploy.convert.unsupported_operators import MAX_LISTED
 from posedeploy.errors import ExportError, OutputError, first_line
 from posedeploy.native_paths import native_path
+from posedeploy.printable import listed
 from posedeploy.types import Precision
 
 INFERENCE_PRECISIONS: Mapping[str, Precision] = {"bf16": "bf16", "mixed": "bf16"}
 """The precision of the float layers at run time, by the precision of the export. Files in BF16 and FP32 are
 the same: the runner passes the recorded precision to OpenVINO."""
+CONVERSION_ERRORS = (
+    RuntimeError, frontend.GeneralFailure, frontend.InitializationFailure, frontend.NotImplementedFailure,
+    frontend.OpConversionFailure, frontend.OpValidationFailure,
+)  # fmt: skip
+_UNSUPPORTED = re.compile(r"No conversion rule found for operations: (.+)")
+_FAILED = re.compile(r"^-- (\S+?)(?:-\d+)? with a message:", re.MULTILINE)
 QUANTIZE = "posedeploy.convert.nncf_quantize:quantize"
 logger = logging.getLogger(__name__)
 
@@ -145,10 +155,28 @@ def _build(prepared: Prepared, path: Path) -> openvino.Model:
     try:
         with native_path(onnx_path, forbidden=",") as usable:  # OpenVINO splits the path at commas
             return openvino.convert_model(usable)
-    except RuntimeError as error:
-        raise ExportError(f"OpenVINO cannot convert this network: {first_line(error)}") from error
+    except CONVERSION_ERRORS as error:
+        reason = _explain(error, onnx.export_fp32(prepared))
+        raise ExportError(f"OpenVINO cannot convert this network: {reason}") from error
     finally:
         onnx_path.unlink()
+
+
+def _explain(error: Exception, model: ModelProto) -> str:
+    """Return the operators that OpenVINO does not support, with modules, or the cause of another error."""
+    text = str(error)
+    if match := _UNSUPPORTED.search(text):
+        kinds = [re.sub(r"-\d+$", "", name) for name in match[1].split(", ")]
+        return f"it does not support {listed([_locate(kind, model) for kind in kinds], MAX_LISTED)}"
+    lines = [line.strip() for line in text.partition("\nSummary:")[0].splitlines() if line.strip()]
+    cause = lines[-1] if lines else type(error).__name__
+    return f"{match[1]}: {cause}" if (match := _FAILED.search(text)) else cause
+
+
+def _locate(kind: str, model: ModelProto) -> str:
+    """Return the type of an operator with the first node of this type and its module."""
+    names = [node.name for node in model.graph.node if node.op_type == kind.rpartition(".")[2]]
+    return f"{kind} (node {names[0]}{onnx.node_location(model, names[0])})" if names else kind
 
 
 def _save(model: openvino.Model, path: Path, *, compress_to_fp16: bool = False) -> None:

@@ -245,6 +245,13 @@ class Sorts(nn.Module):
         return data
 
 
+class Determinant(nn.Module):
+    """An operator that ONNX has and OpenVINO does not."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        return data + torch.linalg.det(data[:, None] * data[:, :, None])
+
+
 class Bessel(nn.Module):
     """An operator that ONNX does not have."""
 
@@ -273,4 +280,13 @@ def test_a_network_that_onnx_cannot_express_is_a_one_line_error(
     ) as refusal:
         export(Model(network.eval(), spec, None, ""), ["onnx"], tmp_path, "a")
     assert "\n" not in str(refusal.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operator_that_openvino_lacks_is_named_with_its_module(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.ReLU(), Determinant()))
+    spec = ModelSpec("x", "", (TensorSpec("data", (1, 3)),), (TensorSpec("out", (1, 3)),))
+    reason = r"it does not support Det \(node \S+, in 1\.1 \(Determinant\)\)"
+    with pytest.raises(ExportError, match=f"^OpenVINO cannot convert this network: {reason}$"):
+        export(Model(network.eval(), spec, None, ""), ["openvino"], tmp_path, "a")
     assert not list(tmp_path.iterdir())
