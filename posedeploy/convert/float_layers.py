@@ -17,21 +17,23 @@ LAYERS = ("Convolution", "ConvolutionBackpropData", "MatMul", *DEPTHWISE)
 """The operators with weights."""
 FLOAT_TYPES = (
     "MVN", "NormalizeL2", "ReduceL1", "ReduceL2", "ReduceMean", "ReduceSum", "Softmax", "Exp", "Power",
-    "Sqrt", "Divide", "SquaredDifference", "CumSum",
+    "Sqrt", "Divide", "SquaredDifference", "CumSum", "LSTMSequence", "LSTMCell", "GRUSequence", "GRUCell",
+    "RNNSequence", "RNNCell",
 )  # fmt: skip
-"""Normalizations, sums over many values, and operators of softmaxes."""
+"""Normalizations, sums over many values, operators of softmaxes, and recurrent layers, which OpenVINO cannot
+compile if only some of them are in INT8."""
 MOVES = frozenset(
     {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split", "VariadicSplit", "Slice"}
 )
 """Operators that only move values."""
+SUMS = frozenset({"ReduceSum", "ReduceMean"})
+"""Operators that sum the results of a softmax along an axis."""
 
 
 def find_sensitive_operators(model: Any) -> set[str]:
     """Return the names of the operators that stay in floating point in every quantized network."""
-    names = set(_last_layers(model))
-    names.update(_inputs_until_layers(model))
-    names.update(node.get_friendly_name() for node in _layers(model) if _reads_softmax(node))
-    return names
+    expectations = _find_expectations(model)
+    return expectations.union(_last_layers(model, expectations), _inputs_until_layers(model))
 
 
 def find_early_and_depthwise_layers(model: Any) -> set[str]:
@@ -59,9 +61,11 @@ def find_layers(model: Any) -> set[str]:
 
 def has_attention(model: Any) -> bool:
     """Return whether a matrix product reads a softmax and another result, as in attention."""
+    expectations = _find_expectations(model)
     return any(
-        _reads_softmax(node) and not any(is_constant(source) for source in _sources(node))
+        node.get_type_name() == "MatMul" and not any(is_constant(source) for source in _sources(node))
         for node in _layers(model)
+        if node.get_friendly_name() in expectations
     )
 
 
@@ -74,26 +78,29 @@ def _sources(node: Any) -> list[Any]:
 
 
 def is_constant(node: Any) -> bool:
-    """Return whether a node is a constant, or a reshaped or converted constant."""
-    while node.get_type_name() in {"Convert", *MOVES}:
-        node = _sources(node)[0]
+    """Return whether a node is a constant, or consists of reshaped, joined or converted constants."""
+    if node.get_type_name() in {"Convert", *MOVES}:
+        return all(map(is_constant, _sources(node)))
     return bool(node.get_type_name() == "Constant")
 
 
-def _reads_softmax(node: Any) -> bool:
-    """Return whether a matrix product reads a softmax: in attention, or to compute an expectation."""
-    if node.get_type_name() != "MatMul":
-        return False
-    return any(_origin(source).get_type_name() == "Softmax" for source in _sources(node))
+def _find_expectations(model: Any) -> set[str]:
+    """Return the names of the operators that compute with the results of a softmax: layers, such as those of
+    attention, and the products and sums of an expectation."""
+    probabilities, weighted, names = set[str](), set[str](), set[str]()
+    for node in model.get_ordered_ops():
+        name, kind, sources = node.get_friendly_name(), node.get_type_name(), _names(_sources(node))
+        reads_probabilities = bool(sources & probabilities)
+        if kind == "Softmax" or (reads_probabilities and kind in MOVES | SUMS):
+            probabilities.add(name)
+        elif sources & (probabilities | weighted) and kind in MOVES | {"Multiply"}:
+            weighted.add(name)
+        if reads_probabilities or (sources & weighted and kind not in LAYERS):
+            names.add(name)
+    return names
 
 
-def _origin(node: Any) -> Any:
-    while node.get_type_name() in MOVES:
-        node = _sources(node)[0]
-    return node
-
-
-def _last_layers(model: Any) -> Iterator[str]:
+def _last_layers(model: Any, expectations: set[str]) -> Iterator[str]:
     """Yield the layers with a path to an output without another layer, and the operators on these paths."""
     pending, seen = [result for result in model.get_results()], set()
     while pending:
@@ -103,7 +110,7 @@ def _last_layers(model: Any) -> Iterator[str]:
             continue
         seen.add(name)
         yield name
-        if node.get_type_name() not in LAYERS or _reads_softmax(node):
+        if node.get_type_name() not in LAYERS or name in expectations:
             pending += _sources(node)
 
 

@@ -34,7 +34,8 @@ def estimate_cost(
         channel_axis: that of ``kernel_positions``.
     """
     products = math.prod(kernel_positions) * math.prod(weights)
-    multiplications = products / max(kernel_positions[channel_axis], 1)
+    channels = kernel_positions[channel_axis] if kernel_positions else 1  # a product of two vectors has none
+    multiplications = products / max(channels, 1)
     return multiplications + ELEMENT_COST * math.prod(output)
 
 

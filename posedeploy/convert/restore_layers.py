@@ -64,11 +64,11 @@ def _skip_added(port: Any, originals: dict[str, Any]) -> None:
     """Connect an input to the value before the operators that quantization added, such as ``FakeQuantize``
     and scales that smooth activations, also behind operators that move values."""
     source = port.get_source_output().get_node()
-    while source.get_type_name() in MOVES and _count_consumers(source) == 1:
-        port = source.input(0)
-        source = port.get_source_output().get_node()
-    while source.get_friendly_name() not in originals:
-        value = next(each for each in source.input_values() if not is_constant(each.get_node()))
+    if source.get_type_name() in MOVES and _count_consumers(source) == 1:
+        for each in source.inputs():
+            _skip_added(each, originals)
+    while source.get_friendly_name() not in originals and (values := source.input_values()):
+        value = next((each for each in values if not is_constant(each.get_node())), values[0])
         port.replace_source_output(value)
         source = value.get_node()
 
@@ -94,18 +94,27 @@ def _restore_bias(add: Any, original: Any | None, layer: Any) -> None:
 
 
 def estimate_costs(model: Any) -> Iterator[tuple[str, float]]:
-    """Yield the name and the estimated cost of each layer of a graph with fixed shapes, in graph order:
-    as ``layer_choice.estimate_cost`` does."""
+    """Yield the name and the estimated cost of each layer of a graph for inputs of fixed shapes, in graph
+    order: as ``layer_choice.estimate_cost`` does."""
     for node in model.get_ordered_ops():
         if node.get_type_name() in LAYERS:
             yield node.get_friendly_name(), _estimate_cost(node)
 
 
 def _estimate_cost(node: Any) -> float:
-    source, weights = (list(value.get_shape()) for value in node.input_values()[:2])
-    output, kind = list(node.output(0).get_shape()), node.get_type_name()
+    source, weights = (_lengths(value) for value in node.input_values()[:2])
+    output, kind = _lengths(node.output(0)), node.get_type_name()
     if kind != "MatMul":
         return estimate_cost(output, weights, source if "Backprop" in kind else output, 1)
     if is_constant(node.input_value(1).get_node()):
         return estimate_cost(output, weights, output, -1)
-    return estimate_cost(output, [source[-1], output[-1]], output, -1)
+    return estimate_cost(output, [*source[-1:], *output[-1:]], output, -1)
+
+
+def _lengths(value: Any) -> list[int]:
+    """Return the shape of a value. A length that depends on the data is its upper limit, or 1 if it has none;
+    an unknown number of axes is none."""
+    shape = value.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return []
+    return [axis.get_length() if axis.is_static else max(axis.get_max_length(), 1) for axis in shape]

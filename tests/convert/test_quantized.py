@@ -162,6 +162,38 @@ def test_an_expectation_of_a_softmax_and_its_layer_stay_in_float() -> None:
     assert not float_layers.has_attention(model)
 
 
+@pytest.mark.parametrize("is_marginal", [False, True])
+def test_products_and_sums_of_an_expectation_stay_in_float(is_marginal: bool) -> None:
+    data = ops.parameter([1, 4, 8, 8], np.float32)
+    volume = _convolution(ops.relu(_convolution(data, 4, 4, "first")), 4, 4, "volume")
+    shares = ops.softmax(ops.reshape(volume, ops.constant([1, 4, 64]), False), -1)
+    shares = ops.reshape(shares, ops.constant([1, 4, 8, 8]), False)
+    if is_marginal:
+        shares = ops.reduce_sum(shares, ops.constant([2]), True)
+    grid = ops.constant(np.ones((1, 1, 1, 8), np.float32))
+    product = ops.multiply(shares, grid)
+    again = ops.multiply(product, grid)
+    total = ops.reduce_sum(again, ops.constant([2, 3]), False)
+    hidden = ops.matmul(total, ops.constant(np.ones((4, 8), np.float32)), False, False)
+    last = ops.matmul(ops.relu(hidden), ops.constant(np.ones((8, 2), np.float32)), False, False)
+    for name, node in {"product": product, "again": again, "total": total, "hidden": hidden}.items():
+        node.set_friendly_name(name)
+    model = _graph(last, inputs=[data])
+    sensitive = float_layers.find_sensitive_operators(model)
+    assert {"product", "again", "total"} <= sensitive
+    assert sensitive.isdisjoint({"volume", "hidden"})
+    assert not float_layers.has_attention(model)
+
+
+def test_a_convolution_that_computes_an_expectation_stays_in_float() -> None:
+    data = ops.parameter([1, 4, 8, 8], np.float32)
+    distances = _convolution(ops.relu(_convolution(data, 4, 4, "first")), 4, 4, "distances")
+    expectation = _convolution(ops.softmax(distances, 1), 1, 4, "expectation", 1)
+    model = _graph(ops.multiply(expectation, ops.constant(np.float32(8))), inputs=[data])
+    layers = float_layers.find_layers(model) & float_layers.find_sensitive_operators(model)
+    assert layers == {"distances", "expectation"}
+
+
 def test_embedded_preprocessing_and_every_output_layer_stay_in_float() -> None:
     data = ops.parameter([1, 3, 8, 8], np.float32)
     scaled = ops.multiply(data, ops.constant(np.float32(0.5)))

@@ -25,7 +25,7 @@ TYPES = {
     "FULLY_CONNECTED": "MatMul", "BATCH_MATMUL": "MatMul", "SOFTMAX": "Softmax", "LOG_SOFTMAX": "Softmax",
     "CONCATENATION": "Concat", "EXPAND_DIMS": "Unsqueeze", "RESHAPE": "Reshape", "SLICE": "Slice",
     "SPLIT": "Split", "SPLIT_V": "VariadicSplit", "SQUEEZE": "Squeeze", "STRIDED_SLICE": "Slice",
-    "TRANSPOSE": "Transpose",
+    "TRANSPOSE": "Transpose", "MUL": "Multiply", "SUM": "ReduceSum", "MEAN": "ReduceMean",
 }  # fmt: skip
 """OpenVINO's types of operators, by those of TFLite, of all that the rules of ``float_layers`` read."""
 
