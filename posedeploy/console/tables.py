@@ -159,7 +159,7 @@ def own_process_table(results: Sequence[Latency]) -> Table:
 def comparison_table(comparisons: Sequence[TimeComparison], against: str) -> Table:
     """Return the table of the verdicts, with the ratios of the times above their confidence intervals."""
     table = create_table(
-        f"Compared with {against}", ["model", "verdict"], ["network time", "interval", "runs"]
+        f"Compared with {against}", ["model", "verdict"], ["network time", "interval", "times"]
     )
     for each in comparisons:
         basis = f"relative to {each.reference}" if each.reference else ""
