@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from posedeploy.api.certificate.conclusion import conclude
 from posedeploy.api.certificate.verification import Verification
 from posedeploy.console.output import fail, inform, out, write_json
 from posedeploy.printable import counted, printable
@@ -15,7 +16,7 @@ def show_verification(verification: Verification, json: Path | None) -> None:
     """Show the result and write the JSON."""
     document = verification.document
     out.print(f"[bold]{escape(printable(str(verification.certificate)))}[/]", soft_wrap=True)
-    out.print(printable(f"written {document.created}: {document.verdict}"), markup=False, soft_wrap=True)
+    out.print(printable(f"written {document.created}: {conclude(document)}"), markup=False, soft_wrap=True)
     for finding in verification.findings:
         if finding.is_failure:
             fail(finding.message)

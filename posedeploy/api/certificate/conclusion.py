@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from posedeploy.api.certificate.code_version import describe_code
 from posedeploy.api.certificate.document import CertificateDocument, RecordedFile
 from posedeploy.api.certificate.verification import Finding
 from posedeploy.api.parity_document import ParityRow
@@ -55,8 +56,23 @@ def format_verdict(results: Sequence[Result], errors: Iterable[str]) -> str:
     return f"{total} of {total} artifacts are {' or '.join(verdicts)}{doubt}"
 
 
+def conclude(document: CertificateDocument) -> str:
+    """Return the conclusion that follows from the recorded results, in the words of this version.
+
+    Raises:
+        msgspec.ValidationError: a field of a result has another type.
+    """
+    return format_verdict(_read_results(document), document.parity["errors"])
+
+
+def _read_results(document: CertificateDocument) -> list[ParityRow]:
+    return [msgspec.convert(each, ParityRow) for each in document.parity["results"]]
+
+
 def check_conclusion(document: CertificateDocument, name: str) -> Iterator[Finding]:
     """Yield a failure for each part of the conclusion that does not follow from the recorded results.
+
+    Other code than that of the certificate may word the verdict in another way, which is not a failure.
 
     Args:
         name: of the certificate, for messages.
@@ -65,7 +81,7 @@ def check_conclusion(document: CertificateDocument, name: str) -> Iterator[Findi
         InputError: a field of a result has another type.
     """
     try:
-        results = [msgspec.convert(each, ParityRow) for each in document.parity["results"]]
+        results = _read_results(document)
     except msgspec.ValidationError as error:
         raise InputError(f"{name}: the certificate is damaged: `parity.results`: {error}") from error
     errors = document.parity["errors"]
@@ -73,15 +89,16 @@ def check_conclusion(document: CertificateDocument, name: str) -> Iterator[Findi
     expected = {
         "passed": (document.passed, passed),
         "parity.passed": (document.parity.get("passed"), passed),
-        "verdict": (document.verdict, format_verdict(results, errors)),
+        "verdict": (document.verdict, conclude(document)),
     }
-    for name, (recorded, computed) in expected.items():
+    is_same_code = document.code == describe_code()
+    for part, (recorded, computed) in expected.items():
         if recorded != computed:
             yield Finding(
                 "verdict",
-                f"`{name}` is {recorded!r}, but {computed!r} follows from the results in the certificate; "
+                f"`{part}` is {recorded!r}, but {computed!r} follows from the results in the certificate; "
                 "use the original certificate, or write a new one",
-                True,
+                is_same_code or part != "verdict",
             )
     for result in results:
         if result.against is not None:

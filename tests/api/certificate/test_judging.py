@@ -57,6 +57,16 @@ def verify(report: ParityReport, change: Callable[[dict[str, Any]], object]) -> 
     return judge(verification, report, [FILE])
 
 
+def test_another_version_may_word_the_verdict_in_another_way() -> None:
+    def reword(content: dict[str, Any]) -> None:
+        content["verdict"] = "a.onnx passes"
+        content["code"]["sha256"] = "0" * 64
+
+    judged = verify(report_of(result_of(0.0)), reword)
+    assert judged.passed
+    assert any(each.kind == "verdict" and not each.is_failure for each in judged.findings)
+
+
 def update(*path: str | int, **values: Any) -> Callable[[dict[str, Any]], object]:
     def change(content: dict[str, Any]) -> None:
         part: Any = content
