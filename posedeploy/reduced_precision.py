@@ -37,7 +37,8 @@ SENSITIVE: frozenset[Callable[..., Any]] = frozenset(
         torch.log_softmax, Tensor.log_softmax, functional.log_softmax, torch.logsumexp, Tensor.logsumexp,
         torch.sum, Tensor.sum, torch.mean, Tensor.mean, torch.cumsum, Tensor.cumsum, torch.prod, Tensor.prod,
         torch.var, Tensor.var, torch.std, Tensor.std, torch.norm, Tensor.norm, functional.normalize,
-        torch.pow, Tensor.pow, Tensor.__pow__, torch.rsqrt, Tensor.rsqrt, torch.reciprocal, Tensor.reciprocal,
+        torch.pow, Tensor.pow, Tensor.__pow__, torch.square, Tensor.square, functional.softplus,
+        torch.rsqrt, Tensor.rsqrt, torch.reciprocal, Tensor.reciprocal,
         functional.layer_norm, functional.group_norm, functional.instance_norm, functional.rms_norm,
         functional.scaled_dot_product_attention, functional.multi_head_attention_forward, torch.cdist,
         functional.grid_sample, functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d,
@@ -56,6 +57,8 @@ PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
     )
 )  # fmt: skip
 """Products of matrices, whose operands have the precision of the operations before them."""
+MULTIPLICATIONS = frozenset((torch.mul, torch.multiply, Tensor.mul, Tensor.multiply, Tensor.__mul__))
+"""Functions that compute a square in FP32 if both factors are the same tensor."""
 NORMS = frozenset((functional.batch_norm, torch.batch_norm))
 """Functions that accept a reduced input with FP32 statistics."""
 
@@ -153,7 +156,8 @@ class _Casting(TorchFunctionMode):
             return self._call(func, args, kwargs, torch.float32, self.dtype)
         if func is functional.prelu or func is torch.prelu:  # the slope must have the dtype of the input
             return func(args[0], *_cast(args[1:], torch.float32, args[0].dtype), **kwargs)
-        if func in SENSITIVE or (self._is_mixed((args, kwargs)) and not _keeps_mixed(func)):
+        is_sensitive = func in SENSITIVE or _is_square(func, args)
+        if is_sensitive or (self._is_mixed((args, kwargs)) and not _keeps_mixed(func)):
             return self._call(func, args, kwargs, self.dtype, torch.float32)
         return func(*args, **kwargs)
 
@@ -182,6 +186,10 @@ class _Casting(TorchFunctionMode):
     def _is_mixed(self, values: object) -> bool:
         dtypes = {tensor.dtype for tensor in _tensors(values)}
         return self.dtype in dtypes and torch.float32 in dtypes
+
+
+def _is_square(func: Callable[..., Any], args: Any) -> bool:
+    return func in MULTIPLICATIONS and len(args) == 2 and args[0] is args[1]
 
 
 def _keeps_mixed(func: Callable[..., Any]) -> bool:

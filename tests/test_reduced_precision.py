@@ -105,6 +105,18 @@ def test_recurrent_layers_and_linear_algebra_compute_in_fp32(precision: str) -> 
         torch.testing.assert_close(actual, again)
 
 
+@pytest.mark.parametrize("square", [torch.square, lambda x: x * x, lambda x: x**2, lambda x: x.mul(x)])
+def test_squares_do_not_overflow(square: Callable[[Tensor], Tensor]) -> None:
+    class Normalized(nn.Linear):
+        def forward(self, data: Tensor) -> Tensor:
+            x = functional.linear(data, self.weight)
+            return x / square(x).sum(dim=-1, keepdim=True).sqrt()
+
+    network, data = _eval(lambda: Normalized(4, 3)), 1000 * torch.randn(2, 4)
+    (actual,), expected = ReducedPrecision(network, "fp16")(data), network(data)
+    assert (actual - expected).abs().max() < 8 * STEP["fp16"]
+
+
 def test_the_original_network_does_not_change() -> None:
     network = _eval(Expectation)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
