@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import NamedTuple, TypeAlias
@@ -150,17 +150,32 @@ def machine_key(machine: Machine) -> tuple[object, ...]:
     return tuple(getattr(machine, name) for name in SAME_MACHINE)
 
 
+def distinguish_machines(machines: Iterable[Machine]) -> Callable[[Machine], tuple[object, ...]]:
+    """Return a key of machines that includes their GPUs where several are recorded. A result on a
+    CPU records none."""
+    gpus: dict[tuple[object, ...], set[str]] = {}
+    for machine in machines:
+        gpus.setdefault(machine_key(machine), set()).update({machine.gpu} - {""})
+
+    def key(machine: Machine) -> tuple[object, ...]:
+        base = machine_key(machine)
+        return (*base, machine.gpu if len(gpus[base]) > 1 else "")
+
+    return key
+
+
 def _group(deployments: Sequence[Deployment]) -> tuple[Group, ...]:
     """Return the deployments by machine, checkpoint and input, PyTorch first, and number them."""
     rows = {(each.timed.file, each.latency.label): each.latency for each in deployments}
     parts: dict[tuple[object, ...], list[Deployment]] = {}
     titles: dict[tuple[object, ...], str] = {}
+    machine_of = distinguish_machines(each.timed.machine for each in deployments)
     for each in deployments:
         row, subject = each.latency, _subject(each.timed, rows)
         name = subject.label.removesuffix(" (PyTorch)")
         shapes = format_shapes(row.input_shapes.values())
         model = hashes_of(subject) or name
-        key = (machine_key(each.timed.machine), model, row.scenario, row.batch, shapes)
+        key = (machine_of(each.timed.machine), model, row.scenario, row.batch, shapes)
         parts.setdefault(key, []).append(each)
         images = "1 image" if row.batch == 1 else f"{row.batch} images"
         titles[key] = ", ".join((name, row.scenario, f"{images} in a run", f"input {shapes}"))

@@ -19,6 +19,7 @@ from posedeploy.benchmarks.input_shapes import (
     get_image_size,
     match_candidate,
     with_batch,
+    with_batch_of_one,
     with_common_batch,
     with_end_of_ranges,
     with_fixed_size,
@@ -125,8 +126,9 @@ def build_parity_inputs(
     pictures, videos = (images, ()) if frames is None else split_videos(images)
     files = readable
     if pictures:
+        one = with_batch_of_one(candidate)
         files = list_readable(
-            pictures, calibration, lambda name, image: make_pairs(reference, candidate, [(name, image)])
+            pictures, calibration, lambda name, image: make_pairs(reference, one, [(name, image)])
         )
     played = list_videos(videos, frames, calibration, has_images=bool(files)) if frames is not None else ()
     base = with_fixed_size(candidate, ranges=ranges)

@@ -10,11 +10,13 @@ from posedeploy.api.joined_results import (
     Deployment,
     JoinedResults,
     deployment_key,
+    distinguish_machines,
     hashes_of,
     machine_key,
 )
 from posedeploy.api.result_files import ResultFile
 from posedeploy.benchmarks.latency import MAX_RELATIVE_SPREAD
+from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.printable import listed
 from posedeploy.types import RuntimeInfo
 
@@ -26,18 +28,22 @@ def list_warnings(results: JoinedResults) -> list[str]:
 
 def _machine_warnings(files: Sequence[ResultFile]) -> Iterator[str]:
     machines: dict[tuple[object, ...], list[ResultFile]] = {}
+    key = distinguish_machines(file.document.machine for file in files)
     for file in files:
-        machines.setdefault(machine_key(file.document.machine), []).append(file)
+        machines.setdefault(key(file.document.machine), []).append(file)
     if len(machines) > 1:
         parts = "; ".join(
-            f"{members[0].document.machine.cpu}, {members[0].document.machine.logical_cores} cores: "
-            f"{listed([each.name for each in members])}"
+            f"{_describe_machine(members[0].document.machine)}: {listed([each.name for each in members])}"
             for members in machines.values()
         )
         yield (
             f"the results come from {len(machines)} machines, and times of different machines cannot be "
             f"compared, so each machine has a section of its own ({parts})"
         )
+
+
+def _describe_machine(machine: Machine) -> str:
+    return ", ".join(filter(None, (machine.cpu, f"{machine.logical_cores} cores", machine.gpu)))
 
 
 def _join_warnings(results: JoinedResults) -> Iterator[str]:

@@ -17,7 +17,7 @@ from posedeploy.api.tuning_inputs import check_calibration, collect_inputs
 from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes
 from posedeploy.api.tuning_outputs import check_replaced
 from posedeploy.api.tuning_report import TuningReport
-from posedeploy.api.tuning_result import ResultWriter
+from posedeploy.api.tuning_result import DOCUMENTS, ResultWriter
 from posedeploy.api.tuning_search import Search, SearchContext
 from posedeploy.api.tuning_settings import settings_of
 from posedeploy.argument_types import check_arguments
@@ -132,7 +132,8 @@ def _tune(
         state.save(folder)
 
     files = ModelFiles(model, options, folder, state, save, on_progress)
-    check_replaced(folder, (files.path_of(file).name for file in space.model_files), state.outputs)
+    models = (files.path_of(file).name for file in space.model_files)
+    check_replaced(folder, (*models, *DOCUMENTS), state.outputs)
     try:
         with ExitStack() as opened:
             threads = space.threads[0]

@@ -9,7 +9,7 @@ from random import Random
 from posedeploy.api.decoding_pair import build_decode
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.api.tuning_candidates import OpenCandidate
-from posedeploy.api.tuning_inputs import ErrorInputs
+from posedeploy.api.tuning_inputs import ErrorInputs, check_readable
 from posedeploy.benchmarks.ambiguity import DecodedPair
 from posedeploy.benchmarks.image_comparison import Pairing, select_image
 from posedeploy.benchmarks.input_shapes import with_fixed_size
@@ -56,18 +56,19 @@ class PoseErrors:
         """
         missing = [number for number in self.order[:count] if str(number) not in record.pairs]
         decode = _refined(candidate.spec)
-        for number, network_input in self.inputs.build(candidate.spec, missing):
-            if has_ended():
-                return None
-            placements = network_input.placements
-            placement = placements[0]
-            try:
+        try:
+            for number, network_input in self.inputs.build(candidate.spec, missing):
+                if has_ended():
+                    return None
+                placements = network_input.placements
+                placement = placements[0]
                 outputs = select_image(candidate.runner.run(network_input.tensors), 0, len(placements))
                 decoded = DecodedPair(self._reference[number], decode(outputs, placement))
                 pairs = self._pairing.compare(network_input.name, decoded, {}, {}, placement)
-            except PoseDeployError as error:
-                return error
-            record.pairs[str(number)] = to_record(pairs)
+                record.pairs[str(number)] = to_record(pairs)
+        except PoseDeployError as error:
+            check_readable(self.inputs.files)
+            return error
         return None
 
     def _find_reference(self, model: Model, threads: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -109,6 +109,16 @@ def collect_inputs(spec: ModelSpec, images: Sequence[Path]) -> ErrorInputs:
     synthetic = generate_synthetic_images(with_fixed_size(spec), count)
     named = tuple((f"synthetic {index}", image) for index, image in enumerate(synthetic))
     return ErrorImages(named, _select(spec, images) if images else ())
+
+
+def check_readable(images: Iterable[tuple[str, Path]]) -> None:
+    """Read the images again after an error.
+
+    Raises:
+        InputError: one cannot be read now, so that no candidate is the cause of the error.
+    """
+    for _, path in images:
+        read_picture(path)
 
 
 def check_calibration(images: Sequence[Path], calibration: Sequence[str], count: int) -> None:

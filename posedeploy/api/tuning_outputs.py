@@ -11,10 +11,10 @@ from posedeploy.printable import printable
 
 
 def check_replaced(folder: Path, names: Iterable[str], outputs: Mapping[str, str]) -> None:
-    """Check that no model file of the user would be replaced by the winner of a search.
+    """Check that no file of the user would be replaced by the result of a search.
 
     Args:
-        names: the names that the winner may have.
+        names: the names that its files may have.
         outputs: the SHA-256 of each file of the last result, by printable name.
 
     Raises:
@@ -23,7 +23,7 @@ def check_replaced(folder: Path, names: Iterable[str], outputs: Mapping[str, str
     for path in (folder / name for name in sorted(set(names))):
         if path.exists() and not _is_unchanged(path, outputs):
             raise OutputError(
-                f"{path}: this search did not write this file, but its winner could replace it; pass another "
+                f"{path}: this search did not write this file, but its result could replace it; pass another "
                 "folder, or move the file"
             )
 

@@ -16,6 +16,7 @@ from posedeploy.api.pytorch_parity import compare_with_pytorch
 from posedeploy.api.tune_document import TuneDocument
 from posedeploy.api.tuning_candidates import run_options, short_reason
 from posedeploy.api.tuning_files import ModelFiles, list_files
+from posedeploy.api.tuning_inputs import check_readable
 from posedeploy.api.tuning_options import LeftOut, TuneOptions
 from posedeploy.api.tuning_outputs import hash_outputs, list_unchanged
 from posedeploy.api.tuning_report import Status, TuneRow, TuningReport, rank_rows
@@ -23,7 +24,7 @@ from posedeploy.api.tuning_search import TIME_LIMIT_REASON, Search
 from posedeploy.backends import target_named
 from posedeploy.benchmarks.machine_info import Machine
 from posedeploy.benchmarks.parity import Parity
-from posedeploy.errors import InputError, PoseDeployError
+from posedeploy.errors import PoseDeployError
 from posedeploy.tuning.configurations import Configuration
 from posedeploy.tuning.costs import measure_cost
 from posedeploy.tuning.deadline import Deadline
@@ -31,7 +32,7 @@ from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.state import STATE_NAME, CandidateRecord, FileRecord, State
 from posedeploy.types import Artifact, Model, OnProgress
 
-JSON_NAME, PLOT_NAME, PARITY_NAME = "tune.json", "tune.svg", "parity.json"
+JSON_NAME, PLOT_NAME, PARITY_NAME = DOCUMENTS = ("tune.json", "tune.svg", "parity.json")
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,9 @@ class ResultWriter:
                 artifact = self.model_files.open(row.configuration.file)
                 parity = self._compare(row.configuration, artifact)
             except PoseDeployError as error:
+                check_readable(self.images)
                 failed[row.label] = short_reason(error, row.label)
-                # An input that cannot be read now is no failure of the candidate.
-                if not (is_temporary(error) or isinstance(error, InputError)):
+                if not is_temporary(error):
                     self.state.failed_parity[row.label] = failed[row.label]
                 continue
             if parity.passed:

@@ -177,16 +177,24 @@ def _comparison(
         times=times,
     )
     if compared.interval is None:
-        few = (
-            f"a verdict needs at least {new.describe_times(MIN_TIMES)} of each model, but one has only "
-            f"{min(times)}; increase `runs` to {new.runs_for(MIN_TIMES)}"
-        )
-        return replace(compared, reason=few)
+        return replace(compared, reason=_describe_few(new, old))
     covering = replace(compared, interval=(min(runs[0], loads[0]), max(runs[1], loads[1])))
     if covering.verdict != "cannot tell" or compared.verdict == "cannot tell":
         return covering
     differ = f"the ratio differs between loads of the models, from {loads[0]:.3f} to {loads[1]:.3f}"
     return replace(covering, reason=f"{differ}; increase `loads` and `runs`")
+
+
+def _describe_few(new: Latency, old: Latency) -> str:
+    """Return why two measurements are too few for a verdict, and what to do."""
+    needed = f"a verdict needs at least {new.describe_times(MIN_TIMES)} of each model"
+    if len(old.times_s) < MIN_TIMES <= len(new.times_s):
+        return (
+            f"{needed}, but the earlier report has only {len(old.times_s)} of {old.label}; write it again "
+            f"with `runs` of {old.runs_for(MIN_TIMES)}"
+        )
+    fewest = min(len(new.times_s), len(old.times_s))
+    return f"{needed}, but one has only {fewest}; increase `runs` to {new.runs_for(MIN_TIMES)}"
 
 
 def _ratios(shifts: Iterable[Estimate]) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -42,7 +43,8 @@ class ErrorHandlingGroup(TyperGroup):
             except typer.Exit:
                 raise
             except BaseException as error:
-                message = _interrupt_message(error, signals) or _user_message(error)
+                signals.is_handled = True
+                message = _interrupt_message(error, signals.received) or _user_message(error)
                 if message is None:
                     raise
                 fail(message)
@@ -74,20 +76,27 @@ def _user_message(error: BaseException) -> str | None:
     return None
 
 
+@dataclass
+class _Signals:
+    """The signals that were received. is_handled: the command has ended, and further ones are ignored."""
+
+    received: list[int] = field(default_factory=list)
+    is_handled: bool = False
+
+
 @contextmanager
-def _catch_signals() -> Iterator[list[int]]:
+def _catch_signals() -> Iterator[_Signals]:
     """Raise ``KeyboardInterrupt`` for SIGINT and SIGTERM, so that partial files are removed.
 
-    The block gets a list of the signals received. A second SIGTERM is ignored, because ``timeout`` signals
-    both the process and its group.
+    A second SIGTERM is ignored, because ``timeout`` signals both the process and its group.
     """
-    signals: list[int] = []
+    signals = _Signals()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        signals.append(number)
-        if number == signal.SIGTERM and len(signals) > 1:
-            return
-        raise KeyboardInterrupt
+        signals.received.append(number)
+        is_second = number == signal.SIGTERM and len(signals.received) > 1
+        if not (is_second or signals.is_handled):
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield signals

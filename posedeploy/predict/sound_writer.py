@@ -67,7 +67,7 @@ class SoundWriter:
             if self._transcoder.damaged:
                 packets = counted(self._transcoder.damaged, "packet")
                 self.remarks.append(
-                    f"{packets} of its sound cannot be decoded: left out; copy the file again"
+                    f"{packets} of the sound of the source cannot be decoded: left out; copy the source again"
                 )
 
     def _mux(self, packets: Iterable[Any], shift_s: float) -> None:

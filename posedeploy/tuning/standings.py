@@ -68,7 +68,7 @@ def find_dropped(standings: Sequence[Standing]) -> dict[str, str]:
         better = [other for other in remaining if _beats(other, each)]
         if len(better) >= enough:
             dropped[each.label] = (
-                f"{len(better)} others cost less and are within the budget or no less accurate"
+                f"{len(better)} candidates cost less, and are within the budget or at least as accurate"
             )
     return dropped
 

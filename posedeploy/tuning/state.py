@@ -95,7 +95,7 @@ def open_state(folder: Path, settings: Mapping[str, str]) -> State:
     path = folder / STATE_NAME
     if not path.exists():
         return State(settings=dict(settings))
-    hint = f"delete {path}, or pass another folder"
+    hint = f"pass another folder, or delete {path} and move the other files of its result"
     state = read_json(path, "the state of a search", State, hint=hint, max_bytes=MAX_BYTES)
     if (state.format, state.version) != (FORMAT, VERSION):
         raise InputError(
@@ -118,7 +118,7 @@ def _faults(state: State) -> Iterator[str]:
     for number, block in enumerate(state.blocks):
         times = [time for each in block.values() for time in each]
         if len(set(map(len, block.values()))) != 1 or not times or BASELINE not in block:
-            yield f"block {number} has not the same number of times for each candidate and PyTorch"
+            yield f"block {number} does not have the same number of times for PyTorch and each candidate"
         if not all(0 < time < math.inf for time in times):
             yield f"block {number} has a time that is not above 0"
     for label, record in state.candidates.items():

@@ -170,6 +170,18 @@ def test_results_of_two_machines_have_sections_of_their_own(bench: Path) -> None
     assert page.text.count("Times of the network") == 2
 
 
+def test_results_of_two_gpus_have_sections_of_their_own(bench: Path) -> None:
+    names = ("NVIDIA H100", "NVIDIA H200")
+    machines = [replace(MACHINE, gpu=name) for name in names]
+    paths = [
+        write_document(Path(f"{each.gpu}.json"), bench_document(ROWS, machine=each)) for each in machines
+    ]
+    assert Page(pd.report([bench, paths[0]], "a.html")).text.count("Times of the network") == 1
+    page = Page(pd.report(paths, "b.html"))
+    assert page.text.count("Times of the network") == 2
+    assert all(f"cores, {name}: {name}.json" in page.text for name in names)
+
+
 def test_two_measurements_of_one_machine_are_joined_with_a_warning(bench: Path, done: Invoke) -> None:
     again = write_document(Path("again.json"), bench_document((ROWS[0], timed("human.onnx", 64))))
     assert "come from different measurements" in done("report", bench, again).stderr

@@ -243,6 +243,15 @@ def test_too_few_times_allow_no_verdict() -> None:
     )
 
 
+def test_an_earlier_report_with_too_few_times_must_be_written_again() -> None:
+    new, old = (
+        TimedNetwork(latency(name, np.linspace(0.01, 0.011, runs)))
+        for name, runs in (("new", 40), ("old", 10))
+    )
+    advice = "but the earlier report has only 10 of old; write it again with `runs` of 20"
+    assert advice in compare_measurements(new, old, "old.json").warning
+
+
 def in_loads(of_each: Sequence[float], base_s: float = 0.01) -> tuple[Latency, Latency]:
     """Return the times of two networks, whose ratio in each load is one of these."""
     stream = np.random.RandomState(9)

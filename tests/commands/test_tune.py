@@ -256,6 +256,6 @@ def test_too_little_time_measures_nothing_and_the_same_command_continues(
     arguments = ("tune", own / "human.pth", *QUICK[:-2], *network, "-o", "tuned")
     result = invoke(*arguments, "--time", "0.001s")
     assert result.exit_code == 1
-    assert "no candidate was measured within the time limit; run the same command again" in result.stderr
+    assert "no candidate was measured within the time limit; use a longer --time to continue" in result.stderr
     assert "not tried: onnx fp32, 1 thread; " in words(result.stdout)
     assert invoke(*arguments, "--time", "2h").exit_code == 0

@@ -154,7 +154,7 @@ def test_sound_is_copied(sound: str, name: str, written: str, note: list[str], t
     [
         ("mp2", "a.mkv", b"A_MPEG/L2", b"A_QUIET/2", "cannot decode its unknown codec"),
         ("mp2", "a.mkv", b"A_MPEG/L2", b"A_VORBIS\0", "cannot decode vorbis"),
-        ("adpcm_ima_wav", "a.avi", None, b"\xff" * 24, "packet of its sound cannot be decoded"),
+        ("adpcm_ima_wav", "a.avi", None, b"\xff" * 24, "packet of the sound of the source cannot"),
     ],
 )
 def test_sound_that_cannot_be_decoded_is_left_out(

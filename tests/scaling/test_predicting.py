@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,12 @@ def _kill_computing(shards: Path) -> None:
         partial = set(shards.glob(".*.part"))
         workers = [each for each in psutil.Process().children(recursive=True) if _is_computing(each)]
         for worker in workers:  # none of them finishes its shard now
-            worker.suspend()
+            with suppress(psutil.Error):
+                worker.suspend()
         is_partial = bool(partial & set(shards.glob(".*.part")))
         for worker in workers:
-            (worker.kill if is_partial else worker.resume)()
+            with suppress(psutil.Error):
+                (worker.kill if is_partial else worker.resume)()
         if is_partial:
             return
         time.sleep(0.002)

@@ -35,7 +35,7 @@ from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.state import STATE_NAME, State
 from tests.tuning.searches import ExportedFiles, build_search
 
-IMAGES = (("a.jpg", Path("photos/a.jpg")),)
+IMAGES = (("a.jpg", Path(__file__).parents[2] / "docs" / "demo.jpg"),)
 OVER = {"fp32": 2.0, "fp16": 3.0, "int8": 9.0}
 
 
@@ -178,7 +178,7 @@ def test_only_unchanged_files_of_the_last_result_are_replaced(state: State, tmp_
     (tmp_path / "mine.onnx").write_bytes(b"3")
     for other in ("changed.onnx", "mine.onnx"):
         with pytest.raises(
-            OutputError, match=f"{other}: this search did not write this file, but its winner"
+            OutputError, match=f"{other}: this search did not write this file, but its result"
         ):
             check_replaced(tmp_path, [name, other], outputs)
     search, files = build_search(state, OVER)

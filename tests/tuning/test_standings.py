@@ -35,8 +35,8 @@ WITHIN, OPEN, OVER = (0.1, 0.2, 0.3), (0.5, 0.9, 1.4), (1.2, 2.0, 3.0)
 def test_the_slower_half_is_dropped() -> None:
     rows = [standing(f"at {level}", level, WITHIN, seed=level) for level in (1, 2, 3, 4)]
     assert find_dropped(rows) == {
-        "at 3": "2 others cost less and are within the budget or no less accurate",
-        "at 4": "3 others cost less and are within the budget or no less accurate",
+        "at 3": "2 candidates cost less, and are within the budget or at least as accurate",
+        "at 4": "3 candidates cost less, and are within the budget or at least as accurate",
     }
 
 

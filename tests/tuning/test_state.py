@@ -81,9 +81,9 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
         (b'{"settings": ', "not the state of a search"),
         (b'{"settings": {}, "blocks": 3}', "not the state of a search"),
         (b'{"settings": {}, "version": 9}', "found posedeploy.tune-state, version 9; expected"),
-        (encode(blocks=[{"a": [1.0]}]), "not the state of a search: block 0 has not the same number"),
-        (encode(blocks=[{}]), "not the state of a search: block 0 has not the same number"),
-        (encode(blocks=[{"pytorch": [1.0], "a": [1.0, 2.0]}]), "block 0 has not the same number"),
+        (encode(blocks=[{"a": [1.0]}]), "not the state of a search: block 0 does not have the same number"),
+        (encode(blocks=[{}]), "not the state of a search: block 0 does not have the same number"),
+        (encode(blocks=[{"pytorch": [1.0], "a": [1.0, 2.0]}]), "block 0 does not have the same number"),
         (encode(blocks=[{"pytorch": [0.0]}]), "block 0 has a time that is not above 0"),
         (
             encode(
@@ -97,7 +97,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes, reason: str)
     (tmp_path / STATE_NAME).write_bytes(content)
     with pytest.raises(InputError, match=reason) as refusal:
         open_state(tmp_path, SETTINGS)
-    assert f"delete {tmp_path / STATE_NAME}, or pass another folder" in str(refusal.value)
+    assert f"pass another folder, or delete {tmp_path / STATE_NAME} and" in str(refusal.value)
 
 
 def test_the_time_limit_counts_from_the_start() -> None:

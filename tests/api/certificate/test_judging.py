@@ -108,7 +108,10 @@ RESULT = ("parity", "results", 0)
         (update("parity", passed=False), "`parity.passed` is False, but True follows"),
         (update(verdict="all is well"), "`verdict` is 'all is well', but 'a.onnx is within tolerance of"),
         (update("files", 0, path="out/b.onnx"), "out/b.onnx: its results in the certificate are named"),
-        (update(*RESULT, "sensitivity", proves_nothing=False), "the doubt about the inputs is"),
+        (
+            update(*RESULT, "sensitivity", proves_nothing=False),
+            "the certificate has no doubt, and",
+        ),
         (update(*RESULT, "tolerance", px=100), "the limit `tolerance px` is 0.1 now, but 100 in"),
         (update(*RESULT, budget={"px": 5.0}), "the limit `budget px` is None now, but 5.0 in"),
         (update(*RESULT, "outputs", 0, max_relative_tolerance=100), "max_relative_tolerance` is 0.0001 now"),
