@@ -212,7 +212,7 @@ def test_the_result_has_the_winner_its_parity_and_the_command_that_exports_it(
 def test_candidates_without_their_arithmetic_are_left_out(tuned: Path) -> None:
     document = json.loads((tuned / "tune.json").read_text())
     rows = {row["label"]: row for row in document["results"]}
-    left_out = {row["target"]: row["reason"] for row in document["left_out"]}
+    left_out = {row["name"]: row["reason"] for row in document["left_out"]}
     assert ("onnx fp16 on openvino, 1 thread" in rows) != ("onnx fp16 on openvino" in left_out)
     assert {row["status"] for row in rows.values()} <= {"measured", "failed"}
 
