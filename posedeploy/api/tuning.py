@@ -11,14 +11,15 @@ from posedeploy.api.load_checkpoint import open_pytorch_model
 from posedeploy.api.model_args import ModelArgs, ModelKeywords, ModelSource, is_sample, list_paths, to_source
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_candidates import CandidateOpener, open_baseline
+from posedeploy.api.tuning_context import SearchContext
 from posedeploy.api.tuning_errors import PoseErrors, check_decodable
 from posedeploy.api.tuning_files import ModelFiles
 from posedeploy.api.tuning_inputs import check_calibration, collect_inputs
 from posedeploy.api.tuning_options import TuneOptions, build_space, check_sizes
 from posedeploy.api.tuning_outputs import check_replaced
 from posedeploy.api.tuning_report import TuningReport
-from posedeploy.api.tuning_result import DOCUMENTS, ResultWriter
-from posedeploy.api.tuning_search import Search, SearchContext
+from posedeploy.api.tuning_result import ResultWriter
+from posedeploy.api.tuning_search import Search
 from posedeploy.api.tuning_settings import settings_of
 from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks.budget import Budget, parse_budget
@@ -84,8 +85,8 @@ def tune(
         InputError: an argument is invalid, PyTorch finds no people in the inputs, or ``folder`` holds a
             search with other settings.
         DeviceError: PyTorch does not have the device.
-        OutputError: ``folder`` cannot be written, another search uses it, or it contains another model file
-            that the winner could replace.
+        OutputError: ``folder`` cannot be written, another search uses it, or it contains a file that the
+            result could replace and this search did not write.
         PoseDeployError: the checkpoint cannot be loaded.
         KeyboardInterrupt: on Ctrl-C; finished steps are kept.
     """
@@ -133,7 +134,7 @@ def _tune(
 
     files = ModelFiles(model, options, folder, state, save, on_progress)
     models = (files.path_of(file).name for file in space.model_files)
-    check_replaced(folder, (*models, *DOCUMENTS), state.outputs)
+    check_replaced(folder, models, state.outputs)
     try:
         with ExitStack() as opened:
             threads = space.threads[0]

@@ -153,3 +153,19 @@ def open_baseline(
         args_describe_all=True,
     )
     return replace(loader.add(model), label=BASELINE)
+
+
+@dataclass
+class ActiveCandidate:
+    """A candidate that is measured further.
+
+    opened: None as long as the state has all measurements that are needed.
+    """
+
+    configuration: Configuration
+    opened: OpenCandidate | None = None
+
+    @property
+    def label(self) -> str:
+        """The label of the configuration."""
+        return self.configuration.label

@@ -9,18 +9,21 @@ from posedeploy import files
 from posedeploy.errors import OutputError
 from posedeploy.printable import printable
 
+JSON_NAME, PLOT_NAME, PARITY_NAME = "tune.json", "tune.svg", "parity.json"
 
-def check_replaced(folder: Path, names: Iterable[str], outputs: Mapping[str, str]) -> None:
+
+def check_replaced(folder: Path, models: Iterable[str], outputs: Mapping[str, str]) -> None:
     """Check that no file of the user would be replaced by the result of a search.
 
     Args:
-        names: the names that its files may have.
+        models: the names that its model file may have.
         outputs: the SHA-256 of each file of the last result, by printable name.
 
     Raises:
         OutputError: a file of such a name exists, and is not one of ``outputs`` or was changed since.
     """
-    for path in (folder / name for name in sorted(set(names))):
+    names = {*models, JSON_NAME, PLOT_NAME, PARITY_NAME}
+    for path in (folder / name for name in sorted(names)):
         if path.exists() and not _is_unchanged(path, outputs):
             raise OutputError(
                 f"{path}: this search did not write this file, but its result could replace it; pass another "

@@ -18,7 +18,7 @@ from posedeploy.api.tuning_candidates import run_options, short_reason
 from posedeploy.api.tuning_files import ModelFiles, list_files
 from posedeploy.api.tuning_inputs import check_readable
 from posedeploy.api.tuning_options import LeftOut, TuneOptions
-from posedeploy.api.tuning_outputs import hash_outputs, list_unchanged
+from posedeploy.api.tuning_outputs import JSON_NAME, PARITY_NAME, PLOT_NAME, hash_outputs, list_unchanged
 from posedeploy.api.tuning_report import Status, TuneRow, TuningReport, rank_rows
 from posedeploy.api.tuning_search import TIME_LIMIT_REASON, Search
 from posedeploy.backends import target_named
@@ -31,8 +31,6 @@ from posedeploy.tuning.deadline import Deadline
 from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.state import STATE_NAME, CandidateRecord, FileRecord, State
 from posedeploy.types import Artifact, Model, OnProgress
-
-JSON_NAME, PLOT_NAME, PARITY_NAME = DOCUMENTS = ("tune.json", "tune.svg", "parity.json")
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from posedeploy.api.reporting import report_steps
-from posedeploy.api.tuning_candidates import CandidateOpener, OpenCandidate, short_reason
-from posedeploy.api.tuning_errors import PoseErrors
-from posedeploy.api.tuning_files import ModelFiles
+from posedeploy.api.tuning_candidates import ActiveCandidate, OpenCandidate, short_reason
+from posedeploy.api.tuning_context import SearchContext
 from posedeploy.api.tuning_rungs import (
     BLOCK,
     MIN_INPUTS,
@@ -21,51 +19,16 @@ from posedeploy.api.tuning_rungs import (
     Rung,
 )
 from posedeploy.benchmarks import timing
-from posedeploy.benchmarks.budget import Budget
 from posedeploy.errors import MeasurementError, PoseDeployError
 from posedeploy.printable import counted
-from posedeploy.tuning.configurations import Configuration, Objective, SearchSpace
-from posedeploy.tuning.deadline import Deadline
+from posedeploy.tuning.configurations import Configuration, SearchSpace
 from posedeploy.tuning.error_share import ErrorShare, measure_share
 from posedeploy.tuning.failures import is_temporary
 from posedeploy.tuning.standings import OVER_BUDGET, Standing, Times, find_dropped, is_over_budget
-from posedeploy.tuning.state import BASELINE, State, to_pairs
-from posedeploy.types import OnProgress
+from posedeploy.tuning.state import BASELINE, to_pairs
 
 TIME_LIMIT_REASON = "the time limit was reached"
 """The reason for a candidate that was not tried."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchContext:
-    """The objects that open and measure the candidates of a search. save: writes the state."""
-
-    opener: CandidateOpener
-    files: ModelFiles
-    errors: PoseErrors
-    baseline: timing.Candidate
-    budget: Budget
-    objective: Objective
-    state: State
-    save: Callable[[], None]
-    deadline: Deadline
-    on_progress: OnProgress
-
-
-@dataclass
-class ActiveCandidate:
-    """A candidate that is measured further.
-
-    opened: None as long as the state has all measurements that are needed.
-    """
-
-    configuration: Configuration
-    opened: OpenCandidate | None = None
-
-    @property
-    def label(self) -> str:
-        """The label of the configuration."""
-        return self.configuration.label
 
 
 class Search:

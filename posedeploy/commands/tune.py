@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from posedeploy.api.tuning_outputs import JSON_NAME, PARITY_NAME, PLOT_NAME
 from posedeploy.api.tuning_report import TuneRow, TuningReport
-from posedeploy.api.tuning_result import JSON_NAME, PARITY_NAME, PLOT_NAME
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.console.output import fail, inform, out, show

@@ -102,7 +102,7 @@ def _limit_memory(limit: int) -> None:
     """Limit the memory of this process in bytes.
 
     Raises:
-        MemoryError: the process uses more already.
+        MemoryError: the process uses so much of it that less than ``MIN_FREE_BYTES`` is left.
     """
     import resource
 

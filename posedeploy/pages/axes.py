@@ -10,7 +10,7 @@ from typing import NamedTuple
 MAX_LINEAR_RATIO = 12.0
 """From this ratio of the largest value to the smallest on, a time axis is logarithmic."""
 MIN_VALUE, MAX_VALUE = 1e-100, 1e100
-"""The smallest and the largest value that axes can tell apart from others."""
+"""The smallest and the largest value that axes show at a position of their own."""
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 

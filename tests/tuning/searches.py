@@ -9,8 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from posedeploy.api.tuning_candidates import OpenCandidate
+from posedeploy.api.tuning_context import SearchContext
 from posedeploy.api.tuning_errors import PoseErrors
-from posedeploy.api.tuning_search import Search, SearchContext
+from posedeploy.api.tuning_search import Search
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.latency import LoadCost

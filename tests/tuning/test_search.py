@@ -181,6 +181,12 @@ def test_only_unchanged_files_of_the_last_result_are_replaced(state: State, tmp_
             OutputError, match=f"{other}: this search did not write this file, but its result"
         ):
             check_replaced(tmp_path, [name, other], outputs)
+    (tmp_path / "parity.json").write_text("that of the user")
+    with pytest.raises(
+        OutputError, match=r"parity\.json: this search did not write this file, but its result"
+    ):
+        check_replaced(tmp_path, [], outputs)
+    (tmp_path / "parity.json").unlink()
     search, files = build_search(state, OVER)
     search.run()
     write(search, files, state, tmp_path)

@@ -129,8 +129,8 @@ def _compare_results(artifact: Path, then: Mapping[str, Any], now: Mapping[str, 
         yield Finding("verdict", f"{message}: {failures[0]}" if failures else message, True)
     doubts = [msgspec.convert(each, ParityRow).doubt for each in (then, now)]
     if doubts[0] != doubts[1]:
-        then_text, now_text = (f"states that {doubt}" if doubt else "has no doubt" for doubt in doubts)
-        message = f"the certificate {then_text}, and the repeated comparison {now_text}"
+        before, after = (repr(doubt) if doubt else "absent" for doubt in doubts)
+        message = f"the remark on the inputs is {after} now, but {before} in the certificate"
         yield Finding("verdict", f"{artifact}: {message}", True)
     yield from _compare_fields(artifact, then, now, "runtime_info", RUNTIME_FIELDS)
     yield from _compare_references(artifact, then.get("reference"), now["reference"])

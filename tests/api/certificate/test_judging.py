@@ -110,7 +110,7 @@ RESULT = ("parity", "results", 0)
         (update("files", 0, path="out/b.onnx"), "out/b.onnx: its results in the certificate are named"),
         (
             update(*RESULT, "sensitivity", proves_nothing=False),
-            "the certificate has no doubt, and",
+            "the remark on the inputs is",
         ),
         (update(*RESULT, "tolerance", px=100), "the limit `tolerance px` is 0.1 now, but 100 in"),
         (update(*RESULT, budget={"px": 5.0}), "the limit `budget px` is None now, but 5.0 in"),
