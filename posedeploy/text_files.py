@@ -156,15 +156,22 @@ def _parse(parse: Callable[[], Any], text: str, path: Path, what: str, type: Any
         raise invalid_file_error(path, what, str(error), hint) from error
 
 
-def convert(value: Any, type: type[T]) -> T:
+@overload
+def convert(value: Any, type: type[T], *, strict: bool = ...) -> T: ...
+@overload
+def convert(value: Any, type: Any, *, strict: bool = ...) -> Any: ...
+def convert(value: Any, type: Any, *, strict: bool = True) -> Any:
     """Convert values from JSON or TOML to ``type`` by msgspec.
+
+    Args:
+        strict: refuse numbers that are written as strings, and whole numbers written as floats.
 
     Raises:
         msgspec.ValidationError: they do not fit the type, or a string is not Unicode, for which msgspec
             raises another error.
     """
     try:
-        return msgspec.convert(value, type)
+        return msgspec.convert(value, type, strict=strict)
     except UnicodeEncodeError as error:
         raise msgspec.ValidationError(f"a string is not Unicode ({error.reason})") from error
 

@@ -13,7 +13,7 @@ import msgspec
 from posedeploy.benchmarks.whole_body import BODY, REMARK, WholeBodyParts, list_names, to_numbers
 from posedeploy.errors import InputError
 from posedeploy.input_files import read_bytes
-from posedeploy.limits import MAX_COCO_BYTES
+from posedeploy.limits import MAX_COCO_BYTES, MAX_SIDE
 from posedeploy.poses.coco_keypoints import KEYPOINTS
 from posedeploy.text_files import convert, parse_json
 from posedeploy.types import Array
@@ -31,7 +31,8 @@ NAMES_BY_COUNT = {
 """The keypoints of COCO's own sets (body, body and feet, whole body) by their number, which identifies
 them."""
 
-_Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+_Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)] | None
+_Size: TypeAlias = tuple[_Length, _Length]
 MAX_DIGITS = 18
 """Limit of the digits of an id that is written as a string."""
 
@@ -41,8 +42,8 @@ class ListedImage(msgspec.Struct, frozen=True):
 
     id: int | str
     file_name: str
-    width: _Length | None = None
-    height: _Length | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 class CocoEntry(WholeBodyParts, frozen=True, kw_only=True):
@@ -65,8 +66,15 @@ class PersonCategory(msgspec.Struct, frozen=True):
     keypoints: tuple[str, ...] = ()
 
 
+class _ImageEntry(msgspec.Struct, frozen=True):
+    id: int | str
+    file_name: str
+    width: Any = None
+    height: Any = None
+
+
 class _Document(msgspec.Struct, frozen=True):
-    images: tuple[ListedImage, ...]
+    images: tuple[_ImageEntry, ...]
     annotations: list[Any]
     categories: list[PersonCategory] = msgspec.field(default_factory=list)
 
@@ -95,6 +103,7 @@ def read_coco(
         raise InputError(
             f"{path}: {len(document.images)} images have {len(ids)} different ids; expected one id per image"
         )
+    images = tuple(_images(document.images, remarks))
     entries = list(_entries(document.annotations, ids, remarks))
     category = _category(path, document.categories, entries, remarks)
     people = [entry for entry in entries if entry.category_id == category.id]
@@ -103,7 +112,7 @@ def read_coco(
         category = msgspec.structs.replace(category, keypoints=list_names())
     if len(category.keypoints) == len(list_names()):
         people = [_with_parts(entry) for entry in people]
-    return document.images, category, people, digest
+    return images, category, people, digest
 
 
 def _with_parts(entry: CocoEntry) -> CocoEntry:
@@ -116,6 +125,22 @@ def read_keypoints(entry: CocoEntry) -> Array:
     """Return the numbers of an entry's keypoints in one row, NaN for null; empty if they are not numbers."""
     numbers = to_numbers(entry.keypoints)
     return entry.join(numbers) if entry.has_parts else numbers
+
+
+def _images(entries: Sequence[_ImageEntry], remarks: list[str]) -> Iterator[ListedImage]:
+    """Yield the images. A size that is not in px is ignored: the sizes are optional."""
+    broken = []
+    for number, entry in enumerate(entries):
+        try:
+            width, height = convert((entry.width, entry.height), _Size, strict=False)
+        except msgspec.ValidationError as error:
+            broken.append(f"images[{number}]: {error}")
+            width = height = None
+        yield ListedImage(entry.id, entry.file_name, width, height)
+    if broken:
+        remarks.append(
+            f"the sizes of {len(broken)} of {len(entries)} images cannot be read and are ignored: {broken[0]}"
+        )
 
 
 def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[CocoEntry]:

@@ -166,6 +166,19 @@ def test_invalid_entries_are_skipped_and_reported(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("height", [0, -1, "tall", 480.5, 10**400, 1 << 63, 65_536, True, [480], "\ud800"])
+def test_a_size_that_is_not_in_px_is_ignored_and_reported(height: Any, tmp_path: Path) -> None:
+    images = [
+        {"id": 1, "file_name": "a.png", "width": 640, "height": height},
+        {"id": 2, "file_name": "b.png", "width": 640.0, "height": "480"},
+    ]
+    read = read_annotations(coco.write(tmp_path / "a.json", {}, [coco.person(1, PERSON)], images=images))
+    assert [(image.id, image.width, image.height) for image in read.images] == [(1, 0, 0), (2, 640, 480)]
+    assert len(read.people) == 1
+    (remark,) = read.remarks
+    assert remark.startswith("the sizes of 1 of 2 images cannot be read and are ignored: images[0]: ")
+
+
 @pytest.mark.parametrize(
     "categories",
     [[{"id": 1, "name": "person"}], [], [{"id": 1, "name": "person", "keypoints": []}, {"id": 2}]],
