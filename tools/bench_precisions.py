@@ -94,6 +94,17 @@ def exported(measured: Measured, target: str, precision: str) -> Exported:
     return Exported(name, artifact, time.perf_counter() - start)
 
 
+def runnable(file: Exported) -> Exported:
+    """Return the file, or the reason why it does not run on this machine."""
+    if file.artifact is None:
+        return file
+    try:
+        open_runner(file.artifact, RunOptions()).close()
+    except PoseDeployError as error:
+        return replace(file, artifact=None, reason=str(error))
+    return file
+
+
 def compare(measured: Measured, artifact: Artifact) -> Parity:
     """Compare the outputs and poses of a file with those of PyTorch."""
     spec = measured.model.spec
@@ -141,8 +152,9 @@ def rows(measured: Measured, targets: Sequence[str], precisions: Sequence[str]) 
         for precision in TARGETS[target].precisions
         if precision in precisions
     ]
+    files = [runnable(file) for file in files]
     artifacts = {file.name: file.artifact for file in files if file.artifact is not None}
-    times = row_of(measured.model, artifacts)
+    times = row_of(measured.model, artifacts) if artifacts else {}
     for file in files:
         if file.artifact is None:
             yield f"| {file.name} | {file.reason} | | | | | |"
@@ -178,7 +190,7 @@ def main() -> None:
         parser.error("--network, --images and --calibration are only valid with --checkpoint")
     torch.manual_seed(0)
     for measured in each_measured(arguments):
-        print(f"\n## {measured.name}\n\n{TITLES}\n{'|---' * TITLES.count(' | ')}|---|")
+        print(f"\n## {measured.name}\n\n{TITLES}\n{'|---' * TITLES.count(' | ')}|---|", flush=True)
         for row in rows(measured, arguments.to, arguments.precision):
             print(row, flush=True)
     print(f"\n{describe_machine()}")
