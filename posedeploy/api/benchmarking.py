@@ -29,6 +29,7 @@ from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import RUNS_PER_ROUND, Latency, join_loads
 from posedeploy.benchmarks.machine_info import describe_machine
+from posedeploy.benchmarks.time_comparison import MIN_TIMES
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
 from posedeploy.printable import counted
@@ -44,6 +45,7 @@ from posedeploy.types import (
     StrPath,
 )
 
+RUNS = 100
 LOADS_TO_COMPARE = 8
 """Loads of each model for ``compare``. The placement in memory changes the times of each load a little."""
 
@@ -51,7 +53,7 @@ LOADS_TO_COMPARE = 8
 @check_arguments
 def benchmark(
     models: ModelSource | Iterable[ModelSource],
-    runs: int = 100,
+    runs: int | None = None,
     *,
     device: str = "cpu",
     precision: Precision | None = None,
@@ -73,7 +75,8 @@ def benchmark(
 
     Args:
         models: artifacts, checkpoints or their paths; one or several.
-        runs: timed runs of each, one in each round; p90 needs 100, p99 1000.
+        runs: timed runs of each, one in each round; p90 needs 100, p99 1000. None is 100, and with
+            ``compare`` at least as many as a verdict needs: 200 in the offline scenario.
         precision: the precision of the arithmetic of all models; None means the one that each artifact was
             exported for, ``fp32`` if it leaves that open, and ``fp32`` for checkpoints.
         scenario: ``single-stream`` times one input after another, ``offline`` many in flight.
@@ -98,6 +101,7 @@ def benchmark(
         PoseDeployError: a model cannot be opened or run as requested. A missing checkpoint is not an error:
             the artifact then has no ``speedup``, and a remark is logged.
     """
+    runs = choose_runs(runs, scenario, is_compared=compare is not None)
     settings = BenchmarkOptions(
         runs=runs,
         loads=_loads(runs, loads, scenario, is_compared=compare is not None),
@@ -217,6 +221,13 @@ def _check_scenario(settings: BenchmarkOptions, scenario: Scenario) -> None:
             "are divided among the loads; expected at most as many loads as blocks; increase `runs` to "
             f"{settings.loads * RUNS_PER_ROUND[scenario]}"
         )
+
+
+def choose_runs(runs: int | None, scenario: Scenario, *, is_compared: bool) -> int:
+    """Return the number of runs, or the default for None: with a comparison, enough for a verdict."""
+    if runs is not None:
+        return runs
+    return max(RUNS, MIN_TIMES * RUNS_PER_ROUND[scenario]) if is_compared else RUNS
 
 
 def _loads(runs: int, loads: int | None, scenario: Scenario, *, is_compared: bool) -> int:

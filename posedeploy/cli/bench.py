@@ -30,13 +30,14 @@ def bench(
         ),
     ] = "single-stream",
     runs: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             help="Timed runs of each model. p90 needs 100 runs and p99 needs 1000; ten times as many in the "
             "offline scenario.",
+            show_default="100; 200 with --compare in the offline scenario",
         ),
-    ] = 100,
+    ] = None,
     loads: Annotated[
         int | None,
         typer.Option(
@@ -98,7 +99,7 @@ def bench(
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
     from posedeploy.api.benchmark_candidates import BenchmarkOptions
-    from posedeploy.api.benchmarking import benchmark
+    from posedeploy.api.benchmarking import benchmark, choose_runs
     from posedeploy.commands import bench as command
     from posedeploy.commands.nodes import measure
     from posedeploy.console.model_lists import list_models
@@ -108,6 +109,7 @@ def bench(
     size = parsing.parse_size(input_size)
     keywords = model_options.model_keywords(family, network, contract, mesh, stages, weights)
     # Before the sample is exported.
+    runs = choose_runs(runs, scenario, is_compared=compare is not None)
     options = BenchmarkOptions(
         runs=runs, loads=1 if loads is None else loads, batch=batch, runtime=runtime, checkpoint=checkpoint
     )
