@@ -81,11 +81,13 @@ def exported(measured: Measured, target: str, precision: str) -> Exported:
     path = measured.folder / f"{precision}{TARGETS[target].suffix}"
     if path.exists() and manifest.has_manifest(path):
         return Exported(name, open_artifact(path), None)
-    options = ExportOptions(
-        precision=precision,  # type: ignore[arg-type]
-        calibration=tuple(map(str, measured.calibration)),
-        calibration_images=128 if measured.calibration else CALIBRATION_INPUTS,
-    )
+    options = ExportOptions(precision=precision)  # type: ignore[arg-type]
+    if options.needs_calibration(target):
+        options = replace(
+            options,
+            calibration=tuple(map(str, measured.calibration)),
+            calibration_images=128 if measured.calibration else CALIBRATION_INPUTS,
+        )
     start = time.perf_counter()
     try:
         (artifact,) = export(measured.model, target, measured.folder, precision, options)
