@@ -94,10 +94,13 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def three_branches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let GTRS have three parallel blocks instead of six, so that it is exported in half the time."""
-    monkeypatch.setattr("posedeploy.checkpoints.gtrs.BRANCHES", 3)
+@pytest.fixture(scope="module")
+def three_branches() -> Iterator[None]:
+    """Let GTRS have three parallel blocks instead of six in a module, so that it is exported in half the
+    time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("posedeploy.checkpoints.gtrs.BRANCHES", 3)
+        yield
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ import torch
 
 from posedeploy.checkpoints.sample import open_sample
 from posedeploy.synthetic.coco_annotations import NAME, write_images
+from tests.support.brief_timing import time_briefly
 from tests.support.lifting import small_gtrs, write
 from tests.support.networks import write_crop_network
+from tests.support.shared_graphs import share_graphs
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -21,6 +23,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.mark.slow
 def test_the_python_examples_of_the_api_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    time_briefly(monkeypatch)
+    share_graphs(monkeypatch)
     torch.save({"state_dict": open_sample().module.state_dict()}, "human.pth")
     write_crop_network("hg", Path("one-person.pth"))
     write(small_gtrs(), Path("gtrs.pth"))

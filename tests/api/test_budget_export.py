@@ -29,6 +29,7 @@ from posedeploy.synthetic import generate_scene
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.support.lifting import small_pose2mesh, write
 from tests.support.openvino_processor import NEEDS_BF16
+from tests.support.shared_graphs import share_graphs
 
 SIZE = (128, 192)
 SCENES = 16
@@ -37,8 +38,9 @@ INT8 = ExportOptions(precision="int8", input_size=SIZE, calibration_images=SCENE
 
 @pytest.fixture(scope="module", autouse=True)
 def few_runs() -> Iterator[None]:
-    """Time each file twice only."""
+    """Time each file twice only, and export the ONNX graph of each network once."""
     with pytest.MonkeyPatch.context() as patch:
+        share_graphs(patch)
         patch.setattr(budget_fitting, "RUNS", 2)
         patch.setattr(budget_fitting, "WARM_UP", 0)
         yield

@@ -61,8 +61,6 @@ def test_every_target_has_the_poses_of_pytorch(crops: Path, done: Invoke, name: 
     [
         ("mobile", "--embed-preprocessing"),
         pytest.param("mobile", "--dynamic", marks=pytest.mark.slow),
-        pytest.param("hg", "--embed-preprocessing", marks=pytest.mark.slow),
-        pytest.param("hg", "--dynamic", marks=pytest.mark.slow),
     ],
 )
 def test_exports_with_options_have_the_same_poses(crops: Path, done: Invoke, name: str, option: str) -> None:

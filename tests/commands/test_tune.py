@@ -109,6 +109,7 @@ def search(own: Path, network: tuple[str, str], tmp_path: Path) -> Callable[[Int
             time_s=7200,
             threads=[1],
             targets=["onnx"],
+            calibration_images=30,
             on_progress=interruption,
             network=network[1],
         )

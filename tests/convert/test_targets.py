@@ -42,17 +42,12 @@ OPTIONS = {
 
 COMPILED = ("aoti",)
 """The targets whose export calls a C++ compiler."""
-NOT_COMPILED = ("another size", "batch of 2", "last outputs")
-"""Options that change the network before it is converted, which the others test too."""
-
-
-def _marks(name: str, target: str) -> list[pytest.MarkDecorator]:
-    is_slow = target in COMPILED and name not in ("as published", "all at once")
-    return [pytest.mark.slow] if is_slow else []
+NOT_COMPILED = ("another size", "batch of 2", "dynamic", "embedded", "last outputs")
+"""Options that "all at once" has too, or that change the network before it is converted."""
 
 
 CASES = [
-    pytest.param(name, target, marks=_marks(name, target))
+    (name, target)
     for name in OPTIONS
     for target in ON_CPU
     if target not in COMPILED or name not in NOT_COMPILED

@@ -42,8 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(folder / "000000.png", dict(zip(TARGETS, (one.path for one in artifacts), strict=True)))
 
 
-@pytest.mark.parametrize("extra", ["", *TARGETS])
-@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+@pytest.mark.parametrize(("kind", "extra"), [("sdist", ""), *(("wheel", each) for each in ("", *TARGETS))])
 def test_a_session_in_an_empty_environment(
     distribution: Distribution, kind: str, extra: str, files: Files, tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from posedeploy.cli import app
 from tests.docs.pages import LANGUAGES, PAGES, ROOT, Command, blocks, commands
 from tests.docs.workspace import write_workspace
+from tests.support.brief_timing import time_briefly
+from tests.support.shared_graphs import share_graphs
 
 OTHER_PROGRAMS = frozenset(("apt-get", "git", "hf", "make", "pip", "pytest", "python"))
 
@@ -85,6 +87,15 @@ def test_extras_in_the_text_exist() -> None:
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     named = {extra for found in re.findall(r"posedeploy\[([\w,-]+)]", text) for extra in found.split(",")}
     assert named and named <= set(project["optional-dependencies"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_commands() -> Iterator[None]:
+    """Time each model a few times only, and export the ONNX graph of a checkpoint once for all pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        time_briefly(patch)
+        share_graphs(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from unittest import mock
@@ -23,6 +25,7 @@ from tests.support.networks import write_crop_network
 Comparison: TypeAlias = Callable[[], Parity]
 Way: TypeAlias = Literal["checkpoint", "artifact", "reference"]
 """What an artifact is compared with; the last two need no PyTorch."""
+SHARED = tempfile.TemporaryDirectory(prefix="posedeploy-planted-")
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,11 @@ def plant(name: str, folder: Path, target: str = "onnx") -> Planted:
     if name.startswith("manifest: "):
         return _plant_in_description(name.removeprefix("manifest: "), folder, target)
     graph, damage = GRAPHS.get(name, Graph()), WEIGHTS.get(name, keep)
-    exported = _Exported(folder, graph, damage, target, "fp16" if name == OVERFLOW else "fp32")
-    compare = exported.compare
     if name in PREPARATIONS:
-        compare = _prepared_by(PREPARATIONS[name], exported.compare)
+        return Planted("preprocessing", NAMES[name], _prepared_by(PREPARATIONS[name], _right(target).compare))
+    exported = _Exported(folder, graph, damage, target, "fp16" if name == OVERFLOW else "fp32")
     bisect = exported.bisect if name in IN_LAYERS else None
-    return Planted(STAGES.get(name, "preprocessing"), NAMES.get(name, ""), compare, bisect)
+    return Planted(STAGES.get(name, "preprocessing"), NAMES.get(name, ""), exported.compare, bisect)
 
 
 @dataclass(frozen=True)
@@ -212,10 +214,25 @@ class _Exported:
         return "no layer" if first is None else ": ".join(filter(None, [first.layer.module, first.hint]))
 
 
-def _plant_in_description(name: str, folder: Path, target: str) -> Planted:
-    checkpoint = write_crop_network("hg", folder / "hg.pth")
+@cache
+def _right(target: str) -> _Exported:
+    """The right network, exported to a target once."""
+    folder = Path(SHARED.name, target)
+    folder.mkdir()
+    return _Exported(folder, Graph(), keep, target)
+
+
+@cache
+def _right_heatmap_network(target: str) -> tuple[Path, pd.Artifact]:
+    """A checkpoint of a small pose-hg-3d, and its artifact for a target."""
+    checkpoint = write_crop_network("hg", Path(SHARED.name, f"hg-{target}.pth"))
     options = pd.ExportOptions(input_size=(64, 64))
-    [artifact] = pd.export(load_checkpoint(checkpoint), target, folder / "out", options=options)
+    [artifact] = pd.export(load_checkpoint(checkpoint), target, checkpoint.with_suffix(""), options=options)
+    return checkpoint, artifact
+
+
+def _plant_in_description(name: str, folder: Path, target: str) -> Planted:
+    checkpoint, artifact = _right_heatmap_network(target)
     fault = DESCRIPTIONS[name]
     wrong = change_description(artifact.path, folder / artifact.path.name, fault.change)
     text = fault.message.partition(": ")[2] or fault.message

@@ -46,9 +46,9 @@ def test_bundled_published_networks(tmp_path: Path, name: str) -> None:
     check_published(Case(BUNDLED / name), tmp_path)
 
 
-TESTED_SMALL = {"pose-hg-3d-msra50", "gtrs-human36"}
-"""Over a minute at full size; a small one with the same layers is tested here or in test_correct_exports.py
-(tools/reference_table.py runs both)."""
+TESTED_SMALL = {"pose-hg-3d-msra50", "gtrs-human36", "pose2mesh-human36", "mobile-human-pose-lpski"}
+"""Up to a minute each at full size; small ones with the same layers are in test_correct_exports.py or here.
+tools/reference_table.py runs both."""
 
 
 @pytest.mark.slow

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from posedeploy.api.exporting import export_again
+from posedeploy.api.exporting import export
 from posedeploy.calibration.collect import collect
-from posedeploy.convert.export_options import (
-    Activations,
-    ExportOptions,
-    ExportPrecision,
-    TfliteOptions,
-    ignore_progress,
-)
-from posedeploy.convert.prepare import Graphs, prepare
+from posedeploy.convert.export_options import Activations, ExportOptions, ExportPrecision, TfliteOptions
+from posedeploy.convert.prepare import Prepared, prepare
+from posedeploy.convert.tflite import litert_torch
+from posedeploy.convert.tflite.signature import Signature
 from posedeploy.errors import ExportError
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.runtimes.pytorch import PyTorchRunner
-from posedeploy.types import Artifact, Model, RunOptions, Tensors
+from posedeploy.types import Model, RunOptions, Tensors
 from tests.convert.test_quantized_families import IMAGES, NETWORKS, SAMPLE_SIZE, model_of
 
 pytestmark = pytest.mark.slow
@@ -38,23 +35,39 @@ IN_ALL_VARIANTS = ("sample", "hg")
 
 
 class Network(NamedTuple):
-    """A network with an input, the outputs of PyTorch, and its ONNX graph after the first export."""
+    """A network with an input and the outputs of PyTorch."""
 
     model: Model
     size: tuple[int, int] | None
     tensors: Tensors
     outputs: Tensors
-    graphs: Graphs
 
 
 @pytest.fixture(scope="module")
-def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Network:
-    """A network of a family, with an input and the outputs of PyTorch."""
+def network(
+    three_branches: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Network]:
+    """A network of a family, with an input and the outputs of PyTorch. It is converted to TFLite in FP32
+    once: all precisions are made of that file."""
+    convert = litert_torch.convert
+    converted: list[tuple[bytes, Signature]] = []
+
+    def convert_once(prepared: Prepared, path: Path) -> Signature:
+        if not converted:
+            signature = convert(prepared, path)
+            converted.append((path.read_bytes(), signature))
+        content, signature = converted[0]
+        path.write_bytes(content)
+        return signature
+
     model = model_of(request.param, tmp_path_factory.mktemp(request.param))
     size = SAMPLE_SIZE if request.param == "sample" else None
     tensors = collect(prepare(model, ExportOptions(size)).spec, (), IMAGES).inputs[0]
     with PyTorchRunner(model, RunOptions()) as runner:
-        return Network(model, size, tensors, runner.run(tensors), {})
+        outputs = runner.run(tensors)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(litert_torch, "convert", convert_once)
+        yield Network(model, size, tensors, outputs)
 
 
 @pytest.mark.parametrize(
@@ -71,20 +84,14 @@ def test_a_reduced_tflite_network_runs_as_recorded(
 ) -> None:
     tflite = TfliteOptions(activations=activations)
     options = ExportOptions(network.size, precision=precision, calibration_images=IMAGES, tflite=tflite)
-
-    def export() -> list[Artifact]:
-        return export_again(
-            network.model, "tflite", tmp_path, "reduced", options, ignore_progress, network.graphs
-        )
-
     if network.model.spec.family == "pose2mesh" and expected == "int8":
         with pytest.raises(
             ExportError, match=r"differs from PyTorch in cam_mesh by 4.% of its largest value"
         ):
-            export()
+            export(network.model, "tflite", tmp_path, "reduced", options)
         assert not list(tmp_path.glob("reduced*"))
         return
-    (artifact,) = export()
+    (artifact,) = export(network.model, "tflite", tmp_path, "reduced", options)
     with open_runner(artifact, RunOptions()) as runner:
         outputs, layers = runner.run(network.tensors), runner.runtime_info.details["layers"]
     assert f" {expected}" in layers
