@@ -111,7 +111,8 @@ def tune(
         threads=tuple(dict.fromkeys(threads)),
     )
     check_sizes(opened_model, options)
-    check_calibration(options.images, options.calibration, options.calibration_images)
+    spec = opened_model.spec
+    check_calibration(spec, options.images, options.calibration, options.calibration_images)
     with _reserved(Path(folder)):
         return _tune(opened_model, args, options, Path(folder), deadline, on_progress)
 

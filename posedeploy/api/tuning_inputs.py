@@ -20,6 +20,7 @@ from posedeploy.benchmarks.inputs import (
     generate_people,
     generate_synthetic_images,
 )
+from posedeploy.calibration.collect import check_sources
 from posedeploy.calibration.image_hashes import perceptual_hash, pixel_hash
 from posedeploy.calibration.image_selection import select_images
 from posedeploy.errors import InputError
@@ -89,7 +90,8 @@ class ErrorPeople:
             person = self.joints[number : number + 1]
             people = np.repeat(person, batch if isinstance(batch, int) else 1, axis=0)
             tensors, placed = prepare_joints(people, spec)
-            yield number, NetworkInput(f"person {number}", tensors, (PlacedJoints(placed.joints[:1]),))
+            placements = tuple(PlacedJoints(each[None]) for each in placed.joints)
+            yield number, NetworkInput(f"person {number}", tensors, placements)
 
 
 def collect_inputs(spec: ModelSpec, images: Sequence[Path]) -> ErrorInputs:
@@ -121,19 +123,25 @@ def check_readable(images: Iterable[tuple[str, Path]]) -> None:
         read_picture(path)
 
 
-def check_calibration(images: Sequence[Path], calibration: Sequence[str], count: int) -> None:
+def check_calibration(
+    spec: ModelSpec, images: Sequence[Path], calibration: Sequence[str], count: int
+) -> None:
     """Check that the calibration images can be read, and that errors are not measured on them.
 
+    Args:
+        spec: the spec of the reference.
+
     Raises:
-        InputError: some images are in both sets, or one set cannot be read.
+        InputError: the network takes no images, some images are in both sets, or one set cannot be read.
     """
     if not calibration:
         return
-    _, frames = select_images(calibration, count)
+    check_sources(spec, calibration)
+    selection = select_images(calibration, count)
     if not images:
-        next(frames)
+        next(selection.frames)
         return
-    hashes = [(pixel_hash(frame.image), perceptual_hash(frame.image)) for frame in frames]
+    hashes = [(pixel_hash(frame.image), perceptual_hash(frame.image)) for frame in selection.frames]
     pixels, perceptual = zip(*hashes, strict=True)
     list_readable(
         images,

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from posedeploy.benchmarks.inputs import build_people_inputs
-from posedeploy.calibration.held_out import check_split, is_held_out
+from posedeploy.calibration.held_out import check_split, count_calibrating, is_held_out
 from posedeploy.calibration.image_hashes import count_near_duplicates, perceptual_hash, pixel_hash
 from posedeploy.calibration.image_selection import select_images
 from posedeploy.calibration.spilled_tensors import SpilledTensors
@@ -76,6 +76,19 @@ def collect(
     for weakness in describe_weaknesses(calibration.record, takes_one_person=takes_one_person):
         logger.warning(weakness)
     return calibration
+
+
+def check_sources(spec: ModelSpec, sources: Sequence[str]) -> None:
+    """Check that images, if any were passed, can calibrate a network.
+
+    Raises:
+        InputError: it takes 2D joints.
+    """
+    if sources and spec.joints is not None:
+        raise InputError(
+            f"`calibration={sources[0]}`: this network takes 2D joints, so images cannot calibrate it; leave "
+            "it out"
+        )
 
 
 def _check_single_input(spec: ModelSpec) -> None:
@@ -149,16 +162,17 @@ def _count_people(find_people: FindPeople, image: Array) -> list[int]:
 
 def _user_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[NamedImage]]:
     """Return the number of selected images, some of which may not be readable, and the readable ones."""
-    number, frames = select_images(sources, count)
-    return number, ((frame.label, frame.image, None) for frame in frames)
+    selection = select_images(sources, count)
+    return selection.number, ((frame.label, frame.image, None) for frame in selection.frames)
 
 
 def _calibrating_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[NamedImage]]:
     """Return the same without the images that are held out for a budget."""
-    number, images = _user_images(sources, count)
-    check_split(sources, number)
-    kept = (image for position, image in enumerate(images) if not is_held_out(position, number))
-    return number - sum(is_held_out(position, number) for position in range(number)), kept
+    selection = select_images(sources, count)
+    check_split(sources, selection)
+    number = selection.number
+    frames = (frame for place, frame in enumerate(selection.frames) if not is_held_out(place, number))
+    return count_calibrating(number), ((frame.label, frame.image, None) for frame in frames)
 
 
 def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:
@@ -173,11 +187,7 @@ def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:
 
 def _collect_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> CalibrationSet:
     """Return the 2D joints of synthetic people, or random ones for a joint set that those do not have."""
-    if sources:
-        raise InputError(
-            f"`calibration={sources[0]}`: this network takes 2D joints, so images cannot calibrate it; leave "
-            "it out, and the joints of synthetic people are used"
-        )
+    check_sources(spec, sources)
     tensor, inputs = spec.inputs[0], SpilledTensors()
     batch = tensor.shape[0] if isinstance(tensor.shape[0], int) else 1
     fixed = replace(spec, inputs=(replace(tensor, shape=(batch, *tensor.shape[1:])), *spec.inputs[1:]))

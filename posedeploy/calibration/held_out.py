@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posedeploy.calibration.image_selection import select_images
+from posedeploy.calibration.image_selection import Selection, select_images
 from posedeploy.errors import InputError
 from posedeploy.predict.frames import Frame
+from posedeploy.printable import counted, listed
 
 PARTS = 8
 HELD_OUT_PARTS = (2, 6)
@@ -22,17 +23,29 @@ def is_held_out(position: int, number: int) -> bool:
     return position * PARTS // number in HELD_OUT_PARTS
 
 
-def check_split(sources: Sequence[str], number: int) -> None:
+def count_calibrating(number: int) -> int:
+    """Return how many of a number of images are not held out."""
+    return sum(not is_held_out(position, number) for position in range(number))
+
+
+def check_split(sources: Sequence[str], selection: Selection) -> None:
     """Check that there are enough images to hold some out.
 
     Raises:
         InputError: there are too few.
     """
-    if number < MIN_IMAGES:
+    if not selection.number:
+        next(selection.frames)  # raises the reason
+    if selection.number < MIN_IMAGES:
         raise InputError(
-            f"`calibration={sources[0]}`: {number} images, too few to hold out a quarter of them for "
-            f"measuring; pass at least {MIN_IMAGES}, or other images for that as `images`"
+            f"`calibration={sources[0]}`: {counted(selection.number, 'image')}, too few to hold out a "
+            f"quarter of them for measuring{_describe_problems(selection)}; pass at least {MIN_IMAGES}, or "
+            "other images for that as `images`"
         )
+
+
+def _describe_problems(selection: Selection) -> str:
+    return f" ({listed(selection.problems)})" if selection.problems else ""
 
 
 def read_held_out(sources: Sequence[str], count: int) -> Iterator[Frame]:
@@ -41,8 +54,8 @@ def read_held_out(sources: Sequence[str], count: int) -> Iterator[Frame]:
     Raises:
         InputError: there are too few images, or none can be read.
     """
-    number, frames = select_images(sources, count)
-    check_split(sources, number)
-    for position, frame in enumerate(frames):
-        if is_held_out(position, number):
+    selection = select_images(sources, count)
+    check_split(sources, selection)
+    for position, frame in enumerate(selection.frames):
+        if is_held_out(position, selection.number):
             yield frame

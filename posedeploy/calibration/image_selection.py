@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from posedeploy.errors import InputError, MissingPackageError
@@ -16,19 +17,32 @@ from posedeploy.printable import listed
 logger = logging.getLogger(__name__)
 
 
-def select_images(names: Sequence[str], count: int) -> tuple[int, Iterator[Frame]]:
-    """Return the number of selected images, at most ``count``, and an iterator over those that can be read.
+@dataclass(frozen=True)
+class Selection:
+    """Selected images.
 
-    The images are evenly spaced over those of all sources. What cannot be read is logged by name and left
-    out.
+    number: of all selected images, some of which may not be readable. frames: those that can be read; raises
+    an InputError if there are none. problems: why sources have no images.
+    """
+
+    number: int
+    frames: Iterator[Frame]
+    problems: tuple[str, ...]
+
+
+def select_images(names: Sequence[str], count: int) -> Selection:
+    """Select at most ``count`` images, evenly spaced over those of all sources.
+
+    What cannot be read is logged by name and left out.
 
     Raises:
-        InputError: a source is a camera or a stream; the iterator: no image can be read.
+        InputError: a source is a camera or a stream.
     """
     problems: list[str] = []
     totals = {name: total for name in names if (total := _count(name, problems))}
     positions = _positions(totals, count)
-    return sum(map(len, positions.values())), _read(names, positions, problems)
+    number = sum(map(len, positions.values()))
+    return Selection(number, _read(names, positions, problems), tuple(problems))
 
 
 def _read(names: Sequence[str], positions: Mapping[str, set[int]], problems: list[str]) -> Iterator[Frame]:

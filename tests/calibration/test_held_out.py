@@ -44,3 +44,23 @@ def test_too_few_images_to_split_are_refused(tmp_path: Path, tiny: Model) -> Non
         collect(tiny.spec, sources, 128, holds_out=True)
     with pytest.raises(InputError, match=message):
         list(read_held_out(sources, 128))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "damaged.mp4"])
+def test_sources_without_images_are_refused_with_the_reason(name: str, tmp_path: Path, tiny: Model) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged.mp4").write_bytes(b"not a video")
+    sources = [str(tmp_path / name)]
+    with pytest.raises(InputError) as caught:
+        collect(tiny.spec, sources, 128)
+    for read in (
+        lambda: collect(tiny.spec, sources, 128, holds_out=True),
+        lambda: list(read_held_out(sources, 128)),
+    ):
+        with pytest.raises(InputError) as split:
+            read()
+        assert str(split.value) == str(caught.value)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    with pytest.raises(InputError, match=rf"^`calibration=.*: 2 images, too few .* \(.*{name}.*\); pass at"):
+        collect(tiny.spec, [str(_write_images(photos, 2)), *sources], 128, holds_out=True)
