@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 from posedeploy import openvino_telemetry  # noqa: F401
 
@@ -17,9 +18,10 @@ from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from openvino import properties
 
 from posedeploy.convert import float_layers
+from posedeploy.convert.rejected_inputs import describe_rejected
 from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import only_errors
-from posedeploy.types import CalibrationSet
+from posedeploy.types import CalibrationSet, Tensors
 
 
 def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str) -> openvino.Model:
@@ -32,8 +34,8 @@ def quantize(model: openvino.Model, calibration: CalibrationSet, precision: str)
         precision: the precision of the export, for messages.
 
     Raises:
-        ExportError: NNCF cannot quantize the graph, or the result of a layer, or an output, is
-            NaN or infinite on a calibration input.
+        ExportError: NNCF cannot quantize the graph, OpenVINO cannot run it on a calibration input,
+            or the result of a layer, or an output, is NaN or infinite on one.
     """
     _check_finite(model, calibration, precision)
     sensitive = float_layers.find_sensitive_operators(model)
@@ -71,11 +73,24 @@ def _check_finite(model: openvino.Model, calibration: CalibrationSet, precision:
     names = [min(port.get_names(), default=port.get_node().get_friendly_name()) for port in ports]
     observed.add_outputs([node.output(0) for node in nodes])
     fp32 = {properties.hint.inference_precision: "f32"}  # the default can be lower
-    compiled = openvino.Core().compile_model(observed, "CPU", fp32)
+    with _openvino_errors():
+        compiled = openvino.Core().compile_model(observed, "CPU", fp32)
     for tensors in calibration.inputs:
-        for name, values in zip(names, compiled(tensors).values(), strict=True):
+        with _openvino_errors(tensors):
+            results = compiled(tensors)
+        for name, values in zip(names, results.values(), strict=True):
             if not np.isfinite(values).all():
                 raise ExportError(
                     f"`precision={precision}`: values of the tensor {name} are NaN or infinite on the "
                     "calibration inputs; check the weights of the checkpoint"
                 )
+
+
+@contextmanager
+def _openvino_errors(tensors: Tensors | None = None) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else "RuntimeError"  # places in its source code come first
+        raise describe_rejected("OpenVINO", reason, tensors) from error

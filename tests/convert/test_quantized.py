@@ -261,6 +261,35 @@ def test_a_network_with_infinite_values_is_refused(is_hidden: bool, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+class Joined(nn.Module):
+    """Joins two resolutions, and needs sides that are multiples of 32, as a U-Net does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 3, 1), nn.Conv2d(6, 3, 1)
+
+    def forward(self, data: Tensor) -> Tensor:
+        coarse = nn.functional.avg_pool2d(self.first(data), 32)
+        result: Tensor = self.last(torch.cat([data, nn.functional.interpolate(coarse, scale_factor=32.0)], 1))
+        return result
+
+
+def test_a_network_that_needs_other_sides_than_its_contract_allows_is_refused(
+    tmp_path: Path, tiny: Model, images: Path
+) -> None:
+    spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 3, "height", "width")),), roles={})
+    model = replace(tiny, module=Joined().eval(), spec=spec)
+    options = ExportOptions(precision="int8", dynamic=True, calibration=(str(images),))
+    message = (
+        r"^the network cannot be quantized: OpenVINO cannot run it on the calibration input data 1x3x32x40 "
+        r"\(.*\w.*\); if the sides of an image must be multiples of a larger number, write it as `multiple` "
+        r"in the contract, or export without `dynamic`; "
+    )
+    with pytest.raises(ExportError, match=message):
+        export(model, "openvino", tmp_path, None, options)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_last_layer_without_bias_is_an_output(tmp_path: Path, tiny: Model) -> None:
     layers = [nn.Conv2d(3, 3, 1, bias=bias) for bias in (True, True, False)]
     spec = replace(tiny.spec, outputs=(TensorSpec("maps", ("batch", 3, "height", "width")),), roles={})

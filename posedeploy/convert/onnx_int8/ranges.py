@@ -11,8 +11,9 @@ import onnx
 import onnxruntime
 
 from posedeploy.convert.best_range import best_range
+from posedeploy.convert.rejected_inputs import describe_rejected
 from posedeploy.errors import ExportError, first_line
-from posedeploy.types import Array, CalibrationSet
+from posedeploy.types import Array, CalibrationSet, Tensors
 
 BINS = 2048
 MAX_VALUES = 1 << 17
@@ -65,22 +66,19 @@ def run_on(
             observed.SerializeToString(), settings, providers=["CPUExecutionProvider"]
         )
     for tensors in calibration.inputs:
-        with _onnxruntime_errors():
+        with _onnxruntime_errors(tensors):
             arrays = session.run(ordered, dict(tensors))
         yield dict(zip(ordered, arrays, strict=True))
 
 
 @contextmanager
-def _onnxruntime_errors() -> Iterator[None]:
+def _onnxruntime_errors(tensors: Tensors | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if not type(error).__module__.startswith("onnxruntime"):
             raise
-        raise ExportError(
-            "the network cannot be quantized: ONNX Runtime cannot run it on the calibration inputs "
-            f"({first_line(error)}); use `precision=fp32`"
-        ) from error
+        raise describe_rejected("ONNX Runtime", first_line(error), tensors) from error
 
 
 def measure_extremes(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
+from posedeploy.convert.rejected_inputs import describe_rejected
 from posedeploy.convert.tflite.graph import Graph
 from posedeploy.convert.tflite.signature import Signature
-from posedeploy.errors import ExportError
+from posedeploy.errors import ExportError, first_line
 from posedeploy.suppress_output import suppress_stderr
 from posedeploy.types import TO_CHANNELS_LAST, Array, Tensors
 
@@ -34,7 +36,7 @@ def observe_ranges(
         tail: the share of the values of one input, on each side, that is left out.
 
     Raises:
-        ExportError: the network computes NaN or infinity on an input.
+        ExportError: LiteRT cannot run the file on an input, or the network computes NaN or infinity on one.
     """
     ranges: dict[str, tuple[float, float]] = {}
 
@@ -93,18 +95,44 @@ def _run(
         del runner
         shapes: list[tuple[int, ...]] = []
         for each in inputs:
-            values = {
-                indices[signature.inputs[name]]: np.ascontiguousarray(
-                    array.transpose(TO_CHANNELS_LAST) if name in signature.channels_last else array
-                )
-                for name, array in each.items()
-            }
-            if shapes != (shapes := [array.shape for array in values.values()]):
-                for index, array in values.items():
-                    interpreter.resize_tensor_input(index, array.shape)
-                interpreter.allocate_tensors()
-            for index, array in values.items():
-                interpreter.set_tensor(index, array)
-            interpreter.invoke()
+            with _litert_errors(each):
+                shapes = _invoke(interpreter, indices, signature, each, shapes)
             for tensor in tensors:
                 observe(tensor, interpreter.tensor(tensor)())
+
+
+def _invoke(
+    interpreter: Interpreter,
+    indices: Mapping[str, int],
+    signature: Signature,
+    tensors: Tensors,
+    shapes: Sequence[tuple[int, ...]],
+) -> list[tuple[int, ...]]:
+    """Run an input, and return its shapes.
+
+    Args:
+        indices: of the inputs in the file, by their names there. shapes: of the input before.
+    """
+    values = {
+        indices[signature.inputs[name]]: np.ascontiguousarray(
+            array.transpose(TO_CHANNELS_LAST) if name in signature.channels_last else array
+        )
+        for name, array in tensors.items()
+    }
+    own = [array.shape for array in values.values()]
+    if own != shapes:
+        for index, array in values.items():
+            interpreter.resize_tensor_input(index, array.shape)
+        interpreter.allocate_tensors()
+    for index, array in values.items():
+        interpreter.set_tensor(index, array)
+    interpreter.invoke()
+    return own
+
+
+@contextmanager
+def _litert_errors(tensors: Tensors) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise describe_rejected("LiteRT", first_line(error), tensors) from error

@@ -132,6 +132,15 @@ def test_values_that_are_not_finite_are_refused_in_the_tails_too(
         observe_ranges(graph, content, {int(tensor)}, SIGNATURE, [{"data": data}], tail=0.01)
 
 
+def test_an_input_that_the_file_cannot_run_on_is_refused(content: bytes, image: Tensor) -> None:
+    graph = Graph(read_model(content))
+    (tensor,) = graph.model.subgraphs[0].inputs
+    data = image.numpy()[:, :1]
+    shape = "x".join(map(str, data.shape))
+    with pytest.raises(ExportError, match=rf"LiteRT cannot run it on the calibration input data {shape} \("):
+        observe_channels(content, {int(tensor)}, SIGNATURE, [{"data": data}])
+
+
 def test_the_cost_of_a_transposed_convolution_counts_the_elements_of_its_input(image: Tensor) -> None:
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1),
