@@ -17,15 +17,10 @@ from posedeploy.api.decoding_pair import list_peak_outputs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.input_shapes import match_candidate, with_batch, with_fixed_size
-from posedeploy.benchmarks.inputs import (
-    SEED,
-    NetworkInput,
-    build_image_inputs,
-    build_people_inputs,
-    generate_synthetic_images,
-)
+from posedeploy.benchmarks.inputs import SEED, NetworkInput, build_image_input
 from posedeploy.benchmarks.parity import Parity
 from posedeploy.benchmarks.runner_comparison import compare_outputs
+from posedeploy.benchmarks.synthetic_inputs import build_people_inputs, generate_images_of_input_size
 from posedeploy.benchmarks.tolerances import Tolerance
 from posedeploy.errors import PoseDeployError, first_line
 from posedeploy.families import FAMILIES
@@ -81,10 +76,8 @@ def samples_of(spec: ModelSpec) -> list[NetworkInput]:
     if spec.joints is not None:
         return build_people_inputs(with_batch(spec, 1), IMAGES, seed=SEED)
     chosen = with_fixed_size(spec)
-    named = [
-        (f"synthetic {index}", image) for index, image in enumerate(generate_synthetic_images(chosen, IMAGES))
-    ]
-    return build_image_inputs(match_candidate(spec, chosen), named)
+    matched = match_candidate(spec, chosen)
+    return [build_image_input(matched, *each) for each in generate_images_of_input_size(chosen, IMAGES)]
 
 
 def ways(

@@ -8,24 +8,31 @@ from itertools import islice
 from pathlib import Path
 
 from posedeploy.api.model_args import format_paths
-from posedeploy.api.parity_inputs import JPEG_QUALITY, make_pairs
+from posedeploy.api.parity_inputs import JPEG_QUALITY, make_pair
 from posedeploy.benchmarks.input_shapes import match_candidate
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, build_people_inputs
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
+from posedeploy.benchmarks.synthetic_inputs import (
+    RANDOM_JOINTS,
+    NamedImage,
+    build_people_inputs,
+    generate_images,
+    has_synthetic_joints,
+)
 from posedeploy.calibration.held_out import SPLIT, read_held_out
 from posedeploy.calibration.image_hashes import pixel_hash
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.calibration.spilled_tensors import SpilledTensors
 from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import InputError
+from posedeploy.own_keypoints import joint_set_of
 from posedeploy.predict.image_files import open_several
 from posedeploy.printable import counted
-from posedeploy.synthetic import generate_scene
 from posedeploy.synthetic.jpeg import round_trip_jpeg
-from posedeploy.types import Array, Calibration, ModelSpec, Placed
+from posedeploy.types import Calibration, ModelSpec, Placed
 
 SYNTHETIC_IMAGES = 24
 SEED = 20270115
-"""Of the synthetic and the random people, other than those that calibrate a network."""
+"""Of the synthetic people, other than those that calibrate a network."""
 RANKING_INPUTS = 8
 """The number of inputs on which the effect of single layers is measured."""
 logger = logging.getLogger(__name__)
@@ -90,19 +97,19 @@ def build_held_out_inputs(
     """
     if candidate.joints is not None:
         return _build_people(candidate, options)
-    source, images = _select_images(options)
+    source, images = _select_images(candidate, options)
     inputs, overlap = HeldOutInputs(source), OverlapCheck(calibration)
     calibrating = set(calibration.pixels if calibration else ())
     repeated, problems = 0, list[str]()
-    for name, image in images:
+    for name, image, box in images:
         pixels = pixel_hash(image)
         if not options.images and pixels in calibrating:
             repeated += 1
             continue
-        compressed = [(name, round_trip_jpeg(image, JPEG_QUALITY))]
+        compressed = round_trip_jpeg(image, JPEG_QUALITY)
         try:
-            (pair,) = make_pairs(reference, candidate, [(name, image)])
-            (jpeg,) = build_image_inputs(match_candidate(reference, candidate), compressed)
+            pair = make_pair(reference, candidate, name, image, box)
+            jpeg = build_image_input(match_candidate(reference, candidate), name, compressed, box)
         except InputError as error:  # such as an image that is too thin
             problems.append(str(error))
             continue
@@ -131,26 +138,25 @@ def _report(options: ExportOptions, inputs: HeldOutInputs, overlap: OverlapCheck
     overlap.report(f"`images={format_paths(options.images)}`", len(inputs), "pass other images")
 
 
-def _select_images(options: ExportOptions) -> tuple[str, Iterable[tuple[str, Array]]]:
-    """Return a sentence on the origin of the images, and the images with their names."""
+def _select_images(candidate: ModelSpec, options: ExportOptions) -> tuple[str, Iterable[NamedImage]]:
+    """Return a sentence on the origin of the images, and the images."""
     if options.images:
         return f"`images={format_paths(options.images)}`", _read_images(tuple(map(Path, options.images)))
     if options.calibration:
         frames = read_held_out(options.calibration, options.calibration_images)
-        return SPLIT, ((frame.label, frame.image) for frame in frames)
+        return SPLIT, (NamedImage(frame.label, frame.image) for frame in frames)
     logger.warning(
         "the poses are compared on synthetic people, because no `images` were passed; photographs from the "
         "place where the network will be used prove more"
     )
-    scenes = ((f"synthetic {index}", generate_scene(SEED, index).image) for index in range(SYNTHETIC_IMAGES))
-    return "synthetic people", scenes
+    return "synthetic people", generate_images(candidate, SYNTHETIC_IMAGES, SEED)
 
 
-def _read_images(paths: Sequence[Path]) -> Iterator[tuple[str, Array]]:
+def _read_images(paths: Sequence[Path]) -> Iterator[NamedImage]:
     source, count = open_several(paths), 0
     for frame in source:
         count += 1
-        yield frame.name, frame.image
+        yield NamedImage(frame.name, frame.image)
     if not count:
         raise InputError(
             f"`images={format_paths(paths)}`: {'; '.join(source.problems) or 'it has no images'}"
@@ -164,7 +170,10 @@ def _build_people(candidate: ModelSpec, options: ExportOptions) -> HeldOutInputs
         raise InputError(
             f"`images={format_paths(options.images)}`: this network takes 2D joints; leave it out"
         )
-    inputs = HeldOutInputs("random people")
+    is_synthetic = has_synthetic_joints(joint_set_of(candidate))
+    if not is_synthetic:
+        logger.warning(f"the poses are compared on {RANDOM_JOINTS}")
+    inputs = HeldOutInputs("synthetic people" if is_synthetic else "random 2D joints")
     for people in build_people_inputs(candidate, SYNTHETIC_IMAGES, seed=SEED):
         inputs.append(people, people)
     return inputs

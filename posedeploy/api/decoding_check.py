@@ -8,7 +8,8 @@ import numpy as np
 
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.benchmarks.input_shapes import with_fixed_size
-from posedeploy.benchmarks.inputs import SEED, build_image_inputs, build_people_inputs, generate_noise_images
+from posedeploy.benchmarks.inputs import SEED, build_image_inputs, generate_noise_images
+from posedeploy.benchmarks.synthetic_inputs import build_people_inputs
 from posedeploy.decoders import decoder_of
 from posedeploy.errors import InputError
 from posedeploy.families import has_decoding, list_decodable, poses_of

@@ -28,7 +28,6 @@ from posedeploy.benchmarks.inputs import (
     NetworkInput,
     VideoFrame,
     build_image_input,
-    build_image_inputs,
     build_noise_inputs,
 )
 from posedeploy.benchmarks.reference_form import add_reference_form
@@ -76,7 +75,7 @@ class InputPairs:
         self, name: str, image: Array, frame: VideoFrame | None = None
     ) -> tuple[NetworkInput, NetworkInput]:
         assert self.specs is not None, "images have specs"
-        ((reference, candidate),) = make_pairs(*self.specs, [(name, image)])
+        reference, candidate = make_pair(*self.specs, name, image)
         return replace(reference, frame=frame), replace(candidate, frame=frame)
 
 
@@ -128,17 +127,17 @@ def build_parity_inputs(
     if pictures:
         one = with_batch_of_one(candidate)
         files = list_readable(
-            pictures, calibration, lambda name, image: make_pairs(reference, one, [(name, image)])
+            pictures, calibration, lambda name, image: make_pair(reference, one, name, image)
         )
     played = list_videos(videos, frames, calibration, has_images=bool(files)) if frames is not None else ()
     base = with_fixed_size(candidate, ranges=ranges)
     hard = pack_images(_list_hard_images(reference, base), int(base.inputs[0].shape[0]))
-    generated = [_make_pair(reference, base, each) for each in hard]
+    generated = [_make_hard_pair(reference, base, each) for each in hard]
     originals = [pair[0] for pair, image in zip(generated, hard, strict=True) if image.has_people]
     jpegs = [(each, _compress(match_candidate(reference, base), each)) for each in originals[:MAX_JPEGS]]
     floor_inputs = [pair[0] for pair in generated]
     for spec, image in _list_ends(candidate, ranges):
-        generated.append(_make_pair(reference, spec, image))
+        generated.append(_make_hard_pair(reference, spec, image))
     pairs = InputPairs(tuple(generated), tuple(files), (reference, candidate), tuple(played))
     return ParityInputs(pairs, floor_inputs, jpegs)
 
@@ -170,32 +169,28 @@ def _build_people(candidate: ModelSpec, ranges: Ranges) -> list[NetworkInput]:
     return build_hard_joint_inputs(candidate, find_batches(candidate.inputs[0], ranges, count))
 
 
-def make_pairs(
-    reference: ModelSpec, candidate: ModelSpec, named: Sequence[tuple[str, Array]]
-) -> list[tuple[NetworkInput, NetworkInput]]:
-    """Return images with their names as inputs in the forms of the reference and of the candidate."""
-    references = build_image_inputs(match_candidate(reference, candidate), named)
-    candidates = build_image_inputs(candidate, named)
-    return [
-        (first, add_reference_form(reference, candidate, second))
-        for first, second in zip(references, candidates, strict=True)
-    ]
-
-
 def _reject_images(images: Sequence[Path], why: str) -> None:
     if images:
         raise InputError(f"`images={format_paths(images)}`: this network {why}; leave it out")
 
 
-def _make_pair(
+def make_pair(
+    reference: ModelSpec, candidate: ModelSpec, name: str, image: Array, box: Array | None = None
+) -> tuple[NetworkInput, NetworkInput]:
+    """Return an image as the inputs of both networks.
+
+    Args:
+        image, box: as in ``build_image_input``.
+    """
+    first = build_image_input(match_candidate(reference, candidate), name, image, box)
+    second = build_image_input(candidate, name, image, box)
+    return first, add_reference_form(reference, candidate, second)
+
+
+def _make_hard_pair(
     reference: ModelSpec, candidate: ModelSpec, image: HardImage
 ) -> tuple[NetworkInput, NetworkInput]:
-    """Return an image as the inputs of both networks."""
-    first, second = (
-        build_image_input(spec, image.name, image.image, image.box)
-        for spec in (match_candidate(reference, candidate), candidate)
-    )
-    return first, add_reference_form(reference, candidate, second)
+    return make_pair(reference, candidate, image.name, image.image, image.box)
 
 
 def _compress(spec: ModelSpec, original: NetworkInput) -> NetworkInput:

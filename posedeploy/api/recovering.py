@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count as count_up
 from pathlib import Path
 
 from posedeploy.api.budget_inputs import HeldOutInputs, build_held_out_inputs
@@ -22,7 +23,7 @@ from posedeploy.api.decoding_pair import build_decode
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.backends import Target
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.calibration.held_out import MIN_IMAGES, PARTS, is_held_out
+from posedeploy.calibration.held_out import PARTS, count_calibrating, is_held_out
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export import Converter, Recover
 from posedeploy.convert.export_options import QUANTIZED, ExportOptions
@@ -146,13 +147,28 @@ def _split(
     """
     inputs, count = calibration.inputs, len(calibration.inputs)
     if count < PARTS:
+        record = calibration.record
+        people = "person", "people"
+        number = counted(record.count, *(("calibration image",) if record.pixels else people))
         raise InputError(
-            f"`recover={options.recover:g}`: {counted(calibration.record.count, 'calibration image')} in "
-            f"{counted(count, 'batch', 'batches')}, too few to train on; pass at least {MIN_IMAGES} images "
-            "as `calibration`, or export with `batch=1`"
+            f"`recover={options.recover:g}`: {number} in {counted(count, 'batch', 'batches')}, too few to "
+            f"train on; {_describe_remedy(calibration, options)}"
         )
     kept = [position for position in range(count) if not is_held_out(position, count)]
     return _Part(inputs, kept), _Part(inputs, sorted({*range(count)} - {*kept}))
+
+
+def _describe_remedy(calibration: CalibrationSet, options: ExportOptions) -> str:
+    if not calibration.record.pixels:  # each of these is a whole batch
+        return f"pass `calibration_images={PARTS}` or more"
+    batch = len(next(iter(calibration.inputs[0].values())))
+    needed = (PARTS - 1) * batch + 1  # the last batch is filled
+    if options.calibration and options.holds_out_images:
+        needed = next(number for number in count_up(needed) if count_calibrating(number) >= needed)
+    remedy = f"`calibration_images={needed}` or more"
+    if options.calibration:
+        remedy = f"at least {needed} images as `calibration`, with {remedy}"
+    return f"pass {remedy}" + (", or export with `batch=1`" if batch > 1 else "")
 
 
 class _Part(Sequence[Tensors]):

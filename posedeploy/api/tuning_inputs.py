@@ -13,12 +13,13 @@ import numpy as np
 from posedeploy.api.model_args import format_paths
 from posedeploy.api.readable_images import list_readable
 from posedeploy.benchmarks.input_shapes import with_fixed_size
-from posedeploy.benchmarks.inputs import (
-    SEED,
-    NetworkInput,
-    build_image_inputs,
-    generate_people,
-    generate_synthetic_images,
+from posedeploy.benchmarks.inputs import SEED, NetworkInput, build_image_input
+from posedeploy.benchmarks.synthetic_inputs import (
+    RANDOM_JOINTS,
+    NamedImage,
+    generate_images_of_input_size,
+    generate_joints,
+    has_synthetic_joints,
 )
 from posedeploy.calibration.collect import check_sources
 from posedeploy.calibration.image_hashes import perceptual_hash, pixel_hash
@@ -52,10 +53,9 @@ class ErrorInputs(Protocol):
 
 @dataclass(frozen=True)
 class ErrorImages:
-    """Images of synthetic people, (name, (H, W, 3) uint8), and images of the user, which are read when they
-    are used."""
+    """Images of synthetic people, and images of the user, which are read when they are used."""
 
-    synthetic: tuple[tuple[str, Array], ...] = field(repr=False)
+    synthetic: tuple[NamedImage, ...] = field(repr=False)
     files: tuple[tuple[str, Path], ...] = ()
 
     def __len__(self) -> int:
@@ -64,18 +64,18 @@ class ErrorImages:
     def build(self, spec: ModelSpec, numbers: Sequence[int]) -> Iterator[tuple[int, NetworkInput]]:
         """Yield each image as an input."""
         for number in numbers:
-            yield number, build_image_inputs(spec, [self._named(number)])[0]
+            yield number, build_image_input(spec, *self._named(number))
 
-    def _named(self, number: int) -> tuple[str, Array]:
+    def _named(self, number: int) -> NamedImage:
         if number < len(self.synthetic):
             return self.synthetic[number]
         name, path = self.files[number - len(self.synthetic)]
-        return name, read_picture(path).pixels
+        return NamedImage(name, read_picture(path).pixels)
 
 
 @dataclass(frozen=True)
 class ErrorPeople:
-    """The 2D joints of people: (people, joints, 2) px."""
+    """The 2D joints of people: (people, joints, 3) x px, y px and score."""
 
     joints: Array = field(repr=False)
     files: tuple[tuple[str, Path], ...] = ()
@@ -106,11 +106,13 @@ def collect_inputs(spec: ModelSpec, images: Sequence[Path]) -> ErrorInputs:
     if spec.joints is not None:
         if images:
             raise InputError(f"`images={format_paths(images)}`: this network takes 2D joints; leave it out")
-        return ErrorPeople(generate_people(joint_set_of(spec), PEOPLE, np.random.RandomState(SEED)))
+        joint_set = joint_set_of(spec)
+        if not has_synthetic_joints(joint_set):
+            logger.warning(f"errors are measured on {RANDOM_JOINTS}")
+        return ErrorPeople(generate_joints(joint_set, PEOPLE, SEED))
     count = SYNTHETIC_BESIDES_IMAGES if images else SYNTHETIC
-    synthetic = generate_synthetic_images(with_fixed_size(spec), count)
-    named = tuple((f"synthetic {index}", image) for index, image in enumerate(synthetic))
-    return ErrorImages(named, _select(spec, images) if images else ())
+    synthetic = tuple(generate_images_of_input_size(with_fixed_size(spec), count))
+    return ErrorImages(synthetic, _select(spec, images) if images else ())
 
 
 def check_readable(images: Iterable[tuple[str, Path]]) -> None:
@@ -151,7 +153,7 @@ def check_calibration(
 
 def _select(spec: ModelSpec, images: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
     fixed = with_fixed_size(spec)
-    readable = list_readable(images, None, lambda name, image: build_image_inputs(fixed, [(name, image)]))
+    readable = list_readable(images, None, lambda name, image: build_image_input(fixed, name, image))
     if len(readable) <= MAX_IMAGES:
         return tuple(readable)
     logger.info(

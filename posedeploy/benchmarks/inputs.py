@@ -1,4 +1,4 @@
-"""Inputs of networks by their contracts: noise, synthetic people and the user's images."""
+"""Inputs of networks by their contracts: noise, random joints and images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from posedeploy.benchmarks.input_shapes import (
     NO_RANGES,
     check_batch_and_size,
-    clamp_shape,
     fill_axes,
     find_batches,
     get_image_size,
@@ -18,11 +17,8 @@ from posedeploy.benchmarks.input_shapes import (
 )
 from posedeploy.errors import InputError
 from posedeploy.joint_sets import JointSet
-from posedeploy.own_keypoints import joint_set_of
 from posedeploy.poses.preprocess import prepare
-from posedeploy.poses.preprocess_joints import prepare_joints
-from posedeploy.synthetic import MAX_SIDE, MIN_SIDE, generate_scene
-from posedeploy.types import Array, ModelSpec, Placed, PlacedJoints, Ranges, Tensors, TensorSpec
+from posedeploy.types import Array, ModelSpec, Placed, Ranges, Tensors, TensorSpec
 
 SEED = 20181129
 
@@ -72,12 +68,6 @@ def generate_noise_images(spec: ModelSpec, count: int) -> list[Array]:
     return [block.repeat(8, axis=0).repeat(8, axis=1)[:height, :width] for block in blocks]
 
 
-def generate_synthetic_images(spec: ModelSpec, count: int) -> list[Array]:
-    """Return (H, W, 3) uint8 images of synthetic people, of the input size if the generator supports it."""
-    height, width = (min(max(MIN_SIDE, length), MAX_SIDE) for length in get_image_size(spec))
-    return [generate_scene(SEED, index, (width, height)).image for index in range(count)]
-
-
 def build_image_inputs(spec: ModelSpec, images: Sequence[tuple[str, Array]]) -> list[NetworkInput]:
     """Return each image as an input of the network; a larger batch alternates the image and its mirror."""
     return [build_image_input(spec, name, image) for name, image in images]
@@ -97,7 +87,9 @@ def build_image_input(spec: ModelSpec, name: str, image: Array, box: Array | Non
     places = range(batch if isinstance(batch, int) else 1)
     one = with_batch_of_one(spec)
     try:
-        prepared = [prepare(image_in_place(image, place), one, box) for place in places]
+        prepared = [
+            prepare(image_in_place(image, place), one, _box_in_place(box, image, place)) for place in places
+        ]
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     tensor = spec.inputs[0].name
@@ -115,28 +107,12 @@ def image_in_place(image: Array, place: int) -> Array:
     return image if place % 2 == 0 else image[:, ::-1]
 
 
-def build_people_inputs(
-    spec: ModelSpec, count: int, ranges: Ranges = NO_RANGES, *, seed: int
-) -> list[NetworkInput]:
-    """Return inputs of random people for a network on 2D joints.
-
-    A dynamic batch is 1, 3, 5, ... people, within ``ranges``.
-
-    Args:
-        seed: of the people. Inputs that judge a network need another one than those that calibrate it.
-    """
-    assert spec.joints is not None, "the network takes joints"
-    batch = spec.inputs[0].shape[0]
-    joints = spec.inputs[0].shape[1:]
-    stream = np.random.RandomState(seed)
-    inputs = []
-    for number in range(count):
-        dynamic, *_ = clamp_shape((1 + 2 * number, *map(int, joints)), spec.inputs[0], ranges)
-        people = batch if isinstance(batch, int) else dynamic
-        tensors, placed = prepare_joints(generate_people(joint_set_of(spec), people, stream), spec)
-        placements = tuple(PlacedJoints(placed.joints[index : index + 1]) for index in range(people))
-        inputs.append(NetworkInput(f"{people} random people {number}", tensors, placements))
-    return inputs
+def _box_in_place(box: Array | None, image: Array, place: int) -> Array | None:
+    """Return the (4,) box of the same person in the image in a place of a batch."""
+    if box is None or image.ndim == 4 or place % 2 == 0:
+        return box
+    x, y, width, height = box
+    return np.array([image.shape[1] - x - width, y, width, height])
 
 
 def generate_people(joint_set: JointSet, count: int, stream: np.random.RandomState) -> Array:

@@ -9,7 +9,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from posedeploy.benchmarks.inputs import build_people_inputs
+from posedeploy.benchmarks.input_shapes import with_batch
+from posedeploy.benchmarks.synthetic_inputs import (
+    NamedImage,
+    build_people_inputs,
+    generate_images,
+    has_synthetic_joints,
+    takes_one_person,
+)
 from posedeploy.calibration.held_out import check_split, count_calibrating, is_held_out
 from posedeploy.calibration.image_hashes import count_near_duplicates, perceptual_hash, pixel_hash
 from posedeploy.calibration.image_selection import select_images
@@ -17,12 +24,7 @@ from posedeploy.calibration.spilled_tensors import SpilledTensors
 from posedeploy.calibration.weaknesses import describe_weaknesses
 from posedeploy.errors import InputError
 from posedeploy.own_keypoints import joint_set_of
-from posedeploy.poses.crops import BOX_FITS
-from posedeploy.poses.joint_mapping import map_joints
-from posedeploy.poses.lightweight_openpose_2d import KEYPOINT_NAMES
 from posedeploy.poses.preprocess import prepare
-from posedeploy.poses.preprocess_joints import prepare_joints
-from posedeploy.synthetic import generate_scene
 from posedeploy.types import Array, Calibration, CalibrationSet, ModelSpec
 
 SEED = 20260801
@@ -30,8 +32,6 @@ MAX_CHECKED = 32
 """The most images in which the FP32 network looks for people, since each takes a run."""
 FindPeople: TypeAlias = Callable[[Array], int]
 """Returns the number of people that the FP32 network finds in an (H, W, 3) uint8 image."""
-NamedImage: TypeAlias = "tuple[str, Array, Array | None]"
-"""A name, an (H, W, 3) uint8 image, and (4,) the box of a person in it, if known."""
 logger = logging.getLogger(__name__)
 
 
@@ -61,19 +61,19 @@ def collect(
     if count < 1:
         raise InputError(f"`calibration_images={count}`: expected at least 1")
     if spec.joints is not None:
-        calibration = _collect_joints(spec, sources, count)
+        check_sources(spec, sources)
+        calibration = _collect_joints(spec, count)
     elif spec.contract is not None:
         _check_single_input(spec)
         select = _calibrating_images if holds_out else _user_images
-        images = select(sources, count) if sources else (count, _synthetic_images(spec, count))
+        images = select(sources, count) if sources else (count, generate_images(spec, count, SEED))
         calibration = _collect_images(spec, sources, *images, find_people)
     else:
         raise InputError(
             "this network cannot be calibrated: it has no image contract that describes the "
             "preprocessing; describe the image with `contract`, or choose another `precision`"
         )
-    takes_one_person = spec.contract is not None and spec.contract.fit in BOX_FITS
-    for weakness in describe_weaknesses(calibration.record, takes_one_person=takes_one_person):
+    for weakness in describe_weaknesses(calibration.record, takes_one_person=takes_one_person(spec)):
         logger.warning(weakness)
     return calibration
 
@@ -163,7 +163,7 @@ def _count_people(find_people: FindPeople, image: Array) -> list[int]:
 def _user_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[NamedImage]]:
     """Return the number of selected images, some of which may not be readable, and the readable ones."""
     selection = select_images(sources, count)
-    return selection.number, ((frame.label, frame.image, None) for frame in selection.frames)
+    return selection.number, (NamedImage(frame.label, frame.image) for frame in selection.frames)
 
 
 def _calibrating_images(sources: Sequence[str], count: int) -> tuple[int, Iterator[NamedImage]]:
@@ -172,46 +172,19 @@ def _calibrating_images(sources: Sequence[str], count: int) -> tuple[int, Iterat
     check_split(sources, selection)
     number = selection.number
     frames = (frame for place, frame in enumerate(selection.frames) if not is_held_out(place, number))
-    return count_calibrating(number), ((frame.label, frame.image, None) for frame in frames)
+    return count_calibrating(number), (NamedImage(frame.label, frame.image) for frame in frames)
 
 
-def _synthetic_images(spec: ModelSpec, count: int) -> Iterator[NamedImage]:
-    """Yield images of synthetic people, each with a person's box for a single-person network."""
-    assert spec.contract is not None, "the caller checks it"
-    for index in range(count):
-        scene = generate_scene(SEED, index)
-        boxes = [person.box for person in scene.people if person.is_recognizable]
-        box = np.array(boxes[-1]) if boxes and spec.contract.fit in BOX_FITS else None
-        yield f"synthetic image {index}", scene.image, box
-
-
-def _collect_joints(spec: ModelSpec, sources: Sequence[str], count: int) -> CalibrationSet:
+def _collect_joints(spec: ModelSpec, count: int) -> CalibrationSet:
     """Return the 2D joints of synthetic people, or random ones for a joint set that those do not have."""
-    check_sources(spec, sources)
     tensor, inputs = spec.inputs[0], SpilledTensors()
     batch = tensor.shape[0] if isinstance(tensor.shape[0], int) else 1
-    fixed = replace(spec, inputs=(replace(tensor, shape=(batch, *tensor.shape[1:])), *spec.inputs[1:]))
-    people = _synthetic_joints(fixed, batch * count)
-    for start in range(0, len(people), batch):
-        inputs.append(prepare_joints(people[start : start + batch], fixed)[0])
-    for random_joints in build_people_inputs(fixed, 0 if len(people) else count, seed=SEED):
-        inputs.append(random_joints.tensors)
+    for people in build_people_inputs(with_batch(spec, batch), count, seed=SEED):
+        inputs.append(people.tensors)
+    is_synthetic = has_synthetic_joints(joint_set_of(spec))
     record = Calibration(
-        source="synthetic people" if len(people) else "random 2D joints",
+        source="synthetic people" if is_synthetic else "random 2D joints",
         sha256=inputs.sha256,
         count=len(inputs) * batch,
     )
     return CalibrationSet(inputs, record)
-
-
-def _synthetic_joints(spec: ModelSpec, count: int) -> Array:
-    """Return (count, joints, 3) joints of synthetic people; none if the joint set cannot be computed."""
-    people: list[Array] = []
-    for index in range(count):
-        for person in generate_scene(SEED, index, people=1).people:
-            keypoints = np.pad(person.keypoints, ((0, 0), (0, 1)), constant_values=1.0)[None]
-            try:
-                people += list(map_joints(keypoints, KEYPOINT_NAMES, joint_set_of(spec)).joints)
-            except InputError:  # a joint set of other bodies, such as a hand
-                return np.zeros((0, 0, 3))
-    return np.array(people)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from posedeploy.benchmarks.synthetic_inputs import RANDOM_JOINTS
 from posedeploy.printable import counted
 from posedeploy.types import Calibration
 
@@ -30,11 +31,10 @@ def describe_weaknesses(calibration: Calibration, *, takes_one_person: bool = Fa
         )
     if calibration.source == "synthetic people" and calibration.pixels:
         yield SYNTHETIC
+    if calibration.source == "random 2D joints":
+        yield f"calibrated with {RANDOM_JOINTS}"
     if calibration.count < MIN_IMAGES:
-        yield (
-            f"the calibration set has only {counted(calibration.count, 'image')}; values outside "
-            f"the ranges of these images will be clipped; pass at least {MIN_IMAGES}"
-        )
+        yield _describe_few(calibration)
     if calibration.near_duplicates > MAX_NEAR_SHARE * calibration.count:
         yield (
             f"{calibration.near_duplicates} of the {calibration.count} calibration images are near-"
@@ -46,3 +46,16 @@ def describe_weaknesses(calibration: Calibration, *, takes_one_person: bool = Fa
             f"PyTorch finds people in {with_people} of the {calibration.checked} calibration images that "
             "were checked; pass images of people"
         )
+
+
+def _describe_few(calibration: Calibration) -> str:
+    count = calibration.count
+    number = counted(count, "image") if calibration.pixels else counted(count, "person", "people")
+    remedy = (
+        f"pass at least {MIN_IMAGES} as `calibration`; `calibration_images` limits their number"
+        if calibration.source == "images"
+        else f"pass `calibration_images={MIN_IMAGES}` or more"
+    )
+    return (
+        f"the calibration set has only {number}; values outside the ranges of these will be clipped; {remedy}"
+    )

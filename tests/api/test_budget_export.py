@@ -14,11 +14,14 @@ import pytest
 import torch
 
 from posedeploy import manifest
-from posedeploy.api import budget_fitting
+from posedeploy.api import budget_fitting, budget_inputs
 from posedeploy.api.budget_inputs import build_held_out_inputs
 from posedeploy.api.exporting import export
 from posedeploy.api.load_checkpoint import load_checkpoint, load_sample
-from posedeploy.api.parity_inputs import build_parity_inputs
+from posedeploy.api.parity_inputs import JPEG_QUALITY, build_parity_inputs
+from posedeploy.benchmarks.input_shapes import with_fixed_size
+from posedeploy.benchmarks.inputs import build_image_input
+from posedeploy.benchmarks.synthetic_inputs import generate_images
 from posedeploy.calibration.collect import collect
 from posedeploy.commands.budget_tables import budget_lines, budget_table
 from posedeploy.convert import openvino
@@ -26,6 +29,7 @@ from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import ExportError, InputError
 from posedeploy.runtimes.load_runner import open_runner
 from posedeploy.synthetic import generate_scene
+from posedeploy.synthetic.jpeg import round_trip_jpeg
 from posedeploy.types import Artifact, Model, RunOptions
 from tests.support.lifting import small_pose2mesh, write
 from tests.support.openvino_processor import NEEDS_BF16
@@ -174,7 +178,7 @@ def test_a_lifter_has_a_budget_in_mm(tmp_path: Path, monkeypatch: pytest.MonkeyP
     options = ExportOptions(precision="int8", calibration_images=16, budget=("1e6mm",))
     (artifact,) = export(model, "openvino", tmp_path / "out", None, options)
     assert artifact.budget is not None
-    assert artifact.budget.held_out.source == "random people" and artifact.budget.jpeg is None
+    assert artifact.budget.held_out.source == "synthetic people" and artifact.budget.jpeg is None
     assert artifact.budget.before.errors["vertex_mm"] > 0
 
 
@@ -259,6 +263,22 @@ def test_an_image_that_is_too_thin_is_left_out(
     assert "left out: thin.png: an image of 2000x1 px would need a network" in caplog.text
     with pytest.raises(InputError, match=r"^no image can be used to compare poses: thin\.png: an image of"):
         build_held_out_inputs(sample.spec, sample.spec, replace(options, images=(str(thin),)), None)
+
+
+def test_a_single_person_network_is_compared_on_boxes_of_people(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tiny.spec.contract is not None
+    spec = with_fixed_size(replace(tiny.spec, contract=replace(tiny.spec.contract, fit="box")))
+    monkeypatch.setattr(budget_inputs, "SYNTHETIC_IMAGES", 2)
+    inputs = build_held_out_inputs(spec, spec, INT8, None)
+    images = list(generate_images(spec, 2, budget_inputs.SEED))
+    for pair, jpeg, image in zip(inputs, inputs.jpegs(), images, strict=True):
+        (expected,) = build_image_input(spec, *image).tensors.values()
+        compressed = image._replace(image=round_trip_jpeg(image.image, JPEG_QUALITY))
+        (saved,) = build_image_input(spec, *compressed).tensors.values()
+        for each, array in ((pair[0], expected), (pair[1], expected), (jpeg[1], saved)):
+            np.testing.assert_array_equal(each.tensors["data"], array)
 
 
 def _blank(folder: Path, model: Model) -> Model:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 
 from posedeploy import manifest
 from posedeploy.api.exporting import export
+from posedeploy.calibration.held_out import PARTS, count_calibrating
 from posedeploy.convert.export_options import ExportOptions, TfliteOptions
 from posedeploy.convert.recovery import distill
 from posedeploy.errors import ExportError, InputError
@@ -29,6 +31,8 @@ from posedeploy.types import Model
 IMAGES = 16
 ROOT = Path(__file__).parents[2]
 OPTIONS = ExportOptions(precision="int8", recover=5.0, recover_steps=4)
+ENOUGH = next(number for number in count(1) if count_calibrating(number) > 4 * (PARTS - 1))
+"""The number of images that gives eight batches of 4 besides the held-out ones."""
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +167,16 @@ def test_a_killed_export_keeps_the_previous_artifact_and_the_next_write_removes_
             {"batch": 4},
             "openvino",
             InputError,
-            r"^`recover=5`: 12 calibration images in 3 batches, too few to train on; pass at least 16 ",
+            r"^`recover=5`: 12 calibration images in 3 batches, too few to train on; pass at least "
+            rf"{ENOUGH} images as `calibration`, with `calibration_images={ENOUGH}` or more, or export with "
+            r"`batch=1`$",
+        ),
+        (
+            {"calibration": (), "calibration_images": 3},
+            "openvino",
+            InputError,
+            r"^`recover=5`: 3 calibration images in 3 batches, too few to train on; pass "
+            r"`calibration_images=8` or more$",
         ),
     ],
 )
@@ -176,7 +189,8 @@ def test_options_that_do_not_fit_are_refused(
     photos: str,
     tmp_path: Path,
 ) -> None:
-    options = replace(OPTIONS, calibration=(photos,), **{"calibration_images": 16} | changes)
+    defaults: dict[str, Any] = {"calibration": (photos,), "calibration_images": 16}
+    options = replace(OPTIONS, **defaults | changes)
     if options.tflite.activations == "dynamic":
         options = replace(options, calibration=())
     with pytest.raises(error, match=message):

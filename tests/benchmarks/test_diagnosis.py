@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from posedeploy.benchmarks.contract_mistakes import list_contract_changes, renormalize
 from posedeploy.benchmarks.diagnosis import Cause, DifferingRun, find_non_finite
 from posedeploy.benchmarks.input_shapes import with_fixed_size
-from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs, build_people_inputs
+from posedeploy.benchmarks.inputs import NetworkInput, build_image_inputs
 from posedeploy.benchmarks.mistake_ranking import MistakeRanking, list_reference_mistakes
 from posedeploy.benchmarks.output_mistakes import swap_sides
+from posedeploy.benchmarks.synthetic_inputs import build_people_inputs
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.types import (

@@ -15,12 +15,13 @@ from posedeploy.benchmarks.input_shapes import (
     with_fixed_size,
 )
 from posedeploy.benchmarks.inputs import (
+    build_image_input,
     build_image_inputs,
     build_noise_input,
     build_noise_inputs,
     generate_noise_images,
-    generate_synthetic_images,
 )
+from posedeploy.benchmarks.synthetic_inputs import generate_images, generate_images_of_input_size
 from posedeploy.errors import InputError
 from posedeploy.types import Model, ModelSpec, Ranges, TensorSpec
 from tests.support.networks import two_input_model
@@ -39,10 +40,24 @@ def _embedded(spec: ModelSpec) -> ModelSpec:
 
 
 def test_synthetic_images_have_the_input_size_and_a_minimum_size(spec: ModelSpec) -> None:
-    images = generate_synthetic_images(with_fixed_size(spec, None, (128, 160)), 2)
-    assert [image.shape for image in images] == [(128, 160, 3)] * 2
-    assert images[0].tobytes() != images[1].tobytes()
-    assert generate_synthetic_images(with_fixed_size(spec), 1)[0].shape == (64, 64, 3)
+    first, second = generate_images_of_input_size(with_fixed_size(spec, None, (128, 160)), 2)
+    assert first.image.shape == second.image.shape == (128, 160, 3)
+    assert first.image.tobytes() != second.image.tobytes()
+    assert generate_images_of_input_size(with_fixed_size(spec), 1)[0].image.shape == (64, 64, 3)
+
+
+def test_synthetic_images_of_a_single_person_network_have_a_box_of_a_person(spec: ModelSpec) -> None:
+    assert spec.contract is not None
+    single = with_fixed_size(replace(spec, contract=replace(spec.contract, fit="box")), 2, (256, 192))
+    images = generate_images_of_input_size(single, 2)
+    for name, image, box in images:
+        assert box is not None and min(box[2:]) > 4
+        (tensor,) = build_image_input(single, name, image, box).tensors.values()
+        (whole,) = build_image_input(single, name, image).tensors.values()
+        assert not np.array_equal(tensor, whole)
+        # Published crops are not symmetric to the pixel.
+        assert np.corrcoef(tensor[1].ravel(), tensor[0][..., ::-1].ravel())[0, 1] > 0.9, "another person"
+    assert [each.box for each in generate_images(spec, 1, 3)] == [None]
 
 
 def test_dynamic_axes_have_the_default_or_the_requested_size(spec: ModelSpec) -> None:

@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from posedeploy.api.budget_inputs import build_held_out_inputs
 from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.calibration.collect import collect
 from posedeploy.calibration.spilled_tensors import SpilledTensors
+from posedeploy.convert.export_options import ExportOptions
 from posedeploy.errors import InputError
 from posedeploy.poses.preprocess import prepare
 from posedeploy.synthetic import generate_scene
@@ -104,6 +106,7 @@ def test_images_of_another_kind_or_size_are_used(image: Array, tmp_path: Path) -
 def test_few_images_and_copies_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record = collected([write(tmp_path / "a", 1)]).record
     assert "the calibration set has only 1 image; values outside the ranges of" in caplog.text
+    assert "will be clipped; pass at least 30 as `calibration`; `calibration_images` limits" in caplog.text
     caplog.clear()
     record = collected([write(tmp_path / "b", 32, same=True)]).record
     assert (record.count, record.near_duplicates) == (32, 31)
@@ -227,13 +230,24 @@ def test_dynamic_axes_and_raw_images_are_supported(tmp_path: Path) -> None:
     ("joint_set", "joints", "source"),
     [("coco", 19, "synthetic people"), ("mano", 21, "random 2D joints")],
 )
-def test_a_network_on_joints_gets_joints(joint_set: str, joints: int, source: str, tmp_path: Path) -> None:
+def test_a_network_on_joints_gets_joints(
+    joint_set: str, joints: int, source: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     family = "pose2mesh"
     spec = ModelSpec(
         family, "", (TensorSpec("joints", (2, joints, 2)),), (), joints=JointsContract(joint_set)
     )
     found = collected([], 3, spec=spec)
     assert found.record.source == source
+    assert ("calibrated with random 2D joints, because" in caplog.text) == source.startswith("random")
+    assert "has only 6 people; values" in caplog.text
+    assert "will be clipped; pass `calibration_images=30` or more" in caplog.text
+    caplog.clear()
+    held_out = build_held_out_inputs(spec, spec, ExportOptions(precision="int8"), found.record)
+    assert held_out.source == source
+    assert ("compared on random 2D joints, because" in caplog.text) == source.startswith("random")
+    calibrating = {tensors["joints"].tobytes() for tensors in found.inputs}
+    assert not calibrating & {pair[0].tensors["joints"].tobytes() for pair in held_out}
     assert [tensors["joints"].shape for tensors in found.inputs] == [(2, joints, 2)] * 3
     with pytest.raises(InputError, match=r"^`calibration=.*`: this network takes 2D joints, so images"):
         collected([tmp_path], spec=spec)

@@ -13,17 +13,45 @@ import pytest
 import posedeploy as pd
 from posedeploy.api.tuning_errors import PoseErrors
 from posedeploy.api.tuning_inputs import ErrorPeople, collect_inputs
-from posedeploy.benchmarks.input_shapes import with_batch
+from posedeploy.benchmarks.input_shapes import with_batch, with_fixed_size
+from posedeploy.benchmarks.inputs import SEED, build_image_input
+from posedeploy.benchmarks.synthetic_inputs import generate_images
 from posedeploy.errors import InputError
+from posedeploy.joint_sets import JOINT_SETS
 from posedeploy.runtimes.pytorch import PyTorchRunner
 from posedeploy.tuning.state import CandidateRecord
-from posedeploy.types import Model, RunOptions
+from posedeploy.types import JointsContract, Model, ModelSpec, RunOptions, TensorSpec
 from tests.support.lifting import small_gtrs, write
 
 
 @pytest.fixture(scope="module")
 def lifter(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return pd.load_checkpoint(write(small_gtrs(), tmp_path_factory.mktemp("lifter") / "a.pth"))
+
+
+def test_a_single_person_network_is_measured_on_boxes_of_people(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tiny.spec.contract is not None
+    spec = with_fixed_size(replace(tiny.spec, contract=replace(tiny.spec.contract, fit="box")))
+    monkeypatch.setattr("posedeploy.api.tuning_inputs.SYNTHETIC", 2)
+    inputs = collect_inputs(spec, ())
+    for number, (name, image, box) in enumerate(generate_images(spec, 2, SEED)):
+        assert box is not None
+        ((_, network_input),) = inputs.build(spec, [number])
+        (array,) = network_input.tensors.values()
+        np.testing.assert_array_equal(array, build_image_input(spec, name, image, box).tensors["data"])
+
+
+@pytest.mark.parametrize(("joint_set", "is_random"), [("human36", False), ("mano", True)])
+def test_errors_on_random_joints_are_reported(
+    joint_set: str, is_random: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = len(JOINT_SETS[joint_set])
+    tensor = TensorSpec("joints", (1, count, 2))
+    inputs = collect_inputs(ModelSpec("pose2mesh", "", (tensor,), (), joints=JointsContract(joint_set)), ())
+    assert isinstance(inputs, ErrorPeople) and inputs.joints.shape[1:] == (count, 3)
+    assert ("errors are measured on random 2D joints, because " in caplog.text) == is_random
 
 
 @pytest.mark.parametrize("batch", [1, 4])

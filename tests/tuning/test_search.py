@@ -25,9 +25,9 @@ from posedeploy.api.tuning_result import ResultWriter
 from posedeploy.api.tuning_search import Search
 from posedeploy.benchmarks.budget import Budget
 from posedeploy.benchmarks.input_shapes import with_fixed_size
-from posedeploy.benchmarks.inputs import generate_synthetic_images
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
+from posedeploy.benchmarks.synthetic_inputs import generate_images_of_input_size
 from posedeploy.commands.tune import describe_error, no_winner_message
 from posedeploy.errors import ArtifactError, InputError, OutputError
 from posedeploy.tuning.configurations import Objective
@@ -149,9 +149,9 @@ def test_an_input_that_cannot_be_read_ends_the_search_and_fails_no_candidate(
 ) -> None:
     model = pd.load_checkpoint("sample")
     spec = with_fixed_size(model.spec, 1, (64, 96))
-    (image,) = generate_synthetic_images(spec, 1)
+    (named,) = generate_images_of_input_size(spec, 1)
     photo = tmp_path / "a.png"
-    cv2.imwrite(str(photo), image)
+    cv2.imwrite(str(photo), named.image)
     errors = PoseErrors(model, ErrorImages((), (("a.png", photo),)), 1)
     content = photo.read_bytes()
     photo.unlink()
