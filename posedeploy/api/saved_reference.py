@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posedeploy import __version__, plugins
+from posedeploy import __version__, files, plugins
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.benchmarks.noise_floor import NoiseFloor
 from posedeploy.benchmarks.parity import Parity
@@ -31,7 +31,8 @@ def check_output(path: Path) -> None:
     """Check, before the comparison, that a reference file can be written here.
 
     Raises:
-        OutputError: the path is a folder, a special file, or another file, such as a checkpoint.
+        OutputError: the path is a folder, a special file, or another file, such as a checkpoint, or its
+            folder cannot be written.
     """
     if path.is_dir():
         raise OutputError(f"`save_reference={path}`: a folder; pass a file, such as {path / 'r.safetensors'}")
@@ -39,6 +40,8 @@ def check_output(path: Path) -> None:
         raise OutputError(f"`save_reference={path}`: {kind}; pass another file")
     if path.exists() and not is_reference_file(path):
         raise OutputError(f"`save_reference={path}`: exists and is not a reference file; pass another file")
+    with files.staged(path.parent):
+        pass
 
 
 def save_reference(path: Path, model: Model, pairs: PairedInputs, reference: Runner, result: Parity) -> None:

@@ -153,6 +153,7 @@ def parity(
         json,
         certificate,
         junit,
+        save_reference,
         pictures=pictures,
         is_against=against is not None,
         is_served=any(map(is_model_url, models)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os.path import realpath
 from pathlib import Path
 
 from posedeploy import plugins
@@ -48,6 +49,7 @@ def check_outputs(
     json: Path | None,
     certificate: Path | None,
     junit: Path | None,
+    save_reference: Path | None,
     *,
     pictures: bool,
     is_against: bool,
@@ -73,7 +75,8 @@ def check_outputs(
         raise InputError("--no-pictures: only valid with --certificate; also pass --certificate FILE.json")
     check_json(json)
     page = page_path(certificate) if certificate is not None else None
-    outputs = [each.absolute() for each in (json, certificate, page, junit) if each is not None]
+    paths = (json, certificate, page, junit, save_reference)
+    outputs = [Path(realpath(each.parent), each.name) for each in paths if each is not None]
     for number, path in enumerate(outputs):
         if path in outputs[:number]:
             raise OutputError(f"{path}: two output files have this path; pass different files")

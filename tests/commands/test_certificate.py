@@ -252,12 +252,24 @@ def test_other_numbers_and_versions_are_told_apart(copied: Path, invoke: Invoke)
             "a.toml: the certificate has no contract; leave it out",
         ),
         (("c.json", *NETWORK, "--max-change", "-1"), "--max-change -1: expected a percentage of at least 0"),
+        (
+            ("c.json", "--network", "./net.py:other"),
+            "--network ./net.py:other: the certificate is of net.py:build; pass --network net.py:build",
+        ),
     ],
 )
 def test_a_certificate_that_cannot_be_checked_is_refused(
     copied: Path, refused: Callable[..., str], arguments: tuple[str, ...], message: str
 ) -> None:
     assert message in refused("verify", *arguments)
+
+
+def test_images_that_a_certificate_does_not_have_are_refused(
+    copied: Path, refused: Callable[..., str]
+) -> None:
+    rewrite(copied, lambda content: content["arguments"].update(images=None))
+    line = refused("verify", "c.json", *NETWORK, "--images", "photos")
+    assert "--images photos: the certificate has no images; leave it out" in line
 
 
 @pytest.mark.parametrize(
@@ -277,6 +289,10 @@ def test_a_certificate_that_cannot_be_checked_is_refused(
         ),
         (("--certificate", "n.json", "--json", "n.json"), "n.json: two output files have this path"),
         (("--certificate", "n.json", "--junit", "n.html"), "n.html: two output files have this path"),
+        (
+            ("--save-reference", "out/../n.json", "--json", "n.json"),
+            "n.json: two output files have this path",
+        ),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_before_the_comparison(

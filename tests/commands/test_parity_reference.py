@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from posedeploy.api import collected_outputs
+from posedeploy.api import collected_outputs, comparing
 from posedeploy.api.stored_inputs import select_inputs
 from posedeploy.benchmarks.reference_file import KEY, load_arrays, open_reference
 from posedeploy.calibration.image_hashes import pixel_hash
@@ -455,9 +455,13 @@ def test_options_that_contradict_each_other_are_refused(
     )
 
 
-def test_a_folder_that_cannot_be_written_leaves_nothing(
-    saved: Saved, network: tuple[str, str], refused: Refused
+def test_a_folder_that_cannot_be_written_is_refused_before_the_comparison(
+    saved: Saved, network: tuple[str, str], refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(*arguments: object, **keywords: object) -> None:
+        raise AssertionError("the comparison began")
+
+    monkeypatch.setattr(comparing, "_comparison", refuse)
     Path("file").write_text("")
     line = refused("parity", saved.model, "--save-reference", "file/r.safetensors", *network)
     assert "file: cannot write here" in line

@@ -25,9 +25,9 @@ from posedeploy.api.certificate.located_checkpoints import (
 )
 from posedeploy.api.certificate.repeat import parse_arguments
 from posedeploy.api.certificate.verification import Finding, Verification
-from posedeploy.api.compared_files import FILE_ARGUMENTS, Role, contract_of, file_of
+from posedeploy.api.compared_files import FILE_ARGUMENTS, Role, contract_of, file_of, function_of
 from posedeploy.api.comparing import compare
-from posedeploy.api.model_args import ModelArgs, ModelKeywords, list_paths, optional_path
+from posedeploy.api.model_args import ModelArgs, ModelKeywords, format_paths, list_paths, optional_path
 from posedeploy.argument_types import check_arguments
 from posedeploy.convert.export_options import ignore_progress
 from posedeploy.errors import InputError
@@ -118,10 +118,22 @@ def _check_network(arguments: Mapping[str, Any], network: str | None) -> None:
         )
     if recorded is None and network is not None:
         raise InputError(f"`network={network}`: the certificate has no network of your own; leave it out")
+    if recorded is None or network is None:
+        return
+    function, expected = function_of("network", network), function_of("network", recorded)
+    if function != expected:
+        raise InputError(
+            f"`network={network}`: the certificate is of {recorded}; pass "
+            f"`network={file_of('network', network)}{expected}`"
+        )
 
 
 def _check_roles(document: CertificateDocument, search: FileSearch) -> None:
-    """Check that the certificate has a file for each path that the user passed."""
+    """Check that the certificate has files for all paths that the user passed."""
+    if search.images and document.arguments.get("images") is None:
+        raise InputError(
+            f"`images={format_paths(search.images)}`: the certificate has no images; leave it out"
+        )
     roles = {each.role for each in document.files if each.path}
     for role, path in search.chosen.items():
         if role in ("contract", "checkpoint", "reference", "collected_outputs") and role not in roles:
