@@ -52,7 +52,7 @@ from posedeploy.bisection.own_errors import (
 )
 from posedeploy.bisection.reference_graph import ReferenceGraph
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import InputError
+from posedeploy.errors import ArtifactError, InputError
 from posedeploy.runtimes.run_options import required_precision
 from posedeploy.types import Artifact, Model, OnProgress, Precision, RunOptions, StrPath
 
@@ -132,6 +132,11 @@ class _Search:
         matches = Aligner(
             self.graph, arrays, self._match_outputs(run.tensors), NOISE_MARGIN * MIN_LIMITS[precision]
         ).align()
+        if not matches:
+            raise ArtifactError(
+                f"{self.artifact.path}: none of its {len(run.tensors)} floating-point tensors is the result "
+                "of an operation of the network; compare its outputs with `posedeploy parity`"
+            )
         self.on_progress("measuring the error of each tensor", None)
         errors = self._measure(run, shown, matches, precision)
         faulty = [each for each in errors if each.is_faulty]
@@ -188,7 +193,7 @@ class _Search:
         names = [output.name for output in self.comparison.spec.outputs]
         known = {operation.name for operation in self.graph.operations}
         return {
-            operation: Match(indices[name])
+            operation: Match(indices[name], tensors[indices[name]].is_transposed)
             for operation, name in zip(self.graph.outputs, names, strict=True)
             if operation in known and name in indices
         }

@@ -35,10 +35,11 @@ def adapt_runner(runner: Runner, spec: ModelSpec) -> Runner:
 
 
 def _needs_conversion(tensor: TensorSpec) -> bool:
-    return tensor.quantization is not None or _is_channels_last(tensor)
+    return tensor.quantization is not None or is_channels_last(tensor)
 
 
-def _is_channels_last(tensor: TensorSpec) -> bool:
+def is_channels_last(tensor: TensorSpec) -> bool:
+    """Return whether a tensor is an image or a map with channels last."""
     return tensor.layout == "NHWC" and len(tensor.shape) == 4
 
 
@@ -92,14 +93,14 @@ class AdaptedRunner(Runner):
 
 
 def _convert(array: Array, tensor: TensorSpec) -> Array:
-    if _is_channels_last(tensor):
+    if is_channels_last(tensor):
         array = np.ascontiguousarray(array.transpose(TO_CHANNELS_FIRST))
     return dequantize(array, tensor.quantization) if tensor.quantization is not None else array
 
 
 def adapt_tensor(tensor: TensorSpec) -> TensorSpec:
     """Return the spec of an output as decoding gets it: channels first and dequantized."""
-    if _is_channels_last(tensor):
+    if is_channels_last(tensor):
         shape = tuple(tensor.shape[axis] for axis in TO_CHANNELS_FIRST)
         tensor = replace(tensor, shape=shape, layout="NCHW")
     return replace(tensor, dtype="float32", quantization=None) if tensor.quantization else tensor

@@ -39,7 +39,7 @@ class LiteRtRunner(Runner):
         self._path = artifact.path
         self._interpreter = _open(artifact, threads)
         input_details, output_details = _tensors(artifact, self._interpreter)
-        last = _channels_last(artifact)
+        last = list_channels_last(artifact)
         self.inputs = _specs(artifact, artifact.spec.inputs, input_details, last)
         self.outputs = _specs(artifact, artifact.spec.outputs, output_details, last)
         self._entries = [
@@ -164,7 +164,7 @@ def _tensors(artifact: Artifact, interpreter: Any) -> tuple[dict[str, Any], dict
         ) from error
 
 
-def _channels_last(artifact: Artifact) -> set[str]:
+def list_channels_last(artifact: Artifact) -> set[str]:
     """Return the tensors with channels last in the file only, as the manifest lists them."""
     try:
         last = set(convert(artifact.details.get("channels_last", ()), list[str]))

@@ -20,11 +20,13 @@ from posedeploy.api.load_checkpoint import load_checkpoint
 from posedeploy.api.parity_inputs import InputPairs
 from posedeploy.benchmarks.inputs import NetworkInput
 from posedeploy.bisection.arithmetic import Arithmetic, OnDevice, arithmetic_of, operator_name, run_in_fp32
-from posedeploy.convert.export_options import ignore_progress
+from posedeploy.convert.export_options import TfliteOptions, ignore_progress
 from posedeploy.errors import ArtifactError, InputError
 from posedeploy.types import DATA_DEPENDENT, Artifact, Model, ModelSpec, RunOptions, TensorSpec
 from tests.support.faulty_networks import leave_stale_statistics, overflow, perturb_layer
 from tests.support.layered_network import (
+    CHANNELS_LAST,
+    STAGES,
     Damage,
     keep,
     line_of,
@@ -126,6 +128,22 @@ def test_each_runtime_finds_the_damaged_layer(target: str, damage: Damage, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["onnx", "openvino", "tflite"])
+def test_a_channels_last_output_that_a_later_layer_reads_is_replaced(target: str, tmp_path: Path) -> None:
+    network = write_network(tmp_path, replacements=STAGES)
+    is_tflite = target == "tflite"  # its exports have channels last in the file only
+    last = STAGES if is_tflite else {**STAGES, **CHANNELS_LAST}
+    exported = write_network(tmp_path, "exported", replacements=last)
+    right = write_checkpoint(load_network(network), tmp_path / "right.pth")
+    wrong = write_checkpoint(load_network(network), tmp_path / "wrong.pth", perturb_layer)
+    options = pd.ExportOptions(tflite=TfliteOptions(layout="nhwc")) if is_tflite else pd.ExportOptions()
+    [artifact] = pd.export(load_checkpoint(wrong, network=exported), target, tmp_path, options=options)
+    report = pd.bisect(artifact, checkpoint=right, network=network)
+    assert [each.layer.module for each in report.faults] == ["blocks.1.conv"]
+    assert [each.layer.module for each in report.ranking] == ["blocks.1.conv"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["openvino", "tflite", "torchscript", "onnx"])
 def test_a_correct_artifact_is_not_accused(target: str, tmp_path: Path) -> None:
     report = examine(tmp_path, keep, target)
@@ -199,6 +217,16 @@ def test_runtimes_without_intermediate_tensors_are_refused(tmp_path: Path) -> No
 def test_a_checkpoint_is_refused() -> None:
     with pytest.raises(InputError, match="sample: a checkpoint; expected an artifact; export it first"):
         pd.bisect("sample")
+
+
+@pytest.mark.slow
+def test_a_file_without_a_matched_tensor_is_refused(tmp_path: Path) -> None:
+    code = {"        x = self.stem(x)": "        return x > 0.5", "4, 32, 40)),)": "3, 32, 40), 'bool'),)"}
+    network = write_network(tmp_path, replacements=code)
+    checkpoint = write_checkpoint(load_network(network), tmp_path / "right.pth")
+    [artifact] = pd.export(load_checkpoint(checkpoint, network=network), "onnx", tmp_path)
+    with pytest.raises(ArtifactError, match="none of its 0 floating-point tensors is the result of an oper"):
+        pd.bisect(artifact, network=network)
 
 
 def test_differences_are_relative_to_a_tenth_of_the_largest_value_at_least() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import torch
@@ -52,6 +53,23 @@ def build():
 """
 
 
+STAGES = {
+    "        self.head = nn.Conv2d(8, 4, 1)\n": (
+        "        self.head = nn.Conv2d(8, 4, 1)\n        self.refine = nn.Conv2d(4, 6, 3, 1, 1)\n"
+    ),
+    "        return self.head(": "        maps = self.head(",
+    "\n\n\ndef build": "\n        return maps, self.refine(maps)\n\n\ndef build",
+    '"maps", (1, 4, 32, 40)),)': '"maps", (1, 4, 32, 40)), TensorSpec("refined", (1, 6, 32, 40)))',
+}
+"""Replacements in the code, by which a second stage reads the output of the first."""
+CHANNELS_LAST = {
+    "(self.resize(x)))": "(self.resize(x))).permute(0, 2, 3, 1)",
+    "self.refine(maps)": "self.refine(maps.permute(0, 3, 1, 2))",
+    "(1, 4, 32, 40))": "(1, 32, 40, 4), layout='NHWC')",
+}
+"""More replacements, by which the first output has channels last."""
+
+
 def keep(network: nn.Module) -> None:
     """Change nothing."""
 
@@ -71,10 +89,20 @@ def line_of(code: str) -> int:
     return 1 + next(number for number, line in enumerate(CODE.splitlines()) if code in line)
 
 
-def write_network(folder: Path, name: str = "network", *, align_corners: bool = True) -> str:
+def write_network(
+    folder: Path,
+    name: str = "network",
+    *,
+    align_corners: bool = True,
+    replacements: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Write the Python file of the network, and return its ``file.py:function``."""
     path = folder / f"{name}.py"
-    path.write_text(CODE.replace("ALIGN", str(align_corners)))
+    code = CODE.replace("ALIGN", str(align_corners))
+    for old, new in replacements.items():
+        assert old in code
+        code = code.replace(old, new)
+    path.write_text(code)
     return f"{path}:build"
 
 

@@ -15,9 +15,9 @@ from posedeploy import plugins
 from posedeploy.backends import runtime_for, target_named
 from posedeploy.errors import ArtifactError
 from posedeploy.quantization import dequantize, quantize
-from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.runtimes.adapted import adapt_runner, is_channels_last
 from posedeploy.runtimes.base import Runner
-from posedeploy.types import Array, Artifact, ModelSpec, RunOptions, Tensors, TensorSpec
+from posedeploy.types import TO_CHANNELS_LAST, Array, Artifact, ModelSpec, RunOptions, Tensors, TensorSpec
 
 OPENERS: Mapping[str, str] = {
     "onnxruntime": "posedeploy.bisection.intermediates.onnx_file:open_file",
@@ -58,12 +58,14 @@ NO_CHANGES = Changes()
 class Intermediate:
     """A floating-point tensor inside a model file, or one of its outputs.
 
-    name, operator: in the file. array: its values, dequantized, in the layout of the file.
+    name, operator: in the file. array: its values, dequantized, in the layout of the file. is_transposed: the
+    channels are last in the file, and first in the output of the network.
     """
 
     name: str
     operator: str
     array: Array
+    is_transposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,14 @@ class OpenedFile:
     """A runner of a copy of a model file with additional outputs.
 
     operators: the operator of each tensor, by the name of the output, in the order of the graph. cuts: the
-    input that replaces a tensor for the operators that use it, by the tensor's name.
+    input that replaces a tensor for the operators that use it, by the tensor's name. transposed: the outputs
+    that the runner transposes to channels first.
     """
 
     runner: Runner
     operators: Mapping[str, str]
     cuts: Mapping[str, str] = field(default_factory=dict)
+    transposed: Collection[str] = ()
 
     def run(
         self, tensors: Tensors, spec: ModelSpec, values: Mapping[str, Array] = NO_CHANGES.cuts
@@ -113,11 +117,13 @@ class OpenedFile:
 
     def _list_intermediates(self, results: Tensors, spec: ModelSpec) -> Iterator[Intermediate]:
         converted = {each.name for each in spec.outputs}
+        transposed = {each.name for each in spec.outputs if is_channels_last(each)} | {*self.transposed}
         specs = {each.name: each for each in self.runner.outputs if each.name not in converted}
         for name, operator in self.operators.items():
             array = _to_real(results[name], specs[name]) if name in specs else results[name]
+            array = array.transpose(TO_CHANNELS_LAST) if name in transposed else array
             if np.issubdtype(array.dtype, np.floating) and array.size:
-                yield Intermediate(name, operator, array)
+                yield Intermediate(name, operator, array, name in transposed)
 
 
 def _from_real(array: Array, tensor: TensorSpec) -> Array:

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from posedeploy.bisection.intermediates.opening import Changes, OpenedFile
 from posedeploy.convert.tflite.flatbuffer import read_model, write_model
 from posedeploy.convert.tflite.graph import Graph
-from posedeploy.runtimes.litert import LiteRtRunner
+from posedeploy.runtimes.litert import LiteRtRunner, list_channels_last
 from posedeploy.types import Artifact, RunOptions
 
 
@@ -52,7 +52,8 @@ def open_file(artifact: Artifact, options: RunOptions, folder: Path, changes: Ch
     cut = _cut(model.subgraphs[0], signature, replaced)
     path = folder / "intermediates.tflite"
     path.write_bytes(write_model(model))
-    return OpenedFile(LiteRtRunner(replace(artifact, path=path), options), operators, cut)
+    runner = LiteRtRunner(replace(artifact, path=path), options)
+    return OpenedFile(runner, operators, cut, list_channels_last(artifact))
 
 
 def _cut(graph: Any, signature: Any, replaced: Mapping[int, str]) -> dict[str, str]:
