@@ -112,14 +112,15 @@ class ParityCase:
     ) -> dict[int, DifferingRun]:
         """Return both outputs on the inputs with these numbers, except where the numbers of rows differ."""
         runs: dict[int, DifferingRun] = {}
+        axes = find_row_axes(reference, self.candidate)
         for number, (ours, theirs) in enumerate(self.pairs):
             if number not in numbers:
                 continue
             expected, actual = reference.run(ours.tensors), self.candidate.run(theirs.tensors)
-            paired = pair_rows(expected, actual, find_row_axes(reference, self.candidate))
+            paired = pair_rows(expected, actual, axes)
             if not paired.counts:
                 fixed = fix_input_shape(spec, ours)
-                runs[number] = DifferingRun(fixed, ours, theirs, paired.expected, paired.actual)
+                runs[number] = DifferingRun(fixed, ours, theirs, paired.expected, paired.actual, axes)
         return runs
 
     def compare_runners(

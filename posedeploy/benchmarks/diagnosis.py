@@ -10,6 +10,7 @@ import numpy as np
 
 from posedeploy.benchmarks.array_differences import max_absolute, rms
 from posedeploy.benchmarks.inputs import NetworkInput
+from posedeploy.benchmarks.row_pairing import pair_rows
 from posedeploy.benchmarks.stage_parity import StageName
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.types import ModelSpec, Tensors
@@ -92,6 +93,7 @@ class DifferingRun:
     """An input on which two models differ, with the outputs of the reference and of the candidate.
 
     spec: of the reference, in the shape of the input. candidate_source: the input in the candidate's form.
+    row_axes: the result of ``find_row_axes``; such rows are paired.
     """
 
     spec: ModelSpec
@@ -99,6 +101,7 @@ class DifferingRun:
     candidate_source: NetworkInput
     expected: Tensors
     actual: Tensors
+    row_axes: Mapping[str, int]
 
 
 def find_non_finite(run: DifferingRun, precision: str, *, can_bisect: bool) -> Cause | None:
@@ -117,10 +120,14 @@ def find_non_finite(run: DifferingRun, precision: str, *, can_bisect: bool) -> C
     return None
 
 
-def measure_distance(expected: Tensors, actual: Tensors, scales: Mapping[str, float]) -> float:
+def measure_distance(
+    expected: Tensors, actual: Tensors, scales: Mapping[str, float], row_axes: Mapping[str, int]
+) -> float:
     """Return the RMS difference of all outputs, each relative to its scale; infinite if shapes differ."""
     if any(expected[name].shape != array.shape for name, array in actual.items()):
         return math.inf
+    paired = pair_rows(expected, actual, row_axes)
+    expected, actual = paired.expected, paired.actual
     each = [rms((expected[name] - array.astype(np.float64)) / scales[name]) for name, array in actual.items()]
     return rms(np.array(each))
 

@@ -127,7 +127,7 @@ class MistakeRanking:
 
     @cached_property
     def _totals(self) -> list[float]:
-        return [measure_distance(run.expected, run.actual, self._scales) for run in self.runs]
+        return [measure_distance(run.expected, run.actual, self._scales, run.row_axes) for run in self.runs]
 
     def rank(self, hypotheses: Iterable[Hypothesis]) -> list[RankedMistake]:
         """Return the mistakes that explain the difference, in their order; each name once.
@@ -206,7 +206,7 @@ class MistakeRanking:
     def _measure(self, run: DifferingRun, hypothesis: Hypothesis) -> float:
         """Return the RMS difference that a mistake leaves on one input; infinite if it cannot be made."""
         sides = hypothesis.sides(run)
-        distance = math.inf if sides is None else measure_distance(*sides, self._scales)
+        distance = math.inf if sides is None else measure_distance(*sides, self._scales, run.row_axes)
         return distance if math.isfinite(distance) else math.inf
 
     def _measure_remaining(self, hypothesis: Hypothesis) -> float:

@@ -135,7 +135,7 @@ def _cause(
     model: Model, spec: ModelSpec, given: NetworkInput, actual: Callable[[PyTorchRunner], Tensors]
 ) -> Cause | None:
     with PyTorchRunner(replace(model, spec=spec), RunOptions(threads=1)) as runner:
-        run = DifferingRun(spec, given, given, runner.run(given.tensors), actual(runner))
+        run = DifferingRun(spec, given, given, runner.run(given.tensors), actual(runner), {})
         return find_non_finite(run, "fp16", can_bisect=True) or _rank(runner, run)
 
 
@@ -206,7 +206,7 @@ def _cause_of_embedded(
         PyTorchRunner(replace(tiny, spec=spec), options) as plain,
         PyTorchRunner(replace(tiny, module=network.eval(), spec=described), options) as runner,
     ):
-        run = DifferingRun(described, source, source, runner.run(source.tensors), plain.run(wrong))
+        run = DifferingRun(described, source, source, runner.run(source.tensors), plain.run(wrong), {})
         return _rank(runner, run)
 
 
@@ -446,7 +446,7 @@ def test_a_precision_with_a_larger_range_is_suggested_only_where_there_is_one(
     precision: str, given: NetworkInput, spec: ModelSpec
 ) -> None:
     right = {"maps": np.zeros((1, 2), np.float32)}
-    run = DifferingRun(spec, given, given, right, {"maps": right["maps"] + np.nan})
+    run = DifferingRun(spec, given, given, right, {"maps": right["maps"] + np.nan}, {})
     cause = find_non_finite(run, precision, can_bisect=True)
     assert cause is not None
     has_full_range = precision in ("fp32", "tf32", "bf16", "fp32+bf16")
@@ -480,7 +480,7 @@ def test_outputs_that_are_nan_on_both_sides_have_no_cause(
 ) -> None:
     with PyTorchRunner(replace(tiny, spec=spec), RunOptions(threads=1)) as runner:
         expected = {name: np.full_like(array, np.nan) for name, array in runner.run(given.tensors).items()}
-        run = DifferingRun(spec, given, given, expected, expected)
+        run = DifferingRun(spec, given, given, expected, expected, {})
         assert find_non_finite(run, "fp32", can_bisect=True) is None and _rank(runner, run) is None
 
 

@@ -57,7 +57,7 @@ def test_rounding_errors_that_look_like_a_mistake_on_one_input_are_not_explained
     error = runner.run(changed.tensors)["out"] - runner.run(sources[0].tensors)["out"]
     outputs = [runner.run(source.tensors)["out"] for source in sources]
     runs = [
-        DifferingRun(spec, source, source, {"out": own}, {"out": own + error})
+        DifferingRun(spec, source, source, {"out": own}, {"out": own + error}, {})
         for source, own in zip(sources, outputs, strict=True)
     ]
     assert MISTAKE in rank(runner, runs[:1])
@@ -70,7 +70,7 @@ def test_a_mistake_on_all_inputs_is_explained(tiny: Model) -> None:
     mistake = next(each for each in list_input_mistakes(spec) if each.name == MISTAKE)
     changed = [try_input(mistake, source, spec) for source in sources]
     runs = [
-        DifferingRun(spec, source, source, runner.run(source.tensors), runner.run(wrong.tensors))
+        DifferingRun(spec, source, source, runner.run(source.tensors), runner.run(wrong.tensors), {})
         for source, wrong in zip(sources, changed, strict=True) if wrong is not None
     ]  # fmt: skip
     assert len(runs) == len(sources)

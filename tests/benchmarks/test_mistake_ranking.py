@@ -22,7 +22,7 @@ def build_runs(tiny: Model) -> list[DifferingRun]:
         expected = stream.uniform(-1, 1, (1, 2, 20, 30))
         actual = -expected + NOISE * stream.standard_normal(expected.shape)
         source = NetworkInput(f"input {number}", {})
-        runs.append(DifferingRun(tiny.spec, source, source, {"maps": expected}, {"maps": actual}))
+        runs.append(DifferingRun(tiny.spec, source, source, {"maps": expected}, {"maps": actual}, {}))
     return runs
 
 
@@ -72,3 +72,19 @@ def test_two_names_of_one_change_of_the_outputs_are_one_mistake(tiny: Model) -> 
         Hypothesis(each, lambda run: ({"maps": -run.expected["maps"]}, run.actual)) for each in mistakes
     )
     assert [each.mistake.name for each in ranked] == [names[0]]
+
+
+def test_rows_of_people_are_paired_with_those_of_a_mistake(tiny: Model) -> None:
+    """The candidate's rows are in the order of the right ones, and a mistake can change which are nearest."""
+    source = NetworkInput("a.jpg", {})
+    expected, actual = (np.array(rows, np.float64) for rows in ([[0, 0], [10, 10]], [[1, 1], [9, 9]]))
+    run = DifferingRun(tiny.spec, source, source, {"people": expected}, {"people": actual}, {"people": 0})
+
+    def explain_by(rows: Array) -> list[float]:
+        mistake = UndoneMistake("the image were dark", lambda array: array)
+        hypothesis = Hypothesis(mistake, lambda run: ({"people": rows}, run.actual))
+        return [each.explained for each in MistakeRanking([run]).rank([hypothesis])]
+
+    assert explain_by(actual[::-1]) == [1.0]
+    assert explain_by(expected[::-1]) == [], "the order of people explains nothing"
+    assert explain_by(actual[:1]) == [], "a mistake with another number of people"
