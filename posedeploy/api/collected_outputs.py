@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from posedeploy.api.stored_inputs import StoredPairs
@@ -43,6 +45,10 @@ class CollectedRunner(Runner):
         self.inputs, self.outputs = artifact.spec.inputs, tuple(map(adapt_tensor, artifact.spec.outputs))
         precision = "int8" if artifact.precision in QUANTIZED else required_precision(artifact)
         self.runtime_info = RuntimeInfo(artifact.target, "unknown version", "another device", precision, None)
+        axes = pairs.find_row_axes()
+        self._expected = {
+            number: _fix_shapes(self.outputs, pairs.read_outputs(number), axes) for number in pairs.numbers
+        }
         self._check()
 
     def _check(self) -> None:
@@ -69,23 +75,46 @@ class CollectedRunner(Runner):
     def _read(self, number: int) -> Tensors:
         names = self._names(number)
         arrays = load_arrays(self._path, WHAT, names.values())
-        for tensor in self.outputs:
+        for tensor in self._expected[number]:
             name = names[tensor.name]
-            if reason := _explain_mismatch(arrays[name], tensor):
+            if reason := _explain_mismatch(arrays[name], tensor, f"collect it again from input {number}"):
                 raise InputError(f"{self._path}: {name} {reason}")
         return {tensor.name: arrays[names[tensor.name]].astype(tensor.dtype) for tensor in self.outputs}
 
 
-def _explain_mismatch(array: Array, tensor: TensorSpec) -> str:
-    """Return why an array is not this output; empty if it is."""
+def _fix_shapes(
+    outputs: Iterable[TensorSpec], expected: Tensors, row_axes: Mapping[str, int]
+) -> tuple[TensorSpec, ...]:
+    """Return the outputs in the shapes that they have in PyTorch for the same input, except for the numbers
+    of rows.
+
+    An output that never has this shape keeps its own: the artifact is then not of the same network.
+    """
+    fixed = []
+    for tensor in outputs:
+        array = expected.get(tensor.name)
+        if array is not None and tensor.accepts(array.shape):
+            rows = row_axes.get(tensor.name)
+            lengths = zip(tensor.shape, array.shape, strict=True)
+            shape = tuple(own if axis == rows else length for axis, (own, length) in enumerate(lengths))
+            tensor = replace(tensor, shape=shape)
+        fixed.append(tensor)
+    return tuple(fixed)
+
+
+def _explain_mismatch(array: Array, tensor: TensorSpec, remedy: str) -> str:
+    """Return why an array is not this output, and how to fix it; empty if it is."""
     if not has_dtype_of(array, tensor):
-        fix = "; dequantize the outputs" if tensor.dtype.startswith("float") else ""
-        return f"has the dtype {array.dtype.name}, expected {tensor.dtype}{fix}"
+        is_quantized = tensor.dtype.startswith("float") and array.dtype.kind in "iu"
+        fix = "dequantize the outputs" if is_quantized else remedy
+        return f"has the dtype {array.dtype.name}, expected {tensor.dtype}; {fix}"
     if tensor.accepts(array.shape):
         return ""
     actual, expected = ("x".join(map(str, shape)) for shape in (array.shape, tensor.shape))
     is_channels_last = array.ndim == 4 and tensor.accepts(
         tuple(array.shape[axis] for axis in TO_CHANNELS_FIRST)
     )
-    fix = f"; transpose it with {TO_CHANNELS_FIRST}, because it is channels last" if is_channels_last else ""
-    return f"has the shape {actual}, expected {expected}{fix}"
+    fix = (
+        f"transpose it with {TO_CHANNELS_FIRST}, because it is channels last" if is_channels_last else remedy
+    )
+    return f"has the shape {actual}, expected {expected}; {fix}"

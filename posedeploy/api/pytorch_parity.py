@@ -23,6 +23,7 @@ from posedeploy.api.stage_comparison import add_stages
 from posedeploy.benchmarks.caching_runner import CachingRunner
 from posedeploy.benchmarks.noise_floor import MORE_RUNS, NoiseFloor, find_largest
 from posedeploy.benchmarks.parity import Parity, ReferenceInfo
+from posedeploy.benchmarks.reference_writing import check_dtype
 from posedeploy.benchmarks.runner_comparison import PairedInputs
 from posedeploy.benchmarks.tolerances import to_torch_precision
 from posedeploy.checkpoints.float64 import in_float64
@@ -58,6 +59,9 @@ def compare_with_pytorch(
             return compare_with_pytorch(artifact, options, settings, args, on_progress, runners)
     on_progress(f"loading {artifact.path} and its checkpoint", None)
     model = load_reference_model(artifact, settings.checkpoint, args)
+    if settings.save_reference is not None:
+        for tensor in model.spec.outputs:
+            check_dtype(tensor.name, tensor.dtype)
     inputs: list[ParityInputs] = []
 
     def build_pairs(spec: ModelSpec, ranges: Ranges) -> PairedInputs:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from posedeploy.benchmarks.inputs import NetworkInput, build_image_input
 from posedeploy.benchmarks.reference_file import ReferenceFile, StoredInput
 from posedeploy.benchmarks.reference_form import add_reference_form
+from posedeploy.benchmarks.row_pairing import find_row_axes
 from posedeploy.calibration.overlap import OverlapCheck
 from posedeploy.errors import InputError
 from posedeploy.poses.crops import BOX_FITS
@@ -31,6 +32,14 @@ class StoredPairs:
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def read_outputs(self, number: int) -> Tensors:
+        """Return the outputs of PyTorch for the input with this number in the reference file."""
+        return self._reference.read(number).outputs
+
+    def find_row_axes(self) -> dict[str, int]:
+        """Return, by output, the axis whose length depends on the values of the input."""
+        return find_row_axes(self._reference.document.spec, self._spec)
 
     def __iter__(self) -> Iterator[tuple[NetworkInput, NetworkInput]]:
         for number in self._numbers:

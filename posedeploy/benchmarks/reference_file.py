@@ -200,14 +200,23 @@ def open_reference(path: Path) -> ReferenceFile:
     if KEY not in metadata:
         raise _other_file(path, f"its metadata has no field {KEY}")
     document = _parse(path, metadata[KEY])
-    counts = len(document.names), len(document.digests)
-    if counts[0] != counts[1] or not counts[0]:
-        raise _damaged(path, f"it has {counts[0]} names and {counts[1]} hashes of inputs")
-    if document.frames and len(document.frames) != counts[0]:
-        raise _damaged(path, f"it has {counts[0]} names of inputs and {len(document.frames)} frames")
-    if invalid := find_invalid_value(document.spec):
+    if invalid := _find_invalid_field(document):
         raise _damaged(path, invalid)
     return ReferenceFile(path, document, keys)
+
+
+def _find_invalid_field(document: ReferenceDocument) -> str:
+    """Return what is invalid or missing in a document; empty if nothing is."""
+    names, digests, frames = map(len, (document.names, document.digests, document.frames))
+    if names != digests or not names:
+        return f"it has {names} names and {digests} hashes of inputs"
+    if frames not in (0, names):
+        return f"it has {names} names of inputs and {frames} frames"
+    if document.floor is not None:
+        for output in document.spec.outputs:
+            if output.name not in document.floor.outputs:
+                return f"its noise floor lacks the output {output.name}"
+    return find_invalid_value(document.spec)
 
 
 @dataclass(frozen=True)

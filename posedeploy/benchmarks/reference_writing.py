@@ -20,7 +20,7 @@ from posedeploy.types import Array
 
 DTYPES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16",
-    "int8": "I8", "uint8": "U8", "uint16": "U16", "bool": "BOOL",
+    "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 """The names of NumPy's dtypes in safetensors files."""
 
@@ -43,7 +43,9 @@ def write_reference(path: Path, document: ReferenceDocument, inputs: Iterable[St
             names.append(stored.name)
             frames.append(stored.frame)
             digests.append(digest_of(arrays))
-            entries |= {name: _append(spilled, array) for name, array in arrays.items()}
+            for name, array in arrays.items():
+                check_dtype(name, array.dtype.name)
+                entries[name] = _append(spilled, array)
         placed = tuple(frames) if any(frames) else ()
         document = replace(document, names=tuple(names), digests=tuple(digests), frames=placed)
         entries["__metadata__"] = {KEY: msgspec.json.encode(document).decode()}
@@ -56,10 +58,21 @@ def write_reference(path: Path, document: ReferenceDocument, inputs: Iterable[St
                 stream.write(block)
 
 
+def check_dtype(name: str, dtype: str) -> None:
+    """Check that a reference file can have a tensor of this type.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    if dtype not in DTYPES:
+        raise OutputError(
+            f"{name}: a tensor of {dtype}, which a reference file cannot have; convert it to another type in "
+            "the network, or leave out `save_reference`"
+        )
+
+
 def _append(stream: BinaryIO, array: Array) -> dict[str, Any]:
     """Write an array to the end of the data, and return its entry in the header."""
-    if array.dtype.name not in DTYPES:
-        raise OutputError(f"an array of {array.dtype.name} cannot be written to a reference file")
     start = stream.tell()
     stream.write(np.ascontiguousarray(array).data)
     return {

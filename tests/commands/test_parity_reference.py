@@ -18,10 +18,13 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from posedeploy.api import collected_outputs, comparing
+from posedeploy.api.collected_outputs import CollectedRunner
 from posedeploy.api.stored_inputs import select_inputs
-from posedeploy.benchmarks.reference_file import KEY, load_arrays, open_reference
+from posedeploy.benchmarks.noise_floor import OutputNoise
+from posedeploy.benchmarks.reference_file import KEY, StoredFloor, load_arrays, open_reference
+from posedeploy.benchmarks.reference_writing import write_reference
 from posedeploy.calibration.image_hashes import pixel_hash
-from posedeploy.errors import InputError
+from posedeploy.errors import InputError, OutputError
 from posedeploy.runtimes.load_runner import open_artifact, open_runner
 from posedeploy.types import Array, Calibration, RunOptions, Tensors
 from tests.commands.conftest import Invoke, fill, words
@@ -207,7 +210,7 @@ def test_channels_last_tensors_integers_and_booleans_are_compared(
         assert len(entry["outputs"][0]["inputs"]) == len(open_reference(Path("r.safetensors")))
     save_file(outputs | {"0/output/labels": outputs["0/output/maps"]}, "c.safetensors")
     line = refused("parity", "n.torchscript", *reference, "--collected-outputs", "c.safetensors")
-    assert line.endswith("0/output/labels has the dtype float32, expected int64")
+    assert line.endswith("labels has the dtype float32, expected int64; collect it again from input 0")
 
 
 def test_the_users_images_are_part_of_the_file(
@@ -338,15 +341,19 @@ def test_the_network_of_another_device_is_not_judged_on_inputs_it_did_not_get(
         ),
         (
             lambda arrays: arrays.update({"0/output/pafs": arrays["0/output/pafs"][:, :2].copy()}),
-            "0/output/pafs has the shape 1x2x32x57, expected 1x38x32x57",
+            "0/output/pafs has the shape 1x2x32x57, expected 1x38x32x57; collect it again from input 0",
         ),
         (
             lambda arrays: arrays.update({"0/output/pafs": arrays["0/output/pafs"].astype(np.int8)}),
             "has the dtype int8, expected float32; dequantize the outputs",
         ),
+        (
+            lambda arrays: arrays.update({"1/output/pafs": arrays["1/output/pafs"] > 0}),
+            "1/output/pafs has the dtype bool, expected float32; collect it again from input 1",
+        ),
         (dict.clear, ", and has no arrays; name each array as in the reference file, N/output/NAME"),
     ],
-    ids=["missing", "channels last", "shape", "integers", "empty"],
+    ids=["missing", "channels last", "shape", "integers", "booleans", "empty"],
 )
 def test_collected_outputs_that_do_not_fit_are_refused(
     change: Callable[[Tensors], object], message: str, saved: Saved, refused: Refused, tmp_path: Path
@@ -387,6 +394,37 @@ def test_changed_arrays_are_refused(saved: Saved, refused: Refused, tmp_path: Pa
     _changed(saved, tmp_path / "r.safetensors", **{"2__output__pafs": maps})
     line = refused("parity", saved.model, "--reference", "r.safetensors")
     assert "is damaged: the arrays of input 2 do not have their recorded hash" in line
+
+
+def test_a_noise_floor_without_an_output_is_refused(saved: Saved, tmp_path: Path) -> None:
+    document = open_reference(saved.reference).document
+    noise = {name: OutputNoise(1e-6, 1e-7, 1e-7) for name in ("heatmaps", "pafs")}
+    for outputs, is_valid in ((noise, True), ({"heatmaps": noise["heatmaps"]}, False)):
+        with_floor = replace(document, floor=StoredFloor("cpu", "fp32", outputs, 1, 1))
+        write_reference(tmp_path / "r.safetensors", with_floor, open_reference(saved.reference))
+        if is_valid:
+            assert open_reference(tmp_path / "r.safetensors").document.floor == with_floor.floor
+            continue
+        with pytest.raises(
+            InputError, match="is damaged: its noise floor lacks the output pafs; copy or save"
+        ):
+            open_reference(tmp_path / "r.safetensors")
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "uint64", "complex64"])
+def test_all_outputs_that_a_reference_file_can_have_are_written(
+    dtype: str, saved: Saved, tmp_path: Path
+) -> None:
+    reference, path = open_reference(saved.reference), tmp_path / "r.safetensors"
+    values = np.arange(3).astype(dtype)
+    stored = replace(reference.read(0), outputs={"phase": values})
+    if dtype != "complex64":
+        write_reference(path, reference.document, [stored])
+        np.testing.assert_array_equal(load_file(path)["0/output/phase"], values, strict=True)
+        return
+    with pytest.raises(OutputError, match="phase: a tensor of complex64, which a reference file cannot have"):
+        write_reference(path, reference.document, [stored])
+    assert not path.exists()
 
 
 def test_a_newer_version_is_refused(saved: Saved, refused: Refused, tmp_path: Path) -> None:
@@ -466,3 +504,18 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_comparison(
     line = refused("parity", saved.model, "--save-reference", "file/r.safetensors", *network)
     assert "file: cannot write here" in line
     shutil.rmtree("file", ignore_errors=True)
+
+
+def test_the_batch_of_collected_outputs_is_that_of_the_input(saved: Saved, tmp_path: Path) -> None:
+    artifact, reference = open_artifact(saved.model), open_reference(saved.reference)
+    outputs = tuple(replace(each, shape=("batch", *each.shape[1:])) for each in artifact.spec.outputs)
+    dynamic = replace(artifact, spec=replace(artifact.spec, outputs=outputs))
+    arrays = {name: array for name, array in load_file(saved.reference).items() if "/output/" in name}
+    path = tmp_path / "c.safetensors"
+    save_file(arrays, path)
+    pairs = select_inputs(dynamic, reference, artifact.spec, {})
+    CollectedRunner(dynamic, pairs, path).close()
+    save_file(arrays | {"1/output/pafs": np.repeat(arrays["1/output/pafs"], 2, axis=0)}, path)
+    message = "1/output/pafs has the shape 2x38x32x57, expected 1x38x32x57; collect it again from input 1"
+    with pytest.raises(InputError, match=message):
+        CollectedRunner(dynamic, pairs, path)
