@@ -92,5 +92,6 @@ def _openvino_errors(tensors: Tensors | None = None) -> Iterator[None]:
         yield
     except RuntimeError as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
-        reason = lines[-1].strip() if lines else "RuntimeError"  # places in its source code come first
+        # Places in its source code come first.
+        reason = lines[-1].strip().rstrip(".") if lines else "RuntimeError"
         raise describe_rejected("OpenVINO", reason, tensors) from error
