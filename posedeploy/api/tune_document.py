@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from posedeploy.api.bench_document import MIN_TIME_S
 from posedeploy.benchmarks.budget import Budget
@@ -79,6 +79,9 @@ class TuneDocument:
     results: tuple[TuneCandidate, ...]
     baseline_ms: float | None = None
     winner: TuneWinner | None = None
+    failed_parity: dict[str, str] = field(default_factory=dict)
+    not_compared: str | None = None
+    no_winner_reason: str = ""
 
     @property
     def title(self) -> str:
@@ -98,6 +101,25 @@ class TuneDocument:
 
         return sorted(rows, key=rank)
 
+    def result_of(self, row: TuneCandidate) -> str:
+        """Return what became of a candidate."""
+        if self._is_winner(row):
+            return "winner"
+        if row.status != "measured":
+            return row.status
+        if row.label in self.failed_parity:
+            return "failed parity"
+        if row.label == self.not_compared:
+            return "not compared"
+        return "within budget" if row.within_budget else "over budget"
+
+    def is_on_front(self, row: TuneCandidate) -> bool:
+        """Return whether no other candidate is better in error and cost, and it did not fail parity."""
+        return row.on_front and row.label not in self.failed_parity
+
+    def _is_winner(self, row: TuneCandidate) -> bool:
+        return self.winner is not None and row.label == self.winner.label
+
     @property
     def not_tried(self) -> dict[str, list[str]]:
         """The labels of the candidates that were not tried, by reason."""
@@ -115,8 +137,9 @@ class TuneDocument:
                 row.label,
                 cost,
                 100 * row.error.budget_share,
-                row.on_front,
-                self.winner is not None and row.label == self.winner.label,
+                self.is_on_front(row),
+                self._is_winner(row),
+                row.label in self.failed_parity,
             )
             for row in self.results
             if row.status == "measured" and row.error is not None and row.error.budget_share is not None

@@ -71,6 +71,7 @@ class TuningReport:
     errors. baseline_s: the median time of PyTorch for one image. parity: the parity of the winner, with the
     budget; failed_parity: why candidates that are within the budget in the search did not pass it, by label.
     not_compared: the next best one, which the time limit left no time to compare; None if there is none.
+    no_winner_reason: why there is no winner, and what to do; empty with a winner.
     has_progressed: whether this call added anything to the finished steps, so that another one helps.
     run_options: the options that run the winner on the command line. blocks: the raw seconds per image, by
     label, PyTorch included, in blocks of rounds of all their candidates.
@@ -91,6 +92,7 @@ class TuningReport:
     parity: ParityReport | None = None
     failed_parity: Mapping[str, str] = field(default_factory=dict)
     not_compared: str | None = None
+    no_winner_reason: str = ""
     has_progressed: bool = True
     blocks: Sequence[Mapping[str, Sequence[float]]] = field(default=(), repr=False)
 
@@ -102,8 +104,11 @@ class TuningReport:
 
     @property
     def front(self) -> list[str]:
-        """The labels of the candidates that no other one beats in error and cost, by cost."""
-        return find_front(self._points)
+        """The labels of the candidates that no other one beats in error and cost, by cost; without those that
+        failed the parity with the budget."""
+        return find_front(
+            {label: point for label, point in self._points.items() if label not in self.failed_parity}
+        )
 
     @property
     def most_accurate(self) -> TuneRow | None:
@@ -153,6 +158,7 @@ class TuningReport:
                 "left_out": [asdict(each) for each in self.left_out],
                 "failed_parity": dict(self.failed_parity),
                 "not_compared": self.not_compared,
+                "no_winner_reason": self.no_winner_reason,
                 "blocks": [dict(block) for block in self.blocks],
             }
         )

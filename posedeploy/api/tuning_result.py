@@ -10,6 +10,7 @@ import msgspec
 
 from posedeploy import files
 from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.no_winner import explain_no_winner
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.parity_report import ParityReport
 from posedeploy.api.pytorch_parity import compare_with_pytorch
@@ -87,7 +88,9 @@ class ResultWriter:
             has_progressed=search.has_progressed,
             blocks=self.state.blocks,
         )
-        if winner is not None:
+        if winner is None:
+            report = replace(report, no_winner_reason=explain_no_winner(report))
+        else:
             path = self.folder / winner.artifact.path.name
             report = replace(
                 report,

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from rich.table import Table
 
+from posedeploy.api.no_winner import describe_error, describe_retry, describe_share, describe_unmatched
 from posedeploy.api.tuning_outputs import JSON_NAME, PARITY_NAME, PLOT_NAME
 from posedeploy.api.tuning_report import TuneRow, TuningReport
-from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.pose_comparison import PoseComparison
 from posedeploy.console.output import fail, inform, out, show
 from posedeploy.console.tables import create_table, format_interval, format_size, two_lines
 from posedeploy.printable import printable
@@ -33,7 +32,7 @@ def show_tuning(report: TuningReport, folder: Path) -> None:
     names = [JSON_NAME, PLOT_NAME, *([PARITY_NAME] if report.parity is not None else [])]
     inform("wrote " + ", ".join(str(folder / name) for name in names))
     if report.winner is None:
-        fail(no_winner_message(report))
+        fail(report.no_winner_reason)
 
 
 def tuning_table(report: TuningReport) -> Table:
@@ -52,8 +51,8 @@ def tuning_table(report: TuningReport) -> Table:
         table.add_row(
             two_lines(name, details),
             _result(row, report, front),
-            two_lines(describe_error(error.poses, report.budget), _unmatched(error.poses)),
-            two_lines(_percent(error.value), _percents(error.low, error.high)),
+            two_lines(describe_error(error.poses, report.budget), describe_unmatched(error.poses)),
+            two_lines(describe_share(error.value), _percents(error.low, error.high)),
             two_lines(*_cost(row, report.objective)),
             two_lines(f"{cost.speedup:.2f}x", format_interval(cost.interval)) if cost is not None else "",
             format_size(row.file_bytes),
@@ -69,34 +68,6 @@ def _result(row: TuneRow, report: TuningReport, front: set[str]) -> str:
     if row.error is None or not row.error.is_within:
         return "over budget"
     return "front" if row.label in front else ""
-
-
-def describe_error(poses: PoseComparison, budget: Budget) -> str:
-    """Return the 95th percentile of the measure with the largest share of its limit: ``0.36 px``; '' if
-    nothing with a limit was compared."""
-    shares: dict[str, float] = {}
-    for limit in budget.distances:
-        if (summary := poses.summaries.get(limit.measure)) is not None:
-            depth = " of depth" if limit.measure == "depth_mm" else ""
-            shown = f"{summary.p95.value:.3g} {limit.unit}{depth}"
-            shares[shown] = _share(summary.p95.value, limit.value)
-    if budget.oks is not None and (summary := poses.summaries.get("oks")) is not None:
-        shares[f"OKS {summary.p95.value:.3g}"] = _share(1 - summary.p95.value, 1 - budget.oks)
-    return max(shares, key=lambda shown: shares[shown], default="")
-
-
-def _share(value: float, limit: float) -> float:
-    return value / limit if limit > 0 else math.inf if value > 0 else 0.0
-
-
-def _unmatched(poses: PoseComparison) -> str:
-    return f"{100 * poses.unmatched_share:.2g}%"
-
-
-def _percent(share: float) -> str:
-    if share >= 100:
-        return ">9999%"
-    return f"{100 * share:.3g}%" if share < 10 else f"{100 * share:.0f}%"
 
 
 def _percents(low: float, high: float) -> str:
@@ -142,46 +113,12 @@ def winner_lines(report: TuningReport) -> Iterator[str]:
     speed = f", {winner.cost.speedup:.2f}x PyTorch" if winner.cost is not None else ""
     yield (
         f"winner: {winner.label}: {winner.shown_cost(report.objective):.4g} {unit}{speed}; error "
-        f"{describe_error(poses, report.budget)}, {_unmatched(poses)} unmatched keypoints: "
-        f"{_percent(winner.error.value)} of the budget"
+        f"{describe_error(poses, report.budget)}, {describe_unmatched(poses)} unmatched keypoints: "
+        f"{describe_share(winner.error.value)} of the budget"
     )
     yield printable(f"file: {report.winner_path}, within budget, compared with PyTorch ({PARITY_NAME})")
     yield printable(f"export it again with: {winner.export_command}")
     command = ["posedeploy", "predict", str(report.winner_path), "SOURCE", *report.run_options]
     yield printable(f"run it with: {shlex.join(command)}")
     if report.with_status("not tried"):
-        yield f"{_retry(report)} to try the remaining candidates"
-
-
-def _retry(report: TuningReport) -> str:
-    """Return how to continue a search after the time limit."""
-    return "run the same command again" if report.has_progressed else "use a longer --time"
-
-
-def no_winner_message(report: TuningReport) -> str:
-    """Return why there is no winner, and what to do."""
-    best, is_unfinished = report.most_accurate, bool(report.with_status("not tried"))
-    if best is None or best.error is None:
-        if is_unfinished:
-            return f"no candidate was measured within the time limit; {_retry(report)} to continue"
-        failed = report.with_status("failed")[0]
-        return f"no candidate can run: {failed.label}: {failed.reason}"
-    if report.not_compared is not None:
-        return (
-            f"{report.not_compared} was not compared with PyTorch within the time limit; {_retry(report)} to "
-            "continue"
-        )
-    if best.status == "not tried" and best.error.is_within:
-        return f"{best.label} was not timed within the time limit; {_retry(report)} to continue"
-    poses = best.error.poses
-    reached = (
-        f"{describe_error(poses, report.budget)}, {_unmatched(poses)} unmatched keypoints: "
-        f"{_percent(best.error.value)} of the budget"
-    )
-    if best.label in report.failed_parity:
-        reached += f"; but its parity failed: {report.failed_parity[best.label]}"
-    rest = f"{_retry(report)} to try the remaining candidates, " if is_unfinished else ""
-    return (
-        f"no candidate meets the budget ({report.budget}); the smallest error is that of {best.label} "
-        f"({reached}); {rest}raise the budget, or pass other images with `images`"
-    )
+        yield f"{describe_retry(report)} to try the remaining candidates"

@@ -15,24 +15,36 @@ LINE_PX, CHARACTER_PX = 15, 6.2
 """The height of a label, and the mean width of a character in it."""
 RADIUS_PX = 7
 """The radius of the largest mark."""
-COLORS = {"winner": "#b42318", "front": "#1d4ed8", "within": "#1d4ed8", "over budget": "#6b7280"}
+COLORS = {"winner": "#b42318", "front": "#1d4ed8", "over budget": "#6b7280", "failed parity": "#b45309"}
 
 
 @dataclass(frozen=True)
 class PlotPoint:
-    """A candidate. x: its cost. y: its error in percent of the budget; 0 lies on the lower edge."""
+    """A candidate. x: its cost. y: its error in percent of the budget; 0 lies on the lower edge.
+
+    has_failed: whether it did not pass parity.
+    """
 
     label: str
     x: float
     y: float
     is_on_front: bool = False
     is_winner: bool = False
+    has_failed: bool = False
 
     @property
-    def color(self) -> str:
-        """The color of its mark."""
-        kind = "winner" if self.is_winner else "front" if self.y <= 100 else "over budget"
-        return COLORS[kind]
+    def kind(self) -> str:
+        """The key of its color in ``COLORS``."""
+        if self.is_winner:
+            return "winner"
+        if self.has_failed:
+            return "failed parity"
+        return "front" if self.y <= 100 else "over budget"
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether its mark is filled: it is within the budget."""
+        return self.y <= 100 and not self.has_failed
 
 
 def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str) -> str:
@@ -51,7 +63,7 @@ def draw_plot(points: Sequence[PlotPoint], title: str, x_title: str, budget: str
         _text(LEFT, 24, title, size=15, weight="bold"),
         # In the color of its line, but not next to it, where the front can cross the text.
         _text(WIDTH - RIGHT, TOP - 5, f"budget (100%): {budget}", anchor="end", color=COLORS["winner"]),
-        *_legend(),
+        *_legend(any(point.has_failed for point in points)),
         *_axes(x, y, x_title),
         _front([point for point in points if point.is_on_front], x, y),
         *(_mark(point, x, y) for point in points),
@@ -86,12 +98,13 @@ def _axes(x: Axis, y: Axis, x_title: str) -> Iterator[str]:
     )
 
 
-def _legend() -> Iterator[str]:
-    entries = (
+def _legend(has_failed: bool) -> Iterator[str]:
+    entries = [
         ("winner", "winner", True),
         ("front", "within budget (the line is the Pareto front)", True),
         ("over budget", "over budget", False),
-    )
+        *([("failed parity", "failed parity", False)] if has_failed else []),
+    ]
     at = float(LEFT)
     for kind, text, is_filled in entries:
         yield _circle(at + 5, 46, COLORS[kind], is_filled=is_filled)
@@ -112,8 +125,11 @@ def _front(points: Sequence[PlotPoint], x: Axis, y: Axis) -> str:
 
 def _mark(point: PlotPoint, x: Axis, y: Axis) -> str:
     radius = RADIUS_PX if point.is_winner else 5
-    tip = f"{point.label}: {point.x:.4g}, {point.y:.3g}% of the budget"
-    return _circle(x.at(point.x), y.at(point.y), point.color, radius, is_filled=point.y <= 100, tip=tip)
+    tip = f"{point.label}: {point.x:.4g}, {point.y:.3g}% of the budget" + (
+        ", failed parity" if point.has_failed else ""
+    )
+    at = x.at(point.x), y.at(point.y)
+    return _circle(*at, COLORS[point.kind], radius, is_filled=point.is_filled, tip=tip)
 
 
 def _labels(points: Sequence[PlotPoint], x: Axis, y: Axis) -> Iterator[str]:

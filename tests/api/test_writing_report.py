@@ -17,6 +17,7 @@ from tests.support.result_documents import (
     ROWS,
     Edit,
     bench_document,
+    candidate,
     edited,
     parity_document,
     parity_row,
@@ -92,6 +93,26 @@ def test_a_search_is_shown_with_its_plot_and_all_candidates(search: Path, done: 
     labels = ("openvino int8", "openvino bf16", "openvino fp32", "onnx fp16")  # by time, then the failed one
     assert sorted(labels, key=table.index) == list(labels)
     assert page.source.count("<svg") == 1 and "<b>" not in page.source
+
+
+def test_a_candidate_that_failed_parity_is_shown_with_its_reason(search: Path) -> None:
+    edited(search, lambda document: document["results"].insert(0, candidate("tflite int8", 0.5, 5.0)))
+    edited(search, lambda document: document.update(failed_parity={"tflite int8": "too far"}))
+    page = Page(pd.report(search, "page.html"))
+    assert "tflite int8 too far 50% 5.00" in page.text, "no star"
+    assert page.text[page.text.index("tflite int8 too far") :].index("failed parity") < 80
+    assert "within budget" not in page.text.replace("within budget (the line", "")
+
+
+def test_a_page_has_the_reason_why_there_is_no_winner(search: Path) -> None:
+    reason = "openvino bf16 was not compared with PyTorch within the time limit; run it again"
+    fields = {"winner": None, "not_compared": "openvino bf16", "no_winner_reason": reason}
+    edited(search, lambda document: document.update(fields))
+    text = Page(pd.report(search, "page.html")).text
+    assert f"There is no winner: {reason} ." in text or f"There is no winner: {reason}." in text
+    assert "16.5 MB not compared" in text and "No candidate was found" not in text
+    edited(search, lambda document: document.pop("no_winner_reason"))  # of an earlier version
+    assert "There is no winner ." in Page(pd.report(search, "page.html")).text.replace("winner.", "winner .")
 
 
 def test_a_search_is_joined_with_other_results(bench: Path, parity: Path, search: Path) -> None:

@@ -37,6 +37,18 @@ def test_a_plot_has_axes_a_legend_the_front_and_each_candidate() -> None:
     tips = [each.text or "" for each in document.iter(f"{SVG}title")]
     assert "torchscript fp16: 900, 0.01% of the budget" in tips
     assert len(list(document.iter(f"{SVG}path"))) == 1
+    assert "failed parity" not in shown
+
+
+def test_a_candidate_that_failed_parity_is_not_drawn_as_within_the_budget() -> None:
+    document = draw(*POINTS, PlotPoint("onnx int8", 5.0, 50.0, has_failed=True))
+    assert "failed parity" in texts(document)
+    mark = next(
+        each
+        for each in document.iter(f"{SVG}circle")
+        if each.findtext(f"{SVG}title") == "onnx int8: 5, 50% of the budget, failed parity"
+    )
+    assert mark.attrib["fill"] == "white"
 
 
 @pytest.mark.parametrize(

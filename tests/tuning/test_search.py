@@ -15,6 +15,7 @@ import pytest
 import posedeploy as pd
 from posedeploy.api import tuning_result
 from posedeploy.api.model_args import ModelArgs
+from posedeploy.api.no_winner import describe_error
 from posedeploy.api.parity_options import ParityOptions
 from posedeploy.api.tuning_errors import PoseErrors
 from posedeploy.api.tuning_inputs import ErrorImages
@@ -28,7 +29,6 @@ from posedeploy.benchmarks.input_shapes import with_fixed_size
 from posedeploy.benchmarks.machine_info import describe_machine
 from posedeploy.benchmarks.pose_comparison import ImagePairs, PoseComparison
 from posedeploy.benchmarks.synthetic_inputs import generate_images_of_input_size
-from posedeploy.commands.tune import describe_error, no_winner_message
 from posedeploy.errors import ArtifactError, InputError, OutputError
 from posedeploy.tuning.configurations import Objective
 from posedeploy.tuning.deadline import Deadline
@@ -77,7 +77,7 @@ def test_candidates_over_budget_are_timed_and_the_smallest_error_is_named(
     assert [row.status for row in report.rows] == ["measured"] * 3
     assert {row.reason for row in report.rows} == {"over budget"}
     assert sorted(files.removed) == sorted(OVER)
-    message = no_winner_message(report)
+    message = report.no_winner_reason
     assert "no candidate meets the budget (1 px); the smallest error is that of onnx fp32 (2 px" in message
     assert "run the same command again" not in message
 
@@ -114,7 +114,7 @@ def test_a_call_that_adds_nothing_asks_for_more_time(state: State, tmp_path: Pat
     search, files = build_search(state, deadline=Deadline(1.0, iter([0.0, *[9.0] * 99]).__next__))
     search.run()
     report = write(search, files, state, tmp_path)
-    assert no_winner_message(report) == (
+    assert report.no_winner_reason == (
         "no candidate was measured within the time limit; use a longer --time to continue"
     )
 
@@ -202,7 +202,7 @@ def test_a_failed_candidate_is_neither_ranked_nor_on_the_front(state: State, tmp
     report = write(search, files, state, tmp_path)
     assert report.winner is None
     assert report.front == ["onnx fp32"]
-    assert "the smallest error is that of onnx fp32" in no_winner_message(report)
+    assert "the smallest error is that of onnx fp32" in report.no_winner_reason
 
 
 def test_a_candidate_that_cannot_run_in_the_final_comparison_fails_parity(
@@ -215,7 +215,8 @@ def test_a_candidate_that_cannot_run_in_the_final_comparison_fails_parity(
     reasons = dict.fromkeys(("onnx fp32", "onnx fp16", "onnx bf16"), "a kernel failed")
     assert json.loads((tmp_path / "tune.json").read_text())["failed_parity"] == reasons
     assert report.winner is None
-    assert "but its parity failed: a kernel failed" in no_winner_message(report)
+    assert report.front == [], "they are not on the front"
+    assert "but its parity failed: a kernel failed" in report.no_winner_reason
 
 
 def test_the_final_comparison_uses_the_selected_images_and_stops_at_the_time_limit(
@@ -238,8 +239,9 @@ def test_the_final_comparison_uses_the_selected_images_and_stops_at_the_time_lim
     message = (
         f"{report.not_compared} was not compared with PyTorch within the time limit; run the same command"
     )
-    assert message in no_winner_message(report)
-    assert report.not_compared not in report.failed_parity
+    assert message in report.no_winner_reason
+    assert json.loads((tmp_path / "tune.json").read_text())["no_winner_reason"] == report.no_winner_reason
+    assert not set(report.front) & set(report.failed_parity)
     again = write(search, files, state, tmp_path)
     assert len(compared) == 3, "no finished comparison is repeated"
     assert (len(again.failed_parity), again.not_compared) == (3, None)
