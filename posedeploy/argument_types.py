@@ -1,4 +1,4 @@
-"""Check the types of the arguments of public functions and option classes against their annotations."""
+"""Check the arguments of public functions and option classes against their annotations."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ NAMES: Mapping[str, str] = {
     "Callable": "function",
 }
 """The names of types in messages, where the name of the class is not usual."""
+CHECKED_LATER = ("precision",)
+"""The arguments whose values depend on the target or the runtime, which refuses others and lists its own."""
 
 
 def check_arguments(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Decorate a function so that an argument of another type than its annotation raises ``InputError``."""
+    """Decorate a function so that an argument of another type than its annotation, or a value that is not one
+    of its ``Literal``, raises ``InputError``."""
     signature = inspect.signature(function)
 
     @cache  # when it is first called, since some annotations name modules that are imported later
@@ -45,7 +48,7 @@ def check_arguments(function: Callable[P, Result]) -> Callable[P, Result]:
 
 
 def check_fields(cls: type[Class]) -> type[Class]:
-    """Decorate a dataclass so that a field of another type than its annotation raises ``InputError``."""
+    """Decorate a dataclass so that a field is checked as the arguments by ``check_arguments``."""
     initialize: Callable[..., None] = cls.__init__
     signature = inspect.signature(initialize)
 
@@ -73,6 +76,9 @@ def _check(name: str, value: Any, annotation: Any) -> None:
         fields = get_type_hints(get_args(annotation)[0])
         for key, member in value.items():
             _check(key, member, fields.get(key, Any))
+    elif isinstance(value, str) and _has_values(annotation):
+        if name not in CHECKED_LATER and not _matches(value, annotation):
+            raise InputError(f"`{name}={value}`: unknown value", expected=_describe(annotation))
     elif not _matches(value, annotation):
         raise InputError(
             f"`{name}`: wrong type",
@@ -86,7 +92,7 @@ def _matches(value: Any, annotation: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(_matches(value, part) for part in parts)
     if origin is Literal:
-        return isinstance(value, tuple({type(part) for part in parts}))
+        return any(isinstance(value, type(part)) and value == part for part in parts)
     if annotation in NUMBERS:
         return isinstance(value, NUMBERS[annotation]) and not isinstance(value, bool)
     if origin is tuple:
@@ -97,6 +103,13 @@ def _matches(value: Any, annotation: Any) -> bool:
     if isinstance(value, str) and kind is not str and origin is not None:  # an iterable of its characters
         return False
     return isinstance(value, kind) and _are_members(value, parts)
+
+
+def _has_values(annotation: Any) -> bool:
+    """Return whether the annotation is a ``Literal``, or a union with one."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(map(_has_values, get_args(annotation)))
+    return get_origin(annotation) is Literal
 
 
 def _is_tuple(value: Any, parts: tuple[Any, ...]) -> bool:
@@ -120,7 +133,7 @@ def _describe(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(map(_describe, parts)))
     if origin is Literal:
-        return ", ".join(map(repr, parts))
+        return " or ".join(map(str, parts))
     if origin is tuple and parts[-1] is not Ellipsis:
         return f"({', '.join(map(_describe, parts))})"
     name = getattr(origin or annotation, "__name__", str(annotation))

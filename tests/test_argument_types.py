@@ -90,6 +90,40 @@ def test_the_message_has_both_types(call: Callable[[], object], message: str) ->
     assert message in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("call", "arguments", "message"),
+    [
+        (pd.TfliteOptions, {"layout": "NHWC"}, "`layout=NHWC`: unknown value; expected nchw or nhwc"),
+        (pd.TfliteOptions, {"activations": "int4"}, "expected int8 or int16 or dynamic"),
+        (pd.TfliteOptions, {"converter": "foo"}, "expected litert-torch or onnx2tf"),
+        (pd.ExportOptions, {"outputs": "Last"}, "expected all or last"),
+        (pd.RunOptions, {"hint": "speed"}, "expected latency or throughput"),
+        (pd.TensorRtOptions, {"wrap": "trt"}, "expected torch2trt or None"),
+        (pd.PredictSettings, {"mesh_format": "obj"}, "expected .obj or .glb"),
+        (pd.benchmark, {"models": "a.onnx", "scenario": "Offline"}, "expected single-stream or offline"),
+        (pd.bundle, {"artifact": "a", "output": "b", "server": "foo"}, "expected triton or ovms or kserve"),
+        (
+            pd.tune,
+            {"model": "a", "folder": "b", "budget": "1px", "objective": "speed"},
+            "expected latency or",
+        ),
+        (pd.load_checkpoint, {"path": "a.pth", "stages": "most"}, "expected int or all or None"),
+    ],
+)
+def test_a_value_outside_a_closed_set_is_refused(
+    call: Callable[..., object], arguments: dict[str, str], message: str
+) -> None:
+    name, value = list(arguments.items())[-1]
+    with pytest.raises(InputError) as refusal:
+        call(**arguments)
+    assert f"{name}={value}`: unknown value" in str(refusal.value) and message in str(refusal.value)
+
+
+@pytest.mark.parametrize("options", [pd.ExportOptions, pd.RunOptions])
+def test_a_precision_is_left_to_the_target_or_the_runtime(options: Callable[..., Any]) -> None:
+    assert options(precision="int4").precision == "int4"
+
+
 def test_numbers_of_numpy_paths_and_lists_are_accepted() -> None:
     assert pd.RunOptions(threads=np.int64(2)).threads == 2  # type: ignore[arg-type]
     assert pd.ExportOptions(calibration=["a"]).calibration == ["a"]  # type: ignore[arg-type]

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import get_args
 
 from posedeploy import plugins
 from posedeploy.backends import RUNTIMES, TARGETS, Runtime, Target, target_named
@@ -49,8 +48,6 @@ class TuneOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "device", normalize_device(self.device))
-        if self.objective not in get_args(Objective):
-            raise InputError(f"`objective={self.objective}`: expected {' or '.join(get_args(Objective))}")
         for target in self.targets:
             target_named(target)
         counts = [("batch", batch) for batch in self.batches]
