@@ -13,16 +13,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from posedeploy.benchmarks.intervals import Estimate
 from posedeploy.benchmarks.latency import Latency
 from posedeploy.benchmarks.time_shifts import Clock, Shift, compute_independent_shifts, compute_paired_shift
 from posedeploy.benchmarks.timed_network import TimedNetwork, explain_incomparable, explain_other_load
+from posedeploy.benchmarks.timing import CLOCK_TICK_S
 
 Verdict: TypeAlias = Literal["slower", "faster", "no difference", "cannot tell"]
 DEAD_ZONE = 0.01
 """The largest relative difference that counts as no difference."""
 MIN_TIMES = 20
 """The number of times of each network that a verdict needs."""
+ROUNDING_S = 2e-9
+"""The largest difference between two equal times, after their clock was rounded."""
 SAME_ROUNDS = "compare with the earlier model itself, which then runs in the same rounds"
 
 
@@ -76,7 +81,8 @@ def compare_in_rounds(new: Latency, old: Latency) -> TimeComparison:
         [
             _comparison(new, old, None, clock, [compute_paired_shift(new, old, clock)])
             for clock in _clocks((new, old))
-        ]
+        ],
+        _are_single((new, old)),
     )
 
 
@@ -94,7 +100,8 @@ def compare_measurements(new: TimedNetwork, old: TimedNetwork, against: str) -> 
                 new.result, old.result, label, clock, list(compute_independent_shifts(new, old, clock))
             )
             for clock in _clocks(rows)
-        ]
+        ],
+        _are_single(rows),
     )
     if compared.interval is not None:
         compared = _allow_for_load(compared, compared.interval, new, old)
@@ -119,12 +126,31 @@ def _clocks(rows: Sequence[Latency]) -> tuple[Clock, ...]:
 
     Processor time leaves out the time in which a run waits while other processes use the core. It is the time
     of an inference only if one thread works on it: several threads wait for each other, and spin meanwhile.
+    On some systems, it advances in steps that are too long for these runs.
     """
-    is_single = all(row.runtime_info.threads == 1 and row.cpu_times_s for row in rows)
-    return ("wall", "cpu") if is_single else ("wall",)
+    is_usable = _are_single(rows) and all(row.cpu_times_s and not _is_coarse(row.cpu_times_s) for row in rows)
+    return ("wall", "cpu") if is_usable else ("wall",)
 
 
-def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
+def _are_single(rows: Iterable[Latency]) -> bool:
+    """Return whether one thread does all work."""
+    return all(row.runtime_info.threads == 1 for row in rows)
+
+
+def _is_coarse(times_s: Sequence[float]) -> bool:
+    """Return whether the step of the clock is longer than the dead zone of these times.
+
+    The step is the smallest difference between two of them; a run within one step has the time
+    ``CLOCK_TICK_S``.
+    """
+    times = np.unique(times_s)
+    steps = np.diff(times)
+    steps = steps[steps > ROUNDING_S]
+    is_within_step = times[0] <= CLOCK_TICK_S
+    return bool(is_within_step or not len(steps) or steps.min() > DEAD_ZONE * np.median(times_s))
+
+
+def _decide(comparisons: Sequence[TimeComparison], is_single: bool) -> TimeComparison:
     """Return the first comparison with a verdict; without one, the first with a reason.
 
     If all work ran on one thread and processor time contradicts wall time, both together decide, because the
@@ -137,7 +163,7 @@ def _decide(comparisons: Sequence[TimeComparison]) -> TimeComparison:
             return each
     if comparisons[0].reason:
         return comparisons[0]
-    more = "increase `runs`" if len(comparisons) > 1 else "increase `runs`, use `threads=1` on a CPU"
+    more = "increase `runs`" if is_single else "increase `runs`, use `threads=1` on a CPU"
     wide = "the confidence interval is too wide: it includes both a difference and no difference"
     return replace(comparisons[0], reason=f"{wide}; {more}")
 

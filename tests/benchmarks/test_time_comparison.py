@@ -16,6 +16,7 @@ from posedeploy.benchmarks.time_comparison import (
     compare_measurements,
 )
 from posedeploy.benchmarks.timed_network import TimedNetwork
+from posedeploy.benchmarks.timing import CLOCK_TICK_S
 from posedeploy.types import Array, RuntimeInfo
 
 RUNS, TRIALS = 120, 200
@@ -126,6 +127,26 @@ def test_a_verdict_holds_for_wall_time_and_processor_time(wall: float, cpu: floa
     result = compare_in_rounds(new, old)
     assert result.verdict == verdict
     assert bool(result.reason) == (verdict == "cannot tell")
+
+
+def in_ticks(times: Array, tick_s: float) -> Array:
+    """Return the times by a clock that advances in ticks."""
+    readings = np.floor(np.cumsum([0.0, *times]) / tick_s) * tick_s
+    ticked: Array = np.maximum(np.diff(readings), CLOCK_TICK_S)
+    return ticked
+
+
+@pytest.mark.parametrize("base_s", [0.004, 0.04, 0.15625])
+@pytest.mark.parametrize(("spread", "verdict"), [(0.002, "slower"), (0.5, "cannot tell")])
+def test_processor_time_in_coarse_ticks_decides_nothing(base_s: float, spread: float, verdict: str) -> None:
+    stream = np.random.RandomState(6)
+    new, old = (scale * base_s * np.exp(spread * stream.standard_normal(RUNS)) for scale in (1.05, 1.0))
+    ticked = [in_ticks(np.full(RUNS, base_s), 0.015625) for _ in "ab"]
+    result = compare_in_rounds(
+        latency("new", new, ticked[0], ONE_THREAD), latency("old", old, ticked[1], ONE_THREAD)
+    )
+    assert (result.verdict, result.clock) == (verdict, "wall")
+    assert "threads=1" not in result.reason
 
 
 def test_processor_time_is_not_compared_with_several_threads() -> None:
