@@ -53,7 +53,9 @@ class Axis:
 
     def ticks(self, count: int = 6) -> list[Tick]:
         """Return about ``count`` ticks at round values."""
-        values = self._log_values() if self.is_log else _round_values(self.low, self.high, count)
+        values = self._log_values() if self.is_log else []
+        if len(values) < 2 and self.low < self.high:  # a short logarithmic scale, or a linear one
+            values = _round_values(self.low, self.high, count)
         return [Tick(self.at(value), f"{value:.6g}") for value in values]
 
     def _log_values(self) -> list[float]:

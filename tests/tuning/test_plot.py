@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from posedeploy.tuning.plot import HEIGHT, WIDTH, PlotPoint, draw_plot
+from posedeploy.tuning.plot import HEIGHT, WIDTH, PlotPoint, _scales, draw_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = (
@@ -49,6 +49,19 @@ def test_a_candidate_that_failed_parity_is_not_drawn_as_within_the_budget() -> N
         if each.findtext(f"{SVG}title") == "onnx int8: 5, 50% of the budget, failed parity"
     )
     assert mark.attrib["fill"] == "white"
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(27.0, 38.0), (3.0, 3.9), (5.5, 5.5), (0.0101, 0.0102), (9.0, 11.0)]
+)
+def test_a_short_axis_of_costs_has_numbers(low: float, high: float) -> None:
+    x, _ = _scales([PlotPoint("a", low, 10.0), PlotPoint("b", high, 20.0)])
+    values = [float(tick.text) for tick in x.ticks()]
+    assert 2 <= len(values) <= 8
+    assert all(x.low <= value <= x.high for value in values)
+    assert {f"{value:g}" for value in values} <= set(
+        texts(draw(PlotPoint("a", low, 9.0), PlotPoint("b", high, 9.0)))
+    )
 
 
 @pytest.mark.parametrize(
