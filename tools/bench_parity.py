@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import subprocess
 import sys
 import tempfile
@@ -197,7 +198,7 @@ def _measure_peak(artifact: Path, folder: Path, count: int) -> float:
 
 def _peak_mib(artifact: Path, images: Path) -> float:
     pd.compare(artifact, images, threads=THREADS)
-    return peak_memory() / 2**20
+    return (peak_memory() or math.nan) / 2**20
 
 
 if __name__ == "__main__":

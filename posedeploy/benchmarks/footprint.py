@@ -22,7 +22,8 @@ class Footprint:
     """The cost of a model that runs in a separate process.
 
     import_s: the time before the load, which imports the runtime and hashes the files. load_s, first_run_s:
-    as in ``LoadCost``. peak_memory_bytes: the peak of the whole process: Python, the runtime and the model.
+    as in ``LoadCost``. peak_memory_bytes: the peak of the whole process: Python, the runtime and the model;
+    None if the system does not report it.
     energy_j: the energy of one run after the first ones, by the name of the counter; empty on machines
     without readable counters.
     """
@@ -30,7 +31,7 @@ class Footprint:
     import_s: float
     load_s: float
     first_run_s: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
     energy_j: Mapping[str, float]
 
 
@@ -51,14 +52,19 @@ def energy_per_run(run: Callable[[], object], counters: Sequence[EnergyCounter])
     }
 
 
-def peak_memory(status: Path = Path("/proc/self/status")) -> int:
-    """Return the peak resident memory of this process, in bytes."""
+def peak_memory(status: Path = Path("/proc/self/status")) -> int | None:
+    """Return the peak resident memory of this process, in bytes; None if the system does not report it.
+
+    Without ``VmHWM`` in the status, as in gVisor, it can include the peak of the parent.
+    """
     if status.is_file():  # the peak of ``getrusage`` on Linux includes that of the parent
         lines = status.read_text(encoding="utf-8", errors="replace").splitlines()
-        (line,) = (line for line in lines if line.startswith("VmHWM:"))
-        return 1024 * int(line.split()[1])
+        for line in lines:
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss or None

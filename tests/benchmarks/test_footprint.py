@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from posedeploy.benchmarks.energy import energy_counters
@@ -74,3 +76,14 @@ def test_the_peak_includes_freed_memory() -> None:
 def test_the_peak_is_read_from_the_process_status(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n")
     assert peak_memory(tmp_path / "status") == 2 << 20
+
+
+def test_the_peak_is_known_without_its_line_in_the_process_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    (tmp_path / "status").write_text("Name:\tpython\nVmSize:\t 9 kB\nVmRSS:\t 9 kB\nVmData:\t 9 kB\n")
+    peak = peak_memory(tmp_path / "status")
+    assert peak is not None and peak >= 0.5 * psutil.Process().memory_info().rss
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=0))
+    assert peak_memory(tmp_path / "status") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import resource
@@ -72,7 +73,7 @@ class Fuzzer:
 
 
 def _peak_mib() -> float:
-    return peak_memory() / MIB
+    return (peak_memory() or math.nan) / MIB
 
 
 def _limit_address_space() -> None:
