@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +17,7 @@ from posedeploy.api.model_args import ModelArgs
 from posedeploy.api.tuning_options import TuneOptions
 from posedeploy.api.tuning_settings import settings_of
 from posedeploy.benchmarks.budget import Budget
-from posedeploy.benchmarks.machine_info import describe_machine
+from posedeploy.benchmarks.machine_info import Machine, describe_machine
 from posedeploy.errors import InputError
 from posedeploy.tuning.configurations import SearchSpace
 from posedeploy.tuning.state import CandidateRecord, PairsRecord, State, open_state
@@ -27,11 +28,11 @@ MODEL = SimpleNamespace(
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
-def settings(target: str = "onnx", **options: Any) -> dict[str, str]:
+def settings(target: str = "onnx", *, machine: Machine | None = None, **options: Any) -> dict[str, str]:
     space = SearchSpace(files=[(target, "fp32")], runtimes={})
     options["images"] = tuple(map(Path, options.get("images", ())))
     tune_options = TuneOptions(budget=Budget(px=1.0), **options)
-    return settings_of(cast(Any, MODEL), ModelArgs(), tune_options, space, describe_machine())
+    return settings_of(cast(Any, MODEL), ModelArgs(), tune_options, space, machine or describe_machine())
 
 
 @pytest.fixture
@@ -123,6 +124,29 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 def test_versions_that_determine_the_files_are_settings(target: str, package: str) -> None:
     assert f"{package} version" in settings(target)
     assert settings(target)["posedeploy version"] == __version__
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("machine", {"cpu": "Another CPU"}),
+        ("machine", {"logical_cores": 999}),
+        ("gpu", {"gpu": "Another GPU"}),
+    ],
+)
+def test_a_search_of_another_machine_is_not_continued(
+    name: str, change: dict[str, Any], tmp_path: Path
+) -> None:
+    here = settings()
+    State(settings=settings(machine=replace(describe_machine(), **change))).save(tmp_path)
+    with pytest.raises(InputError, match=rf"{name}: .*{next(iter(change.values()))}.* in the folder, "):
+        open_state(tmp_path, here)
+
+
+def test_another_load_of_the_same_machine_changes_nothing(tmp_path: Path) -> None:
+    State(settings=settings()).save(tmp_path)
+    other = replace(describe_machine(), load=99.0, governor="powersave", memory_bytes=1)
+    assert open_state(tmp_path, settings(machine=other)).settings == settings()
 
 
 def test_a_package_may_be_installed_later_but_not_changed(tmp_path: Path) -> None:

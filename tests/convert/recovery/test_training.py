@@ -74,6 +74,12 @@ def without_equalization(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "equalize", lambda *_: 0)
 
 
+@pytest.mark.parametrize("steps", [None, 60])
+def test_a_clock_that_jumps_ahead_ends_the_training(steps: int | None) -> None:
+    assert Schedule(600, steps).fraction(1e7, 1) == 1
+    assert Schedule(600 - 1e7, steps).fraction(0.0, 0) == 1, "it jumped before the training"
+
+
 @pytest.mark.usefixtures("without_equalization")
 def test_training_reduces_the_error_on_other_inputs() -> None:
     prepared = _prepare(Planted())
