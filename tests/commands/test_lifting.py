@@ -20,7 +20,7 @@ SUFFIXES = (".torchscript", ".onnx", ".xml")
 
 
 @pytest.fixture(scope="module")
-def lifting(tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
+def lifting(three_branches: None, tmp_path_factory: pytest.TempPathFactory, done: Invoke) -> Path:
     """Both networks as every target in ``out``, for any number of people; do not change the files."""
     folder = tmp_path_factory.mktemp("lifting")
     write(small_pose2mesh(), folder / "body.pth.tar")

@@ -96,6 +96,7 @@ def test_the_file_holds_what_its_documentation_says(saved: Saved) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("three_branches")
 def test_a_network_on_joints_is_compared(done: Invoke, tmp_path: Path) -> None:
     write(small_gtrs(), tmp_path / "g.pth")
     done("export", "g.pth", "--to", "onnx", "-o", "out")

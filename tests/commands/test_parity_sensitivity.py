@@ -67,6 +67,7 @@ def write_gtrs(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("three_branches")
 @pytest.mark.parametrize(
     ("write_network", "options", "mistake"),
     [

@@ -115,7 +115,7 @@ FILES: dict[str, Make] = {
 
 
 @pytest.fixture(scope="module")
-def onnx_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OnnxFile]:
+def onnx_files(three_branches: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, OnnxFile]:
     folder = tmp_path_factory.mktemp("onnx files")
     return {name: make(folder) for name, make in FILES.items()}
 
