@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import psutil
 
 from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
-from posedeploy.api.benchmarking import LOADS_TO_COMPARE
+from posedeploy.api.benchmark_runs import LOADS_TO_COMPARE
 from posedeploy.api.model_args import ModelArgs
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import Latency, join_loads

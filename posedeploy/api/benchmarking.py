@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader, count_rounds
+from posedeploy.api.benchmark_candidates import BenchmarkOptions, CandidateLoader
+from posedeploy.api.benchmark_runs import check_scenario, choose_loads, choose_runs
 from posedeploy.api.compared_models import check_inputs, compare_with_last
 from posedeploy.api.earlier_report import EarlierReport, read_report
 from posedeploy.api.latency_report import LatencyReport
@@ -29,9 +30,7 @@ from posedeploy.argument_types import check_arguments
 from posedeploy.benchmarks import timing
 from posedeploy.benchmarks.latency import RUNS_PER_ROUND, Latency, join_loads
 from posedeploy.benchmarks.machine_info import describe_machine
-from posedeploy.benchmarks.time_comparison import MIN_TIMES
 from posedeploy.convert.export_options import ignore_progress
-from posedeploy.errors import InputError
 from posedeploy.printable import counted
 from posedeploy.types import (
     HINTS,
@@ -44,10 +43,6 @@ from posedeploy.types import (
     Scenario,
     StrPath,
 )
-
-RUNS = 100
-LOADS_TO_COMPARE = 8
-"""Loads of each model for ``compare``. The placement in memory changes the times of each load a little."""
 
 
 @check_arguments
@@ -104,14 +99,14 @@ def benchmark(
     runs = choose_runs(runs, scenario, is_compared=compare is not None)
     settings = BenchmarkOptions(
         runs=runs,
-        loads=_loads(runs, loads, scenario, is_compared=compare is not None),
+        loads=choose_loads(runs, loads, scenario, is_compared=compare is not None),
         input_size=input_size,
         batch=batch,
         runtime=runtime,
         checkpoint=optional_path(checkpoint),
         image=None if image is None else to_frame(image).image,
     )
-    _check_scenario(settings, scenario)
+    check_scenario(settings, scenario)
     sources, machine = list_models(models), describe_machine(device)
     earlier = _earlier_report(compare)
     if earlier is not None:
@@ -207,33 +202,6 @@ class _Benchmark:
             seed=self.seed + number,
             on_progress=report_steps(self.on_progress, doing),
         )
-
-
-def _check_scenario(settings: BenchmarkOptions, scenario: Scenario) -> None:
-    if settings.image is not None and scenario == "offline":
-        raise InputError(
-            "`image`: the offline scenario times the network alone; use `scenario=single-stream`"
-        )
-    rounds = count_rounds(settings.runs, scenario)
-    if settings.loads > rounds:
-        raise InputError(
-            f"`loads={settings.loads}`: the {counted(rounds, 'block')} of {RUNS_PER_ROUND[scenario]} runs "
-            "are divided among the loads; expected at most as many loads as blocks; increase `runs` to "
-            f"{settings.loads * RUNS_PER_ROUND[scenario]}"
-        )
-
-
-def choose_runs(runs: int | None, scenario: Scenario, *, is_compared: bool) -> int:
-    """Return the number of runs, or the default for None: with a comparison, enough for a verdict."""
-    if runs is not None:
-        return runs
-    return max(RUNS, MIN_TIMES * RUNS_PER_ROUND[scenario]) if is_compared else RUNS
-
-
-def _loads(runs: int, loads: int | None, scenario: Scenario, *, is_compared: bool) -> int:
-    if loads is not None:
-        return loads
-    return max(1, min(LOADS_TO_COMPARE, count_rounds(runs, scenario))) if is_compared else 1
 
 
 def _earlier_report(compare: ModelSource | None) -> EarlierReport | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,9 +26,19 @@ from posedeploy.bisection.reference_graph import run_network
 from posedeploy.convert.prepare import ExportWrapper
 from posedeploy.decoders import Decode
 from posedeploy.errors import ArtifactError
-from posedeploy.runtimes.adapted import adapt_runner
+from posedeploy.runtimes.adapted import adapt_runner, is_channels_last
 from posedeploy.runtimes.load_runner import open_runner, resolve_spec
-from posedeploy.types import Array, Artifact, Model, ModelSpec, OnProgress, RunOptions, RuntimeInfo, Tensors
+from posedeploy.types import (
+    TO_CHANNELS_FIRST,
+    Array,
+    Artifact,
+    Model,
+    ModelSpec,
+    OnProgress,
+    RunOptions,
+    RuntimeInfo,
+    Tensors,
+)
 
 PEOPLE_SHARE = 0.1
 """The least difference of an input with people that is preferred, relative to the largest of all inputs."""
@@ -94,8 +104,9 @@ class Comparison:
     """An artifact and PyTorch on one input.
 
     network: the network with the artifact's outputs, and its preprocessing if that is embedded. inputs: of
-    ``network``. input: of the artifact. expected: the outputs of ``network``. runtime_info, difference: of
-    the artifact. measure: the comparison of other outputs. preprocessing: the differences between the
+    ``network``. input: of the artifact. expected: the outputs of ``network``, with channels first.
+    channels_last: those that ``network`` returns with channels last. runtime_info, difference: of the
+    artifact. measure: the comparison of other outputs. preprocessing: the differences between the
     artifact's description of its input and that of PyTorch, if ``input`` is prepared like PyTorch's because
     of them.
     """
@@ -105,10 +116,15 @@ class Comparison:
     input: NetworkInput
     inputs: list[Array]
     expected: Tensors
+    channels_last: frozenset[str]
     runtime_info: RuntimeInfo
     difference: OutputDifference
     measure: Measure
     preprocessing: tuple[str, ...] = ()
+
+    def name_outputs(self, outputs: Sequence[Array]) -> Tensors:
+        """Return outputs of ``network`` by name, with channels first."""
+        return _name_outputs(self.spec, outputs, self.channels_last)
 
 
 def select_input(
@@ -135,18 +151,28 @@ def select_input(
         adapted = adapt_runner(runner, spec)
         pairs = build_parity_inputs(model.spec, spec, images, adapted.ranges, artifact.calibration).pairs
         network, is_embedded = _build_network(artifact, model, spec)
+        channels_last = frozenset(each.name for each in model.spec.outputs if is_channels_last(each))
         sources = (candidate if is_embedded else reference for reference, candidate in pairs)
-        measure = Measure(spec, _find_largest(network, spec, sources))
+        measure = Measure(spec, _find_largest(network, spec, channels_last, sources))
         axes = find_row_axes(spec)
 
         def compare(reference: NetworkInput, candidate: NetworkInput) -> Comparison:
             source = candidate if is_embedded else reference
             inputs = list(source.tensors.values())
-            expected, actual = _run(network, spec, source), adapted.run(candidate.tensors)
+            expected = _run(network, spec, channels_last, source)
+            actual = adapted.run(candidate.tensors)
             _check_shapes(artifact, expected, actual, axes)
             difference = measure(candidate, expected, actual)
             return Comparison(
-                spec, network, candidate, inputs, expected, runner.runtime_info, difference, measure
+                spec,
+                network,
+                candidate,
+                inputs,
+                expected,
+                channels_last,
+                runner.runtime_info,
+                difference,
+                measure,
             )
 
         for number, (reference, candidate) in enumerate(pairs):
@@ -187,19 +213,27 @@ class _Worst:
         return max(self._by_people.values(), key=lambda each: _size(each.difference))
 
 
-def _run(network: ExportWrapper, spec: ModelSpec, source: NetworkInput) -> Tensors:
-    """Return the outputs of the network by name."""
-    outputs = run_network(network, list(source.tensors.values()))
-    return {each.name: array for each, array in zip(spec.outputs, outputs, strict=True)}
+def _run(
+    network: ExportWrapper, spec: ModelSpec, channels_last: Collection[str], source: NetworkInput
+) -> Tensors:
+    """Return the outputs of the network by name, with channels first."""
+    return _name_outputs(spec, run_network(network, list(source.tensors.values())), channels_last)
+
+
+def _name_outputs(spec: ModelSpec, outputs: Sequence[Array], channels_last: Collection[str]) -> Tensors:
+    return {
+        each.name: array.transpose(TO_CHANNELS_FIRST) if each.name in channels_last else array
+        for each, array in zip(spec.outputs, outputs, strict=True)
+    }
 
 
 def _find_largest(
-    network: ExportWrapper, spec: ModelSpec, sources: Iterable[NetworkInput]
+    network: ExportWrapper, spec: ModelSpec, channels_last: Collection[str], sources: Iterable[NetworkInput]
 ) -> dict[str, float]:
     """Return the largest absolute value of each output on any input."""
     largest = {output.name: 0.0 for output in spec.outputs}
     for source in sources:
-        for name, array in _run(network, spec, source).items():
+        for name, array in _run(network, spec, channels_last, source).items():
             largest[name] = max(largest[name], max_absolute(array))
     return largest
 

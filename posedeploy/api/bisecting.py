@@ -192,8 +192,9 @@ class _Search:
         indices = {tensor.name: index for index, tensor in enumerate(tensors)}
         names = [output.name for output in self.comparison.spec.outputs]
         known = {operation.name for operation in self.graph.operations}
+        own = self.comparison.channels_last
         return {
-            operation: Match(indices[name], tensors[indices[name]].is_transposed)
+            operation: Match(indices[name], tensors[indices[name]].is_transposed and name not in own)
             for operation, name in zip(self.graph.outputs, names, strict=True)
             if operation in known and name in indices
         }
@@ -207,13 +208,12 @@ class _Search:
             if precision != "fp32" or any(own.is_faulty for own in each.errors)
         }
         comparison = self.comparison
-        names = [output.name for output in comparison.spec.outputs]
         effects = rank_layers(
             self.graph,
             layers,
             kept,
             lambda outputs: comparison.measure(
-                comparison.input, comparison.expected, dict(zip(names, outputs, strict=True))
+                comparison.input, comparison.expected, comparison.name_outputs(outputs)
             ),
             lambda difference: difference.rms,
             SHOWN_LAYERS,

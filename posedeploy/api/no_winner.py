@@ -40,7 +40,7 @@ def explain_no_winner(report: TuningReport) -> str:
 
 def describe_retry(report: TuningReport) -> str:
     """Return how to continue a search after the time limit."""
-    return "run the same command again" if report.has_progressed else "use a longer --time"
+    return "search again with the same settings" if report.has_progressed else "use a longer time limit"
 
 
 def describe_error(poses: PoseComparison, budget: Budget) -> str:

@@ -23,7 +23,7 @@ from posedeploy.api.decoding_pair import build_decode
 from posedeploy.api.open_models import open_pytorch_runner
 from posedeploy.backends import Target
 from posedeploy.benchmarks.caching_runner import CachingRunner
-from posedeploy.calibration.held_out import PARTS, count_calibrating, is_held_out
+from posedeploy.calibration.held_out import MIN_IMAGES, PARTS, count_calibrating, is_held_out
 from posedeploy.convert.conversion import Conversion
 from posedeploy.convert.export import Converter, Recover
 from posedeploy.convert.export_options import QUANTIZED, ExportOptions
@@ -165,6 +165,7 @@ def _describe_remedy(calibration: CalibrationSet, options: ExportOptions) -> str
     needed = (PARTS - 1) * batch + 1  # the last batch is filled
     if options.calibration and options.holds_out_images:
         needed = next(number for number in count_up(needed) if count_calibrating(number) >= needed)
+        needed = max(MIN_IMAGES, needed)
     remedy = f"`calibration_images={needed}` or more"
     if options.calibration:
         remedy = f"at least {needed} images as `calibration`, with {remedy}"

@@ -38,12 +38,12 @@ MAX_DIGITS = 18
 
 
 class ListedImage(msgspec.Struct, frozen=True):
-    """One entry of ``images``; sizes in px. ``file_name`` is relative to the folder of the images."""
+    """One entry of ``images``; sizes in px or None. ``file_name`` is relative to the folder of the images."""
 
     id: int | str
     file_name: str
-    width: int | None = None
-    height: int | None = None
+    width: Any = None
+    height: Any = None
 
 
 class CocoEntry(WholeBodyParts, frozen=True, kw_only=True):
@@ -66,15 +66,8 @@ class PersonCategory(msgspec.Struct, frozen=True):
     keypoints: tuple[str, ...] = ()
 
 
-class _ImageEntry(msgspec.Struct, frozen=True):
-    id: int | str
-    file_name: str
-    width: Any = None
-    height: Any = None
-
-
 class _Document(msgspec.Struct, frozen=True):
-    images: tuple[_ImageEntry, ...]
+    images: tuple[ListedImage, ...]
     annotations: list[Any]
     categories: list[PersonCategory] = msgspec.field(default_factory=list)
 
@@ -127,7 +120,7 @@ def read_keypoints(entry: CocoEntry) -> Array:
     return entry.join(numbers) if entry.has_parts else numbers
 
 
-def _images(entries: Sequence[_ImageEntry], remarks: list[str]) -> Iterator[ListedImage]:
+def _images(entries: Sequence[ListedImage], remarks: list[str]) -> Iterator[ListedImage]:
     """Yield the images. A size that is not in px is ignored: the sizes are optional."""
     broken = []
     for number, entry in enumerate(entries):
@@ -136,7 +129,7 @@ def _images(entries: Sequence[_ImageEntry], remarks: list[str]) -> Iterator[List
         except msgspec.ValidationError as error:
             broken.append(f"images[{number}]: {error}")
             width = height = None
-        yield ListedImage(entry.id, entry.file_name, width, height)
+        yield msgspec.structs.replace(entry, width=width, height=height)
     if broken:
         remarks.append(
             f"the sizes of {len(broken)} of {len(entries)} images cannot be read and are ignored: {broken[0]}"

@@ -60,7 +60,8 @@ def generate_images(
 
 
 def generate_images_of_input_size(spec: ModelSpec, count: int) -> list[NamedImage]:
-    """Return the same of the input size, if the generator supports it, for a network on whole images."""
+    """Return images of synthetic people: for a network on whole images, of the input size within the limits
+    of the generator; for a network on one person, of various sizes, with a box."""
     width, height = (min(max(MIN_SIDE, length), MAX_SIDE) for length in get_image_size(spec)[::-1])
     return list(generate_images(spec, count, SEED, None if takes_one_person(spec) else (width, height)))
 

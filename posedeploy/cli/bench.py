@@ -99,7 +99,8 @@ def bench(
     Example: posedeploy bench out/human.xml out/human.onnx --threads 2 --json bench.json
     """
     from posedeploy.api.benchmark_candidates import BenchmarkOptions
-    from posedeploy.api.benchmarking import benchmark, choose_runs
+    from posedeploy.api.benchmark_runs import choose_runs
+    from posedeploy.api.benchmarking import benchmark
     from posedeploy.commands import bench as command
     from posedeploy.commands.nodes import measure
     from posedeploy.console.model_lists import list_models

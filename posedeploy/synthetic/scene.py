@@ -116,6 +116,7 @@ def generate_scene(
 def generate_keypoints(seed: int, index: int) -> Array:
     """Return (18, 2) px: the keypoints of one person, placed as in an image of one person, without the image,
     which takes nearly all of the time of a scene."""
+    _check(seed, index, None, None)
     rng = Rng(seed, index)
     width, height = rng.choice(SIZES)
     (figure,) = _place_figures(rng, 1, (width, height), width * rng.uniform(0.8, 1.6))

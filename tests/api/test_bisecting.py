@@ -128,8 +128,16 @@ def test_each_runtime_finds_the_damaged_layer(target: str, damage: Damage, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["onnx", "openvino", "tflite"])
-def test_a_channels_last_output_that_a_later_layer_reads_is_replaced(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reference", "target"),
+    [
+        *(("the exported network", each) for each in ("onnx", "openvino", "tflite")),
+        ("one with channels first", "onnx"),
+    ],
+)
+def test_a_channels_last_output_that_a_later_layer_reads_is_replaced(
+    reference: str, target: str, tmp_path: Path
+) -> None:
     network = write_network(tmp_path, replacements=STAGES)
     is_tflite = target == "tflite"  # its exports have channels last in the file only
     last = STAGES if is_tflite else {**STAGES, **CHANNELS_LAST}
@@ -138,6 +146,7 @@ def test_a_channels_last_output_that_a_later_layer_reads_is_replaced(target: str
     wrong = write_checkpoint(load_network(network), tmp_path / "wrong.pth", perturb_layer)
     options = pd.ExportOptions(tflite=TfliteOptions(layout="nhwc")) if is_tflite else pd.ExportOptions()
     [artifact] = pd.export(load_checkpoint(wrong, network=exported), target, tmp_path, options=options)
+    network = exported if reference == "the exported network" else network
     report = pd.bisect(artifact, checkpoint=right, network=network)
     assert [each.layer.module for each in report.faults] == ["blocks.1.conv"]
     assert [each.layer.module for each in report.ranking] == ["blocks.1.conv"]

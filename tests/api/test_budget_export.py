@@ -288,7 +288,7 @@ def _blank(folder: Path, model: Model) -> Model:
 
 def _without_numbers(folder: Path, model: Model) -> Model:
     cv2.imwrite(str(folder / "people.png"), generate_scene(77, 0, (192, 128)).image)
-    damaged = load_sample()
+    damaged = replace(load_sample(), sha256="0" * 64)
     with torch.no_grad():
         next(damaged.module.parameters()).fill_(float("nan"))
     return damaged

@@ -321,10 +321,11 @@ def test_the_rounds_are_divided_among_the_loads(
     assert BenchmarkOptions(runs=runs, loads=loads).rounds_of_each_load(scenario) == rounds
 
 
-def test_an_offline_comparison_has_enough_runs_for_a_verdict_by_default(human: Path, done: Invoke) -> None:
+def test_an_offline_comparison_has_enough_runs_for_a_verdict_by_default(human: Path, invoke: Invoke) -> None:
     model = human / "out" / "human.onnx"
-    done("bench", model, "--scenario", "offline", "--compare", model, "--json", "offline.json")
+    result = invoke("bench", model, "--scenario", "offline", "--compare", model, "--json", "offline.json")
     document = json.loads(Path("offline.json").read_text())
     (comparison,) = document["comparisons"]
     assert comparison["times"] == [20, 20]
     assert comparison["interval"] is not None
+    assert result.exit_code == (comparison["verdict"] == "slower")

@@ -509,12 +509,15 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_comparison(
 
 def test_the_batch_of_collected_outputs_is_that_of_the_input(saved: Saved, tmp_path: Path) -> None:
     artifact, reference = open_artifact(saved.model), open_reference(saved.reference)
-    outputs = tuple(replace(each, shape=("batch", *each.shape[1:])) for each in artifact.spec.outputs)
-    dynamic = replace(artifact, spec=replace(artifact.spec, outputs=outputs))
+    inputs, outputs = (
+        tuple(replace(each, shape=("batch", *each.shape[1:])) for each in tensors)
+        for tensors in (artifact.spec.inputs, artifact.spec.outputs)
+    )
+    dynamic = replace(artifact, spec=replace(artifact.spec, inputs=inputs, outputs=outputs))
     arrays = {name: array for name, array in load_file(saved.reference).items() if "/output/" in name}
     path = tmp_path / "c.safetensors"
     save_file(arrays, path)
-    pairs = select_inputs(dynamic, reference, artifact.spec, {})
+    pairs = select_inputs(dynamic, reference, dynamic.spec, {})
     CollectedRunner(dynamic, pairs, path).close()
     save_file(arrays | {"1/output/pafs": np.repeat(arrays["1/output/pafs"], 2, axis=0)}, path)
     message = "1/output/pafs has the shape 2x38x32x57, expected 1x38x32x57; collect it again from input 1"

@@ -35,9 +35,7 @@ def model_of(name: str, folder: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def network(
-    three_branches: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Model, Graphs]:
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Graphs]:
     """A network, and its ONNX graph after the first export."""
     return model_of(request.param, tmp_path_factory.mktemp("network")), {}
 

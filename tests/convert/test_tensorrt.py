@@ -19,6 +19,7 @@ from posedeploy import manifest
 from posedeploy.checkpoints.loading import open_checkpoint
 from posedeploy.convert.export import export
 from posedeploy.convert.export_options import ExportOptions
+from posedeploy.convert.prepare import Graphs
 from posedeploy.errors import (
     ExportError,
 )
@@ -190,9 +191,10 @@ def test_pose2mesh_becomes_an_engine(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("three_branches")
-def test_gtrs_becomes_an_fp16_engine(tmp_path: Path) -> None:
-    model = open_checkpoint(write(small_gtrs(), tmp_path / "a.pth.tar"))
-    _check_engine(model, 1e-2, ExportOptions(precision="fp16"), tmp_path)
+def test_gtrs_becomes_an_engine_in_fp32_and_fp16(tmp_path: Path) -> None:
+    model, graphs = open_checkpoint(write(small_gtrs(), tmp_path / "a.pth.tar")), {}
+    _check_engine(model, 1e-4, ExportOptions(), tmp_path, graphs)
+    _check_engine(model, 1e-2, ExportOptions(precision="fp16"), tmp_path, graphs)
 
 
 @pytest.mark.parametrize("name", ["mobile", pytest.param("hg", marks=pytest.mark.slow), "hg2d"])
@@ -224,9 +226,11 @@ def _published(case: Case, precision: str, folder: Path) -> None:
         _check_engine(model, 1e-2, ExportOptions(precision="fp16"), folder)
 
 
-def _check_engine(model: Model, bound: float, options: ExportOptions, folder: Path) -> None:
+def _check_engine(
+    model: Model, bound: float, options: ExportOptions, folder: Path, graphs: Graphs | None = None
+) -> None:
     """Build an engine, and check that its graph equals PyTorch within the tolerance of the precision."""
-    artifact = build_engine(model, folder, options)
+    artifact = build_engine(model, folder, options, graphs)
     assert artifact.path.stat().st_size > 0
     stream = np.random.RandomState(0)
     inputs = {

@@ -218,7 +218,7 @@ class _Exported:
 def _right(target: str) -> _Exported:
     """The right network, exported to a target once."""
     folder = Path(SHARED.name, target)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return _Exported(folder, Graph(), keep, target)
 
 

@@ -13,8 +13,8 @@ from posedeploy.types import Artifact, Model
 
 
 def share_graphs(patch: pytest.MonkeyPatch) -> None:
-    """Let every ``export`` reuse the graphs of earlier exports of an equal model. A test must not change the
-    weights of a loaded model."""
+    """Let every ``export`` reuse the graphs of earlier exports of an equal model. A model whose
+    weights a test changes, or that it builds itself, needs a ``sha256`` of its own."""
     shared: defaultdict[object, Graphs] = defaultdict(dict)
     export = exporting.export_again
 

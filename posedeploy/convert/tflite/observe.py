@@ -95,30 +95,26 @@ def _run(
         del runner
         shapes: list[tuple[int, ...]] = []
         for each in inputs:
+            values = {
+                indices[signature.inputs[name]]: np.ascontiguousarray(
+                    array.transpose(TO_CHANNELS_LAST) if name in signature.channels_last else array
+                )
+                for name, array in each.items()
+            }
             with _litert_errors(each):
-                shapes = _invoke(interpreter, indices, signature, each, shapes)
+                shapes = _invoke(interpreter, values, shapes)
             for tensor in tensors:
                 observe(tensor, interpreter.tensor(tensor)())
 
 
 def _invoke(
-    interpreter: Interpreter,
-    indices: Mapping[str, int],
-    signature: Signature,
-    tensors: Tensors,
-    shapes: Sequence[tuple[int, ...]],
+    interpreter: Interpreter, values: Mapping[int, Array], shapes: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, ...]]:
     """Run an input, and return its shapes.
 
     Args:
-        indices: of the inputs in the file, by their names there. shapes: of the input before.
+        values: by the index of the tensor. shapes: of the input before.
     """
-    values = {
-        indices[signature.inputs[name]]: np.ascontiguousarray(
-            array.transpose(TO_CHANNELS_LAST) if name in signature.channels_last else array
-        )
-        for name, array in tensors.items()
-    }
     own = [array.shape for array in values.values()]
     if own != shapes:
         for index, array in values.items():

@@ -50,13 +50,14 @@ def network(
     """A network of a family, with an input and the outputs of PyTorch. It is converted to TFLite in FP32
     once: all precisions are made of that file."""
     convert = litert_torch.convert
-    converted: list[tuple[bytes, Signature]] = []
+    converted: dict[object, tuple[bytes, Signature]] = {}
 
     def convert_once(prepared: Prepared, path: Path) -> Signature:
-        if not converted:
+        key = prepared.spec.inputs, prepared.spec.outputs, prepared.options.tflite.layout
+        if key not in converted:
             signature = convert(prepared, path)
-            converted.append((path.read_bytes(), signature))
-        content, signature = converted[0]
+            converted[key] = path.read_bytes(), signature
+        content, signature = converted[key]
         path.write_bytes(content)
         return signature
 
