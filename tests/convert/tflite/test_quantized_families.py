@@ -44,9 +44,7 @@ class Network(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def network(
-    three_branches: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Network]:
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """A network of a family, with an input and the outputs of PyTorch. It is converted to TFLite in FP32
     once: all precisions are made of that file."""
     convert = litert_torch.convert
