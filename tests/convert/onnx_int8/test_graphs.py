@@ -247,19 +247,14 @@ def test_layers_are_counted_without_the_package_onnx(tiny: Model, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("domain", "operator", "reason", "remedy"),
+    ("domain", "operator", "reason"),
     [
-        (
-            "",
-            "Reshape",
-            r"run it on the calibration input data 4 \(.*cannot be reshaped",
-            "write it as `multiple`",
-        ),
-        ("custom", "Missing", r"load it \(.*custom:Missing", "use `precision=fp32`"),
+        ("", "Reshape", r"run it on the calibration input data 4 \(.*cannot be reshaped"),
+        ("custom", "Missing", r"load it \(.*custom:Missing"),
     ],
 )
 def test_a_graph_that_onnxruntime_cannot_run_on_the_calibration_inputs_is_refused(
-    domain: str, operator: str, reason: str, remedy: str
+    domain: str, operator: str, reason: str
 ) -> None:
     node = onnx.helper.make_node(operator, ["data", "shape"], ["out"], domain=domain)
     data, out = (
@@ -272,6 +267,6 @@ def test_a_graph_that_onnxruntime_cannot_run_on_the_calibration_inputs_is_refuse
     calibration = CalibrationSet(
         [{"data": np.ones(4, np.float32)}], Calibration(source="images", sha256="", count=1)
     )
-    message = rf"^the network cannot be quantized: ONNX Runtime cannot {reason}.*\); .*{remedy}"
+    message = rf"^the network cannot be quantized: ONNX Runtime cannot {reason}.*\); use `precision=fp32`$"
     with pytest.raises(ExportError, match=message):
         list(run_on(model, ["out"], calibration))
