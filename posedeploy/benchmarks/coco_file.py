@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ NAMES_BY_COUNT = {
 """The keypoints of COCO's own sets (body, body and feet, whole body) by their number, which identifies
 them."""
 
+T = TypeVar("T")
 _Length: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)] | None
 _Size: TypeAlias = tuple[_Length, _Length]
 MAX_DIGITS = 18
@@ -39,6 +40,15 @@ MAX_DIGITS = 18
 
 class ListedImage(msgspec.Struct, frozen=True):
     """One entry of ``images``; sizes in px or None. ``file_name`` is relative to the folder of the images."""
+
+    id: int | str
+    file_name: str
+    width: int | None = None
+    height: int | None = None
+
+
+class _ImageEntry(msgspec.Struct, frozen=True):
+    """The same as it is in a file."""
 
     id: int | str
     file_name: str
@@ -67,9 +77,9 @@ class PersonCategory(msgspec.Struct, frozen=True):
 
 
 class _Document(msgspec.Struct, frozen=True):
-    images: tuple[ListedImage, ...]
+    images: list[Any]
     annotations: list[Any]
-    categories: list[PersonCategory] = msgspec.field(default_factory=list)
+    categories: list[Any] = msgspec.field(default_factory=list)
 
 
 def read_coco(
@@ -89,16 +99,17 @@ def read_coco(
     digest = hashlib.sha256(content).hexdigest()
     document: _Document = parse_json(content, path, WHAT, _Document, hint=EXPECTED, nan=True)
     del content  # up to 1 GiB
-    if not document.images:
-        raise InputError(f"{path}: no images; {EXPECTED}")
-    ids = {image.id for image in document.images}
-    if len(ids) < len(document.images):
-        raise InputError(
-            f"{path}: {len(document.images)} images have {len(ids)} different ids; expected one id per image"
-        )
     images = tuple(_images(document.images, remarks))
+    if not images:
+        raise InputError(f"{path}: no images{f' ({remarks[-1]})' if document.images else ''}; {EXPECTED}")
+    ids = {image.id for image in images}
+    if len(ids) < len(images):
+        raise InputError(
+            f"{path}: {len(images)} images have {len(ids)} different ids; expected one id per image"
+        )
     entries = list(_entries(document.annotations, ids, remarks))
-    category = _category(path, document.categories, entries, remarks)
+    categories = [each for _, each in _read(document.categories, PersonCategory, "categories", remarks)]
+    category = _category(path, categories, entries, remarks)
     people = [entry for entry in entries if entry.category_id == category.id]
     if len(category.keypoints) == BODY and any(entry.has_parts for entry in people):
         remarks.append(REMARK)
@@ -120,16 +131,32 @@ def read_keypoints(entry: CocoEntry) -> Array:
     return entry.join(numbers) if entry.has_parts else numbers
 
 
-def _images(entries: Sequence[ListedImage], remarks: list[str]) -> Iterator[ListedImage]:
-    """Yield the images. A size that is not in px is ignored: the sizes are optional."""
+def _read(entries: list[Any], type: type[T], name: str, remarks: list[str]) -> Iterator[tuple[int, T]]:
+    """Yield the readable entries with their places in a list. Numbers may be strings, or floats for integers.
+
+    Args:
+        name: of the list in the file.
+    """
     broken = []
-    for number, entry in enumerate(entries):
+    for number, each in enumerate(entries):
         try:
-            width, height = convert((entry.width, entry.height), _Size, strict=False)
+            yield number, convert(each, type, strict=False)
+        except msgspec.ValidationError as error:
+            broken.append(f"{name}[{number}]: {error}")
+    if broken:
+        remarks.append(f"{len(broken)} of {len(entries)} {name} cannot be read and are ignored: {broken[0]}")
+
+
+def _images(entries: list[Any], remarks: list[str]) -> Iterator[ListedImage]:
+    """Yield the readable images. A size that is not in px is ignored: the sizes are optional."""
+    broken = []
+    for number, entry in _read(entries, _ImageEntry, "images", remarks):
+        try:
+            size = convert((entry.width, entry.height), _Size, strict=False)
         except msgspec.ValidationError as error:
             broken.append(f"images[{number}]: {error}")
-            width = height = None
-        yield msgspec.structs.replace(entry, width=width, height=height)
+            size = None, None
+        yield ListedImage(entry.id, entry.file_name, *size)
     if broken:
         remarks.append(
             f"the sizes of {len(broken)} of {len(entries)} images cannot be read and are ignored: {broken[0]}"
@@ -138,22 +165,13 @@ def _images(entries: Sequence[ListedImage], remarks: list[str]) -> Iterator[List
 
 def _entries(annotations: list[Any], ids: set[int | str], remarks: list[str]) -> Iterator[CocoEntry]:
     """Yield the readable annotations of listed images."""
-    broken, unlisted = [], []
-    for number, each in enumerate(annotations):
-        try:
-            entry = convert(each, CocoEntry)
-        except msgspec.ValidationError as error:
-            broken.append(f"annotations[{number}]: {error}")
-            continue
+    unlisted = []
+    for number, entry in _read(annotations, CocoEntry, "annotations", remarks):
         image_id = _listed_id(entry.image_id, ids)
         if image_id is not None:
             yield msgspec.structs.replace(entry, image_id=image_id)
         else:
             unlisted.append(f"annotations[{number}] belongs to the image {entry.image_id!r}")
-    if broken:
-        remarks.append(
-            f"{len(broken)} of {len(annotations)} annotations cannot be read and are ignored: {broken[0]}"
-        )
     if unlisted:
         remarks.append(
             f"{len(unlisted)} of {len(annotations)} annotations of unlisted images are ignored: {unlisted[0]}"

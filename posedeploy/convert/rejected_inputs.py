@@ -20,8 +20,8 @@ def describe_rejected(runtime: str, reason: str, tensors: Tensors | None) -> Exp
         )
     shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in tensors.items())
     sides = (
-        "if the sides of an image must be multiples of a larger number, write it as contract.multiple, or "
-        "leave `dynamic` out; otherwise, "
+        "if the sides of an image must be multiples of a larger number, write this number as multiple in the "
+        "contract, or leave `dynamic` out; otherwise, "
     )
     has_images = any(array.ndim == IMAGE_AXES for array in tensors.values())
     return ExportError(

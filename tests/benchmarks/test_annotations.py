@@ -180,6 +180,36 @@ def test_a_size_that_is_not_in_px_is_ignored_and_reported(height: Any, tmp_path:
 
 
 @pytest.mark.parametrize(
+    "image", [{"id": 2}, {"id": None, "file_name": "b.png"}, {"id": 2, "file_name": 7}, "b.png", None, []]
+)
+def test_an_image_that_cannot_be_read_is_ignored_and_reported(image: object, tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.png", "width": 640, "height": 480}, image]
+    people = [coco.person(1, PERSON), coco.person(2, PERSON)]
+    read = read_annotations(coco.write(tmp_path / "a.json", {}, people, images=images))
+    assert [each.file_name for each in read.images] == ["a.png"] and len(read.people) == 1
+    unread, unlisted = read.remarks
+    assert unread.startswith("1 of 2 images cannot be read and are ignored: images[1]: ")
+    assert unlisted.startswith("1 of 2 annotations of unlisted images are ignored")
+    with pytest.raises(InputError, match=r"no images \(1 of 1 images cannot be read .*images\[0\]: .*\); "):
+        read_annotations(coco.write(tmp_path / "b.json", {}, people, images=[image]))
+
+
+def test_numbers_may_be_floats_or_strings(tmp_path: Path) -> None:
+    images = [{"id": 1.0, "file_name": "a.png"}]
+    categories = [{"id": "1", "name": "person", "keypoints": coco.NAMES}, {"id": [], "name": "dog"}]
+    entry = coco.person(1, PERSON, image_id=1.0, category_id=1.0, bbox=["1.5", 2, "3", 4.0], iscrowd="0")
+    path = coco.write(tmp_path / "a.json", {}, [entry], images=images, categories=categories)
+    read = read_annotations(path)
+    assert [(person.image_id, person.box, person.crowd) for person in read.people] == [
+        (1, (1.5, 2, 3, 4), False)
+    ]
+    assert read.remarks == (
+        "1 of 2 categories cannot be read and are ignored: categories[1]: Expected `int | null`, got `array` "
+        "- at `$.id`",
+    )
+
+
+@pytest.mark.parametrize(
     "categories",
     [[{"id": 1, "name": "person"}], [], [{"id": 1, "name": "person", "keypoints": []}, {"id": 2}]],
 )

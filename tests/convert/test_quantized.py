@@ -274,8 +274,8 @@ def test_a_graph_that_openvino_cannot_run_on_a_calibration_input_is_refused() ->
     )
     message = (
         r"^the network cannot be quantized: OpenVINO cannot run it on the calibration input data 1x3x32x40 "
-        r"\(.*[Ss]hapes.*[^.]\); if the sides of an image must be multiples of a larger number, write it as "
-        r"contract\.multiple, or leave `dynamic` out; otherwise, use `precision=fp32`$"
+        r"\(.*[Ss]hapes.*[^.]\); if the sides of an image must be multiples of a larger number, write this "
+        r"number as multiple in the contract, or leave `dynamic` out; otherwise, use `precision=fp32`$"
     )
     with pytest.raises(ExportError, match=message):
         quantize(model, calibration, "int8")
